@@ -1,0 +1,33 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rocketmq
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+)
+
+// Admin runs mqadmin against this cluster, with the administrator's credentials if it has an ACL, and returns what it
+// printed. args are the command and its flags; the name server is added.
+func (c *Cluster) Admin(ctx context.Context, args ...string) (string, error) {
+	return c.distribution.Admin(ctx, c.NameServer(), filepath.Join(c.options.Dir, "admin"), args...)
+}
+
+// Admin runs mqadmin against any name server. home is a folder for its logs in which conf/tools.yml, if there is one,
+// holds its credentials (accessKey, secretKey). mqadmin ends well whatever happened, so read what it printed.
+func (d *Distribution) Admin(ctx context.Context, nameServer, home string, args ...string) (string, error) {
+	command := slices.Concat([]string{"-Duser.home=" + home, "-Drocketmq.home.dir=" + home}, fastStart,
+		[]string{"-cp", d.Classpath, adminMain}, args, []string{"-n", nameServer})
+	cmd := exec.CommandContext(ctx, d.Java, command...)
+	cmd.Env = append(os.Environ(), "ROCKETMQ_HOME="+home)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("run mqadmin %v: %w\n%s", args, err, lastLines(out, 20))
+	}
+	return string(out), nil
+}
