@@ -1,0 +1,158 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package producer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/runtime/rocketmq"
+)
+
+// Mode is how the order system sends.
+type Mode string
+
+const (
+	// Sync waits for the broker's confirmation.
+	Sync Mode = "Sync"
+	// Async returns at once and calls back.
+	Async Mode = "Async"
+	// Oneway expects no answer.
+	Oneway Mode = "Oneway"
+)
+
+// The values by which a binding says what it is.
+const (
+	bindingType     = "rocketmq"
+	bindingProvider = "orderflow"
+)
+
+// Binding is where and how to send: the content of a producer-binding Secret.
+type Binding struct {
+	// NameServers are host:port pairs (file name-servers, separated by commas).
+	NameServers []string
+	Topic       string
+	// Group is the producer group (file group).
+	Group string
+	// Mode is file send-mode.
+	Mode Mode
+	// SendTimeout is file send-timeout, a Go duration such as 3s.
+	SendTimeout time.Duration
+	// AsyncRetries is how often a failed SendAsync is tried again (file async-retries). Default 0.
+	AsyncRetries int
+	// Credentials are the files access-key, secret-key and security-token; all optional.
+	Credentials rocketmq.Credentials
+}
+
+// ReadBinding reads a mounted producer-binding Secret: a directory with one file per key. White space around a value is
+// ignored. The error names every file that is missing or wrong, never a credential's content.
+func ReadBinding(dir string) (Binding, error) {
+	r := bindingReader{dir: dir}
+	r.expect("type", bindingType)
+	r.expect("provider", bindingProvider)
+	b := Binding{
+		NameServers:  splitList(r.required("name-servers")),
+		Topic:        r.required("topic"),
+		Group:        r.required("group"),
+		Mode:         r.mode("send-mode"),
+		SendTimeout:  r.duration("send-timeout"),
+		AsyncRetries: r.count("async-retries"),
+		Credentials: rocketmq.Credentials{
+			AccessKey:     r.optional("access-key"),
+			SecretKey:     r.optional("secret-key"),
+			SecurityToken: r.optional("security-token"),
+		},
+	}
+	if len(r.errs) > 0 {
+		return Binding{}, fmt.Errorf("producer binding %s: %w", dir, errors.Join(r.errs...))
+	}
+	return b, nil
+}
+
+// bindingReader reads files and collects what is wrong with them.
+type bindingReader struct {
+	dir  string
+	errs []error
+}
+
+func (r *bindingReader) fail(file, format string, args ...any) {
+	r.errs = append(r.errs, fmt.Errorf("file %q %s", file, fmt.Sprintf(format, args...)))
+}
+
+func (r *bindingReader) optional(file string) string {
+	content, err := os.ReadFile(filepath.Join(r.dir, file))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ""
+	case err != nil:
+		r.fail(file, "cannot be read: %v", err)
+		return ""
+	}
+	return strings.TrimSpace(string(content))
+}
+
+func (r *bindingReader) required(file string) string {
+	before := len(r.errs)
+	value := r.optional(file)
+	if value == "" && len(r.errs) == before {
+		r.fail(file, "is missing or empty: is the producer-binding Secret mounted here?")
+	}
+	return value
+}
+
+func (r *bindingReader) expect(file, want string) {
+	if got := r.required(file); got != "" && got != want {
+		r.fail(file, "says %q, want %q: this is another kind of binding", got, want)
+	}
+}
+
+func (r *bindingReader) mode(file string) Mode {
+	mode := Mode(r.required(file))
+	switch mode {
+	case "", Sync, Async, Oneway:
+	default:
+		r.fail(file, "says %q, want %s, %s or %s", mode, Sync, Async, Oneway)
+	}
+	return mode
+}
+
+func (r *bindingReader) duration(file string) time.Duration {
+	value := r.required(file)
+	if value == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		r.fail(file, "says %q, want a positive duration such as 3s", value)
+	}
+	return d
+}
+
+func (r *bindingReader) count(file string) int {
+	value := r.optional(file)
+	if value == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 {
+		r.fail(file, "says %q, want a number of retries, 0 or more", value)
+	}
+	return n
+}
+
+func splitList(value string) []string {
+	var items []string
+	for item := range strings.SplitSeq(value, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}

@@ -1,0 +1,32 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package producer is what an order system uses: it sends one message per event to the topic an OrderFlow declares.
+//
+// # How it works
+//
+// The operator writes a producer-binding Secret; mounted as a directory it has the shape of a Service Binding, one file
+// per key. ReadBinding reads it, New makes a Producer from it. The order system then does, when an order is paid:
+//
+//	tx: update the order, deduct the stock, outbox.Add(ctx, tx, message)
+//	send the message in the mode of the binding, and when the broker confirmed: relay.Sent(row)
+//
+// There are three ways to send. Send waits for the broker's confirmation. SendAsync returns at once and calls back, on
+// success or on failure, exactly once. SendOneway expects no answer: what is lost on the way nobody learns.
+//
+// The Outbox closes the gap between the order's transaction and the broker: its row is written in the same transaction,
+// and the Relay sends every row that was not confirmed, in order, until the broker took it.
+//
+// # Invariants
+//
+//   - No call blocks longer than the binding's send timeout plus a short slack, whatever the state of the cluster.
+//   - What waits for the broker is bounded, see rocketmq.Config; above it sending fails at once and says so.
+//   - A row leaves the outbox only when the broker confirmed the message: at least once, never less. Every attempt
+//     carries the same message ID.
+//
+// # Limits
+//
+//   - A changed binding is read by making a new Producer.
+//   - One Relay per outbox table: a second one is harmless but sends rows twice.
+//   - The outbox speaks SQLite's and MySQL's placeholders.
+package producer

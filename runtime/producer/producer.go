@@ -1,0 +1,135 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package producer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/orderflow-dev/orderflow/runtime/rocketmq"
+)
+
+// What a Producer takes and answers is defined where it is sent.
+type (
+	// Message is one message for the binding's topic.
+	Message = rocketmq.Message
+	// Receipt is the broker's confirmation.
+	Receipt = rocketmq.Receipt
+	// SendError is every error of sending; its Fate says what became of the message.
+	SendError = rocketmq.SendError
+)
+
+// Config is what a Producer needs.
+type Config struct {
+	Binding Binding
+	// MaxPending and MaxPendingBytes bound what waits for the broker; defaults as in rocketmq.Config.
+	MaxPending, MaxPendingBytes int
+	// Logger defaults to slog's default logger. No message content is ever logged.
+	Logger *slog.Logger
+}
+
+// Producer sends to the binding's topic. It is safe for concurrent use; one per process is enough.
+type Producer struct {
+	client  *rocketmq.Client
+	binding Binding
+}
+
+// New makes a Producer and returns without waiting for the cluster: an order system starts while its broker is down.
+func New(cfg Config) (*Producer, error) {
+	client, err := rocketmq.New(rocketmq.Config{
+		NameServers:     cfg.Binding.NameServers,
+		Topic:           cfg.Binding.Topic,
+		Group:           cfg.Binding.Group,
+		SendTimeout:     cfg.Binding.SendTimeout,
+		MaxPending:      cfg.MaxPending,
+		MaxPendingBytes: cfg.MaxPendingBytes,
+		Credentials:     cfg.Binding.Credentials,
+		Logger:          cfg.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("producer: %w", err)
+	}
+	return &Producer{client: client, binding: cfg.Binding}, nil
+}
+
+// Mode is the binding's.
+func (p *Producer) Mode() Mode { return p.binding.Mode }
+
+// NewID makes an ID for a message that may be sent more than once.
+func (p *Producer) NewID() string { return p.client.NewID() }
+
+// WaitReady waits until the topic was located; the error says what is missing.
+func (p *Producer) WaitReady(ctx context.Context) error { return p.client.WaitReady(ctx) }
+
+// Close waits for what was accepted, at most about the send timeout, and disconnects.
+func (p *Producer) Close() { p.client.Close() }
+
+// Send sends and waits for the broker's confirmation. It also waits, within the same send timeout, for the topic to be
+// located. The error is a *SendError; when ctx ended its fate is Unknown, as the message may be on its way.
+func (p *Producer) Send(ctx context.Context, msg Message) (Receipt, error) {
+	readyCtx, cancel := context.WithTimeout(ctx, p.binding.SendTimeout)
+	defer cancel()
+	if err := p.client.WaitReady(readyCtx); err != nil {
+		return Receipt{}, &SendError{Fate: rocketmq.Unsent, Err: errors.Join(err, ctx.Err())}
+	}
+	type answer struct {
+		receipt Receipt
+		err     error
+	}
+	answers := make(chan answer, 1)
+	if err := p.client.Send(ctx, msg, func(r Receipt, err error) { answers <- answer{r, err} }); err != nil {
+		return Receipt{}, err
+	}
+	select {
+	case a := <-answers:
+		return a.receipt, a.err
+	case <-ctx.Done():
+		return Receipt{}, &SendError{Fate: rocketmq.Unknown, Err: ctx.Err()}
+	}
+}
+
+// Callback is told how an asynchronous send ended: one of its functions is called, once, on another goroutine. Both are
+// required and should return quickly.
+type Callback struct {
+	OnSuccess func(Receipt)
+	// OnError gets a *SendError.
+	OnError func(error)
+}
+
+// SendAsync hands the message over and returns. When it returns nil, cb is called exactly once; when it returns an error,
+// a *SendError, never. The end of ctx after the return does not take the message back.
+func (p *Producer) SendAsync(ctx context.Context, msg Message, cb Callback) error {
+	if cb.OnSuccess == nil || cb.OnError == nil {
+		return &SendError{Fate: rocketmq.Unsent, Err: errors.New("an asynchronous send needs both callbacks, or a failure would be silent")}
+	}
+	if msg.ID == "" {
+		msg.ID = p.NewID()
+	}
+	return p.sendAsync(context.WithoutCancel(ctx), msg, cb, p.binding.AsyncRetries)
+}
+
+func (p *Producer) sendAsync(ctx context.Context, msg Message, cb Callback, retries int) error {
+	return p.client.Send(ctx, msg, func(r Receipt, err error) {
+		if err == nil {
+			cb.OnSuccess(r)
+			return
+		}
+		if sendErr := new(SendError); errors.As(err, &sendErr) && sendErr.Permanent() || retries == 0 {
+			cb.OnError(err)
+			return
+		}
+		if again := p.sendAsync(ctx, msg, cb, retries-1); again != nil {
+			// Not even taken: what became of the earlier attempt is what counts.
+			cb.OnError(err)
+		}
+	})
+}
+
+// SendOneway sends without an answer. Its *SendError is only what is known here; nil does not mean that the broker has
+// the message.
+func (p *Producer) SendOneway(ctx context.Context, msg Message) error {
+	return p.client.SendOneway(ctx, msg)
+}

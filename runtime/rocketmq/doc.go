@@ -1,0 +1,37 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package rocketmq sends messages to one RocketMQ topic. It is the only importer of rocketmq-client-go and keeps that
+// client's sharp edges away from everybody else.
+//
+// # How it works
+//
+// New returns at once: a goroutine resolves the name servers, starts the client and locates the topic, again and again
+// with growing pauses, so that an order system starts while its broker is down. Until the topic is located Send and
+// SendOneway answer ErrNotReady. From then on the library keeps connections and routes up to date by itself.
+//
+// Every accepted message is one pending value. It ends exactly once, by the library's callback or by our timer,
+// whichever comes first, and then calls done and gives its room back.
+//
+//	Send ── validate ── admit (count, bytes) ── library ──┬─ callback ─┐
+//	             │            │                           └─ timer ────┴─ done(receipt, error), once
+//	             └────────────┴─ error at once, done is never called
+//
+// # Invariants
+//
+//   - When Send returns nil, done is called exactly once, at most Config.SendTimeout plus a short slack later.
+//   - A SendError says what became of the message: Unsent, Refused or Unknown. Anything the broker did not confirm
+//     with its plain OK is an error; "stored but not flushed" is Unknown.
+//   - Memory is bounded: Config.MaxPending messages of Config.MaxPendingBytes in all; above it ErrTooManyPending at once.
+//   - A sender's context never tears down the connection that all senders share.
+//   - A message keeps its ID through every attempt made for it, so that consumers can recognise it.
+//
+// # Limits
+//
+//   - TLS is refused by leaving it out: the library's does not verify certificates.
+//   - Security tokens are refused: the library leaves them out of the signature.
+//   - The name servers' names are resolved again by the library after 10 s and then every 2 min; a known route keeps
+//     working meanwhile.
+//   - A broker that moves to another address is found by the library's route poll, every 30 s.
+//   - The library logs through one process-wide logger: the first Client's logger gets the lines of all.
+package rocketmq
