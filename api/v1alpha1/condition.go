@@ -1,0 +1,134 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Types of conditions. Ready, Reconciling and Stalled follow kstatus: Reconciling and Stalled are True while something is amiss.
+const (
+	// ConditionReady sums the others up: the object does what it declares.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True while OrderFlow is on its way there and needs nobody's help.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True when somebody has to change something first.
+	ConditionStalled = "Stalled"
+
+	// ConditionTopicReady (OrderFlow): the topic was read back as declared from every master broker.
+	ConditionTopicReady = "TopicReady"
+	// ConditionConsumersReady (OrderFlow): every MQConsumerGroup is Ready.
+	ConditionConsumersReady = "ConsumersReady"
+
+	// ConditionBrokerReady (MQConsumerGroup): group and retry topic were read back from every master broker, and every queue has an offset.
+	ConditionBrokerReady = "BrokerReady"
+	// ConditionWorkloadReady (MQConsumerGroup): the wanted number of pods is ready, of the wanted structure.
+	ConditionWorkloadReady = "WorkloadReady"
+	// ConditionConfigCurrent (MQConsumerGroup): every pod reported that it has loaded the current limits.
+	ConditionConfigCurrent = "ConfigCurrent"
+	// ConditionForeignConsumers (MQConsumerGroup): members are online that OrderFlow did not start.
+	ConditionForeignConsumers = "ForeignConsumers"
+	// ConditionThirdPartyDown (MQConsumerGroup, ThirdPartyAdapter): a circuit is open; messages wait in the broker.
+	ConditionThirdPartyDown = "ThirdPartyDown"
+	// ConditionScaling (MQConsumerGroup): the number of pods follows the lag; False says what holds it.
+	ConditionScaling = "Scaling"
+)
+
+// Reasons of Ready=True, and of conditions that are as they should be.
+const (
+	// ReasonReady: all is as declared.
+	ReasonReady = "Ready"
+	// ReasonProgressing: on the way; the message says what is awaited.
+	ReasonProgressing = "Progressing"
+	// ReasonNotRead: something could not be read, so it is not known.
+	ReasonNotRead = "NotRead"
+	// ReasonDeleting: the object is being deleted.
+	ReasonDeleting = "Deleting"
+)
+
+// Reasons concerning a reference. Stalled, since somebody has to create or correct the other object.
+const (
+	// ReasonClusterNotFound: clusterRef names no MQCluster.
+	ReasonClusterNotFound = "ClusterNotFound"
+	// ReasonClusterNotReady: the MQCluster is there but not Ready. Waiting, not stalled.
+	ReasonClusterNotReady = "ClusterNotReady"
+	// ReasonAdapterNotFound: an adapterRef names no ThirdPartyAdapter.
+	ReasonAdapterNotFound = "AdapterNotFound"
+	// ReasonAdapterNotReady: the ThirdPartyAdapter is Stalled.
+	ReasonAdapterNotReady = "AdapterNotReady"
+	// ReasonSecretNotFound: a secretRef names no Secret.
+	ReasonSecretNotFound = "SecretNotFound"
+	// ReasonSecretKeyMissing: the Secret lacks a key, or it is empty.
+	ReasonSecretKeyMissing = "SecretKeyMissing"
+	// ReasonSecretNotAllowed: the Secret is not labelled as a credential, or not for this host.
+	ReasonSecretNotAllowed = "SecretNotAllowed"
+	// ReasonInvalidExpression: a CEL expression does not compile, has the wrong type, or costs too much.
+	ReasonInvalidExpression = "InvalidExpression"
+	// ReasonUnsafeSteps: a step other than the last calls a third party that ignores idempotency keys.
+	ReasonUnsafeSteps = "UnsafeSteps"
+	// ReasonTooFewQueues: the topic has fewer queues than maxReplicas or replicas.
+	ReasonTooFewQueues = "TooFewQueues"
+)
+
+// Reasons concerning the RocketMQ cluster.
+const (
+	// ReasonNameServerUnreachable: no name server answered.
+	ReasonNameServerUnreachable = "NameServerUnreachable"
+	// ReasonBrokerUnreachable: a master broker did not answer.
+	ReasonBrokerUnreachable = "BrokerUnreachable"
+	// ReasonNoMaster: the name server knows no master broker.
+	ReasonNoMaster = "NoMaster"
+	// ReasonPermissionDenied: the broker refused the access key, or the key may not do this.
+	ReasonPermissionDenied = "PermissionDenied"
+	// ReasonBrokerRefused: the broker refused for another reason.
+	ReasonBrokerRefused = "BrokerRefused"
+)
+
+// Reasons concerning topic and group on the broker.
+const (
+	// ReasonTopicNotFound: the topic does not exist on the cluster.
+	ReasonTopicNotFound = "TopicNotFound"
+	// ReasonTopicMismatch: the topic exists with another shape than declared, and cannot be corrected.
+	ReasonTopicMismatch = "TopicMismatch"
+	// ReasonAlreadyExists: topic or group was there before and was not made by this object.
+	ReasonAlreadyExists = "AlreadyExists"
+	// ReasonConflict: another object declares the same topic or group on the same physical cluster, and is older.
+	ReasonConflict = "Conflict"
+	// ReasonForeignConsumersOnline: adoption waits until members that OrderFlow did not start have left.
+	ReasonForeignConsumersOnline = "ForeignConsumersOnline"
+	// ReasonPartlyApplied: some master brokers were written, others not.
+	ReasonPartlyApplied = "PartlyApplied"
+	// ReasonOffsetsNotSeeded: a queue has no start offset yet, so no pod may begin.
+	ReasonOffsetsNotSeeded = "OffsetsNotSeeded"
+	// ReasonMessagesUnconsumed: deletion waits until every message has been consumed.
+	ReasonMessagesUnconsumed = "MessagesUnconsumed"
+)
+
+// Reasons concerning the pods.
+const (
+	// ReasonPodsNotReady: fewer pods are ready than wanted.
+	ReasonPodsNotReady = "PodsNotReady"
+	// ReasonScaledToZero: no pod is wanted.
+	ReasonScaledToZero = "ScaledToZero"
+	// ReasonPodsNotAnswering: a pod did not answer the sync call.
+	ReasonPodsNotAnswering = "PodsNotAnswering"
+	// ReasonConfigOutdated: a pod runs with older limits.
+	ReasonConfigOutdated = "ConfigOutdated"
+	// ReasonApplyFailed: the API server refused an object OrderFlow applies.
+	ReasonApplyFailed = "ApplyFailed"
+	// ReasonBindingSecretTaken: the Secret named by producer.bindingSecretName belongs to somebody else.
+	ReasonBindingSecretTaken = "BindingSecretTaken"
+	// ReasonGroupNotReady: an MQConsumerGroup of the flow is not Ready.
+	ReasonGroupNotReady = "GroupNotReady"
+	// ReasonGroupNameTaken: an MQConsumerGroup of the wanted name exists and does not belong to the flow.
+	ReasonGroupNameTaken = "GroupNameTaken"
+)
+
+// Reasons concerning third parties and scaling.
+const (
+	// ReasonCircuitOpen: the circuit is open in at least one pod.
+	ReasonCircuitOpen = "CircuitOpen"
+	// ReasonCircuitClosed: requests flow.
+	ReasonCircuitClosed = "CircuitClosed"
+	// ReasonUnused: no group refers to the adapter.
+	ReasonUnused = "Unused"
+	// ReasonNoForeignConsumers: all members online were started by OrderFlow.
+	ReasonNoForeignConsumers = "NoForeignConsumers"
+)

@@ -1,0 +1,367 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ConsumerTemplate is everything a consumer of a topic is, apart from the topic itself. OrderFlow writes it inline, MQConsumerGroup in its spec.
+// +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.scaling))",message="give either replicas or scaling: with scaling OrderFlow sets the replicas; remove scaling to use a fixed number, kubectl scale, HPA or KEDA"
+// +kubebuilder:validation:XValidation:rule="!has(self.suspend) || !self.suspend",message="suspend is not available in this version: set replicas to 0 to stop consuming; messages wait in the broker"
+// +kubebuilder:validation:XValidation:rule="!has(self.expiry)",message="expiry is not available in this version: remove it; messages are delivered however old they are"
+// +kubebuilder:validation:XValidation:rule="self.group == oldSelf.group",message="group cannot change: its offsets would be left behind and messages handled twice or never; add a consumer with the new group instead"
+type ConsumerTemplate struct {
+	// group is the consumer group on the broker. Each group receives every message of the topic once.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=120
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]+$')",message="a consumer group consists of letters, digits, '_' and '-'"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['DEFAULT_CONSUMER','DEFAULT_PRODUCER','TOOLS_CONSUMER','SCHEDULE_CONSUMER','FILTERSRV_CONSUMER','__MONITOR_CONSUMER','SELF_TEST_C_GROUP','CID_ONS-HTTP-PROXY','CID_ONSAPI_PERMISSION','CID_ONSAPI_OWNER','CID_ONSAPI_PULL']) && !self.startsWith('CID_RMQ_SYS_')",message="this group name is reserved by RocketMQ: choose another"
+	Group string `json:"group,omitempty"`
+
+	// subscription selects messages of the topic. Unset: all.
+	// +optional
+	// +default={"type":"Tag","tag":{"expression":"*"}}
+	Subscription Subscription `json:"subscription,omitzero"`
+
+	// consume says how messages reach the handler.
+	// +optional
+	// +default={}
+	Consume Consume `json:"consume,omitzero"`
+
+	// concurrency bounds the messages handled at once.
+	// +optional
+	// +default={}
+	Concurrency Concurrency `json:"concurrency,omitzero"`
+
+	// handler says what is done with a message.
+	// +required
+	Handler Handler `json:"handler,omitzero"`
+
+	// idempotency says which messages are the same business event.
+	// +optional
+	Idempotency *MessageIdempotency `json:"idempotency,omitempty"`
+
+	// retry says how often and how long a message is tried. Time spent waiting in the broker, or while the third party is down, never counts.
+	// +optional
+	// +default={}
+	Retry RetryPlan `json:"retry,omitzero"`
+
+	// expiry drops messages, with a reason, that are too old to be of use.
+	// +optional
+	Expiry *Expiry `json:"expiry,omitempty"`
+
+	// replicas is a fixed number of pods. It is the field that kubectl scale, HPA and KEDA set. Neither replicas nor scaling: 1.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// scaling lets OrderFlow choose the number of pods from the lag.
+	// +optional
+	Scaling *Scaling `json:"scaling,omitempty"`
+
+	// deletionPolicy says what becomes of the group on the broker, its offsets, retries and dead letters, when this consumer is deleted.
+	// +optional
+	// +default="Retain"
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+
+	// adoptionPolicy says what to do with a group of this name that was there before. Never: Conflict. Adopt: take it over, with its offsets, once no
+	// foreign member is online.
+	// +optional
+	// +default="Never"
+	// +kubebuilder:validation:XValidation:rule="self != 'Migrate'",message="adoptionPolicy Migrate is not available in this version: stop the old consumers and use Adopt"
+	AdoptionPolicy AdoptionPolicy `json:"adoptionPolicy,omitempty"`
+
+	// suspend stops consuming, keeps the pods, and lets messages wait in the broker.
+	// +optional
+	Suspend *bool `json:"suspend,omitempty"`
+
+	// workload settings of the pods.
+	// +optional
+	Workload *Workload `json:"workload,omitempty"`
+}
+
+// SubscriptionType selects the language of a subscription.
+// +kubebuilder:validation:Enum=Tag;SQL92
+type SubscriptionType string
+
+const (
+	// SubscriptionTag selects by the message's tag.
+	SubscriptionTag SubscriptionType = "Tag"
+	// SubscriptionSQL92 selects by a SQL92 expression over the message's properties.
+	SubscriptionSQL92 SubscriptionType = "SQL92"
+)
+
+// Subscription selects messages of the topic.
+// +union
+// +kubebuilder:validation:XValidation:rule="self.type == 'Tag' ? has(self.tag) && !has(self.sql92) : true",message="a subscription of type Tag has the member tag and no other, for example tag: {expression: \"*\"}"
+// +kubebuilder:validation:XValidation:rule="self.type != 'SQL92'",message="subscription.type SQL92 is not available in this version: use Tag, or filter in the handler with whenExpression"
+type Subscription struct {
+	// type is Tag or SQL92.
+	// +unionDiscriminator
+	// +required
+	Type SubscriptionType `json:"type,omitempty"`
+	// tag selects by tag.
+	// +optional
+	Tag *TagSubscription `json:"tag,omitempty"`
+	// sql92 selects by expression.
+	// +optional
+	SQL92 *SQL92Subscription `json:"sql92,omitempty"`
+}
+
+// TagSubscription selects by tag.
+type TagSubscription struct {
+	// expression is "*" for all, or tags joined by "||", for example "paid || refunded".
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="self == '*' || self.matches('^ *[^|* ]+ *([|][|] *[^|* ]+ *)*$')",message="a tag expression is \"*\" or tags joined by ||, for example \"paid || refunded\""
+	Expression string `json:"expression,omitempty"`
+}
+
+// SQL92Subscription selects by an expression over the message's properties.
+type SQL92Subscription struct {
+	// expression is a SQL92 condition, for example "amount > 100 AND region = 'EU'".
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	Expression string `json:"expression,omitempty"`
+}
+
+// ConsumeMode says who sets the pace between broker and handler. Both are backed by the same core and the group's committed offset.
+// +kubebuilder:validation:Enum=Push;Pull
+type ConsumeMode string
+
+const (
+	// ConsumePush hands messages to the handler as they arrive.
+	ConsumePush ConsumeMode = "Push"
+	// ConsumePull lets the handler side ask for batches at its own pace.
+	ConsumePull ConsumeMode = "Pull"
+)
+
+// ConsumeOrder says whether order matters.
+// +kubebuilder:validation:Enum=Concurrently;Orderly
+type ConsumeOrder string
+
+const (
+	// ConsumeConcurrently handles messages side by side, in no order.
+	ConsumeConcurrently ConsumeOrder = "Concurrently"
+	// ConsumeOrderly handles messages of one key one after the other.
+	ConsumeOrderly ConsumeOrder = "Orderly"
+)
+
+// ConsumeModel says whether pods share the messages or each get all.
+// +kubebuilder:validation:Enum=Clustering;Broadcasting
+type ConsumeModel string
+
+const (
+	// ConsumeClustering shares the messages among the pods.
+	ConsumeClustering ConsumeModel = "Clustering"
+	// ConsumeBroadcasting gives every pod every message.
+	ConsumeBroadcasting ConsumeModel = "Broadcasting"
+)
+
+// StartPosition says where a group begins that has consumed nothing yet.
+// +kubebuilder:validation:Enum=Latest;Earliest;Timestamp
+type StartPosition string
+
+const (
+	// StartLatest begins with the first message sent after the group was made.
+	StartLatest StartPosition = "Latest"
+	// StartEarliest begins with the oldest message the broker still has.
+	StartEarliest StartPosition = "Earliest"
+	// StartTimestamp begins with the first message stored at or after a time.
+	StartTimestamp StartPosition = "Timestamp"
+)
+
+// Consume says how messages reach the handler.
+// +kubebuilder:validation:XValidation:rule="self.order == 'Concurrently'",message="consume.order Orderly is not available in this version: use Concurrently"
+// +kubebuilder:validation:XValidation:rule="!has(self.orderKeyExpression) || self.order == 'Orderly'",message="orderKeyExpression is used with order Orderly only: remove it"
+// +kubebuilder:validation:XValidation:rule="self.model == 'Clustering'",message="consume.model Broadcasting is not available in this version: use Clustering"
+type Consume struct {
+	// mode is Push or Pull.
+	// +optional
+	// +default="Push"
+	Mode ConsumeMode `json:"mode,omitempty"`
+
+	// order is Concurrently or Orderly.
+	// +optional
+	// +default="Concurrently"
+	Order ConsumeOrder `json:"order,omitempty"`
+
+	// orderKeyExpression is a CEL expression, of type string, whose equal results are handled in order. Needed with Orderly.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	OrderKeyExpression string `json:"orderKeyExpression,omitempty"`
+
+	// model is Clustering or Broadcasting.
+	// +optional
+	// +default="Clustering"
+	Model ConsumeModel `json:"model,omitempty"`
+
+	// startFrom is where a group begins that has no committed offset. An existing offset is never touched.
+	// +optional
+	// +default={"position":"Latest"}
+	StartFrom StartFrom `json:"startFrom,omitzero"`
+
+	// maxUncommitted bounds, per queue, the messages fetched and not yet committed: what a killed pod can cause to be handled twice.
+	// +optional
+	// +default=256
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=4096
+	MaxUncommitted int32 `json:"maxUncommitted,omitempty"`
+}
+
+// StartFrom is where a group begins that has no committed offset.
+// +union
+// +kubebuilder:validation:XValidation:rule="self.position == 'Timestamp' ? has(self.timestamp) : !has(self.timestamp)",message="timestamp is given with position Timestamp, and only with it, for example timestamp: 2026-11-01T00:00:00Z"
+type StartFrom struct {
+	// position is Latest, Earliest or Timestamp.
+	// +unionDiscriminator
+	// +required
+	Position StartPosition `json:"position,omitempty"`
+	// timestamp is the broker's store time of the first message wanted.
+	// +optional
+	Timestamp *metav1.Time `json:"timestamp,omitempty"`
+}
+
+// Concurrency bounds the messages handled at once.
+type Concurrency struct {
+	// perPod is the number of messages one pod handles at once.
+	// +optional
+	// +default=20
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	PerPod int32 `json:"perPod,omitempty"`
+}
+
+// MessageIdempotency says which messages are the same business event. The key that goes to the third party is
+// base32(sha256(group ‖ business key ‖ step)).
+type MessageIdempotency struct {
+	// keyExpression is a CEL expression, of type string, for the business key. Unset: order id and event type if the message has both, else the
+	// message's unique key, which stays the same over retries.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	KeyExpression string `json:"keyExpression,omitempty"`
+}
+
+// RetryPlan says how often and how long a message is tried before it becomes a dead letter. Between attempts it waits in the broker, for
+// RocketMQ's delay levels: 10s, 30s, 1m, 2m, … 10m, 20m, 30m, 1h, 2h, or longer where the third party asked for it.
+type RetryPlan struct {
+	// maxAttempts counts the first attempt too.
+	// +optional
+	// +default=16
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=16
+	MaxAttempts int32 `json:"maxAttempts,omitempty"`
+
+	// maxDuration cuts the plan where its delays add up to this, 1s to 24h.
+	// +optional
+	// +default="6h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="retry.maxDuration lies between 1s and 24h: RocketMQ keeps messages for 72h by default and a retry has to end well before"
+	MaxDuration metav1.Duration `json:"maxDuration,omitzero"`
+}
+
+// Expiry drops messages that are too old to be of use.
+type Expiry struct {
+	// after is the age at which a message is expired.
+	// +required
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s')",message="expiry.after is at least 1s"
+	After metav1.Duration `json:"after,omitzero"`
+	// sinceExpression is a CEL expression, of type timestamp or RFC 3339 string, from which age is counted. Unset: when the message was sent.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	SinceExpression string `json:"sinceExpression,omitempty"`
+}
+
+// Scaling lets OrderFlow choose the number of pods from the lag.
+// +kubebuilder:validation:XValidation:rule="self.minReplicas <= self.maxReplicas",message="minReplicas is at most maxReplicas"
+type Scaling struct {
+	// minReplicas is the least number of pods. With 0 the first message wakes one, which takes seconds.
+	// +optional
+	// +default=1
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	MinReplicas *int32 `json:"minReplicas,omitempty"`
+
+	// maxReplicas is the most. More pods than the topic has queues would be idle.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	MaxReplicas int32 `json:"maxReplicas,omitempty"`
+
+	// targetDrainTime is the time in which a backlog should be worked off, 10s to 1h.
+	// +optional
+	// +default="60s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('10s') && duration(self) <= duration('1h')",message="targetDrainTime lies between 10s and 1h"
+	TargetDrainTime metav1.Duration `json:"targetDrainTime,omitzero"`
+}
+
+// Workload holds settings of the pods.
+type Workload struct {
+	// image of the worker. Unset: the one the operator was installed with.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Image string `json:"image,omitempty"`
+
+	// imagePullSecrets for the image.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	ImagePullSecrets []LocalObjectReference `json:"imagePullSecrets,omitempty"`
+
+	// resources of the container. Unset: requests of 50m CPU and 64Mi memory, a memory limit of 256Mi and no CPU limit.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// terminationGracePeriod is how long calls in flight may take to end when a pod stops, 5s to 10m.
+	// +optional
+	// +default="30s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('5s') && duration(self) <= duration('10m')",message="terminationGracePeriod lies between 5s and 10m"
+	TerminationGracePeriod metav1.Duration `json:"terminationGracePeriod,omitzero"`
+
+	// nodeSelector of the pods.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=32
+	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+
+	// tolerations of the pods.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
+
+	// priorityClassName of the pods.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	PriorityClassName string `json:"priorityClassName,omitempty"`
+
+	// podLabels are added to the pods. Labels of orderflow.dev and app.kubernetes.io stay OrderFlow's.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() <= 316 && !k.startsWith('orderflow.dev/') && !k.startsWith('app.kubernetes.io/'))",message="labels of orderflow.dev and app.kubernetes.io are set by OrderFlow: use another prefix"
+	PodLabels map[string]string `json:"podLabels,omitempty"`
+
+	// podAnnotations are added to the pods.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=32
+	PodAnnotations map[string]string `json:"podAnnotations,omitempty"`
+}

@@ -1,0 +1,199 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// MQClusterSpec says where a RocketMQ cluster is and how to authenticate to it.
+// +kubebuilder:validation:XValidation:rule="!has(self.tls) || self.tls.mode == 'Disabled'",message="tls.mode Verify is not available in this version: remove spec.tls, or reach the brokers through a TLS-terminating proxy"
+type MQClusterSpec struct {
+	// nameServers are the addresses of RocketMQ's name servers, as host:port. Host names are resolved anew on every connection, so
+	// a name server may move. All name servers must belong to one cluster; the first that answers is used.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=3
+	// +kubebuilder:validation:items:MaxLength=261
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\\\\[[0-9a-fA-F:.]+\\\\]):[0-9]{1,5}$') && int(self.substring(self.lastIndexOf(':') + 1)) in 1..65535",message="a name server is written host:port, for example rocketmq-namesrv.rocketmq:9876"
+	NameServers []string `json:"nameServers,omitempty"`
+
+	// acl holds the access key OrderFlow authenticates with. Unset: the cluster has no access control.
+	// +optional
+	ACL *MQClusterACL `json:"acl,omitempty"`
+
+	// tls encrypts the connections to name servers and brokers. Unset: plain text.
+	// +optional
+	TLS *MQClusterTLS `json:"tls,omitempty"`
+
+	// egressCIDRs are the networks the brokers and name servers live in; the workers' NetworkPolicy lets traffic out to them.
+	// Unset: the /32 (or /128) of each address that the cluster reports, which has to be kept up by OrderFlow when a broker moves.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=3
+	// +kubebuilder:validation:items:MaxLength=49
+	// +kubebuilder:validation:items:XValidation:rule="isCIDR(self)",message="an egress network is written in CIDR form, for example 10.20.0.0/16"
+	EgressCIDRs []string `json:"egressCIDRs,omitempty"`
+}
+
+// MQClusterACL names the Secret that holds the access key of RocketMQ's access control (ACL 1.0 and 2.0).
+type MQClusterACL struct {
+	// secretRef names a Secret with the keys `access-key` and `secret-key`, and `security-token` where temporary keys are used. It needs
+	// the label orderflow.dev/credential=true and the annotation orderflow.dev/allowed-hosts.
+	// +required
+	SecretRef LocalObjectReference `json:"secretRef,omitzero"`
+}
+
+// TLSMode says whether a connection is encrypted and the server's certificate verified.
+// +kubebuilder:validation:Enum=Disabled;Verify
+type TLSMode string
+
+const (
+	// TLSDisabled speaks plain text.
+	TLSDisabled TLSMode = "Disabled"
+	// TLSVerify encrypts and verifies the server's certificate.
+	TLSVerify TLSMode = "Verify"
+)
+
+// MQClusterTLS configures TLS towards name servers and brokers.
+type MQClusterTLS struct {
+	// mode is Disabled or Verify. There is no mode that encrypts without verifying.
+	// +required
+	Mode TLSMode `json:"mode,omitempty"`
+
+	// caSecretRef names a Secret whose key `ca.crt` holds the certificates to trust. Unset: the public roots.
+	// +optional
+	CASecretRef *LocalObjectReference `json:"caSecretRef,omitempty"`
+
+	// serverName is the name the certificates are issued for. Unset: the host that is dialled.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	ServerName string `json:"serverName,omitempty"`
+}
+
+// FeatureState says whether the brokers have a feature switched on.
+// +kubebuilder:validation:Enum=On;Off;Mixed;Unknown
+type FeatureState string
+
+const (
+	// FeatureOn means every master broker has it on.
+	FeatureOn FeatureState = "On"
+	// FeatureOff means every master broker has it off.
+	FeatureOff FeatureState = "Off"
+	// FeatureMixed means the master brokers differ.
+	FeatureMixed FeatureState = "Mixed"
+	// FeatureUnknown means at least one master broker could not be asked.
+	FeatureUnknown FeatureState = "Unknown"
+)
+
+// MQClusterFeatures are broker settings that decide what can be declared on the cluster.
+type MQClusterFeatures struct {
+	// sql92 is the broker's enablePropertyFilter: without it a SQL92 subscription receives nothing.
+	// +optional
+	SQL92 FeatureState `json:"sql92,omitempty"`
+	// timer is the broker's timerWheelEnable: delivery at a given time.
+	// +optional
+	Timer FeatureState `json:"timer,omitempty"`
+	// autoCreateTopic is the broker's autoCreateTopicEnable: with it on, a mistyped topic is created instead of refused.
+	// +optional
+	AutoCreateTopic FeatureState `json:"autoCreateTopic,omitempty"`
+	// autoCreateGroup is the broker's autoCreateSubscriptionGroup.
+	// +optional
+	AutoCreateGroup FeatureState `json:"autoCreateGroup,omitempty"`
+}
+
+// BrokerStatus is one master broker as the name server and the broker itself report it.
+type BrokerStatus struct {
+	// name of the broker, which masters and their slaves share.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name,omitempty"`
+	// address of the master, host:port.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=261
+	Address string `json:"address,omitempty"`
+	// version the broker reports. Empty: it could not be asked.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Version string `json:"version,omitempty"`
+}
+
+// MQClusterStatus is what was last seen of the cluster.
+type MQClusterStatus struct {
+	// conditions: Ready, Reconciling and Stalled. Ready is False with reason NameServerUnreachable, BrokerUnreachable, PermissionDenied,
+	// SecretNotFound, SecretKeyMissing, SecretNotAllowed or NoMaster; Unknown while nothing could be read yet.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +patchStrategy=merge
+	// +patchMergeKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
+
+	// observedGeneration is the generation of the spec this status speaks of.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// clusterName is the name the brokers give their cluster.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	ClusterName string `json:"clusterName,omitempty"`
+
+	// identity tells physical clusters apart: cluster name and the sorted addresses of its master brokers, hashed. Two MQClusters with one
+	// identity are one cluster, and a group name has one owner in it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Identity string `json:"identity,omitempty"`
+
+	// brokers are the master brokers, sorted by name.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=256
+	Brokers []BrokerStatus `json:"brokers,omitempty"`
+
+	// features the brokers have on or off.
+	// +optional
+	Features *MQClusterFeatures `json:"features,omitempty"`
+
+	// lastVerifiedTime is when all of this was last read from the brokers.
+	// +optional
+	LastVerifiedTime *metav1.Time `json:"lastVerifiedTime,omitempty"`
+}
+
+// MQCluster is a RocketMQ cluster that flows and groups refer to. OrderFlow creates nothing for it: it reports the cluster's identity,
+// versions and features, and whether it can be reached with the given credentials.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,shortName=mqc,categories=orderflow
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Cluster",type=string,JSONPath=`.status.clusterName`
+// +kubebuilder:printcolumn:name="Brokers",type=string,JSONPath=`.status.brokers[*].name`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+type MQCluster struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+	// spec is what is wanted.
+	// +required
+	Spec MQClusterSpec `json:"spec,omitzero"`
+	// status is what was seen.
+	// +optional
+	Status MQClusterStatus `json:"status,omitzero"`
+}
+
+// MQClusterList is a list of MQClusters.
+// +kubebuilder:object:root=true
+type MQClusterList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []MQCluster `json:"items"`
+}

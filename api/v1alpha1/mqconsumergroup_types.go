@@ -1,0 +1,190 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// MQConsumerGroupSpec is one consumer of one topic.
+// +kubebuilder:validation:XValidation:rule="self.clusterRef == oldSelf.clusterRef",message="clusterRef cannot change: create a second MQConsumerGroup on the other cluster and let the old one run empty"
+// +kubebuilder:validation:XValidation:rule="self.topic == oldSelf.topic",message="topic cannot change: offsets of the old topic would be left behind; create a second MQConsumerGroup"
+type MQConsumerGroupSpec struct {
+	// clusterRef names the MQCluster the topic lives on.
+	// +required
+	ClusterRef LocalObjectReference `json:"clusterRef,omitzero"`
+
+	// topic that is consumed. It has to exist: an OrderFlow, or somebody else, creates it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=127
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]+$')",message="a topic name consists of letters, digits, '_' and '-'"
+	Topic string `json:"topic,omitempty"`
+
+	ConsumerTemplate `json:",inline"`
+}
+
+// ScalingBound names what held the number of replicas where it is.
+// +kubebuilder:validation:Enum=None;Fixed;Minimum;Maximum;Queues;RateUnknown;LagUnknown;StepLimit;RolloutInProgress;CircuitOpen
+type ScalingBound string
+
+const (
+	// BoundNone means the number follows from lag and rate alone.
+	BoundNone ScalingBound = "None"
+	// BoundFixed means spec.replicas sets it.
+	BoundFixed ScalingBound = "Fixed"
+	// BoundMinimum means minReplicas holds it up.
+	BoundMinimum ScalingBound = "Minimum"
+	// BoundMaximum means maxReplicas holds it down.
+	BoundMaximum ScalingBound = "Maximum"
+	// BoundQueues means more pods than queues would be idle.
+	BoundQueues ScalingBound = "Queues"
+	// BoundRateUnknown means no rate per replica was seen yet, so the number is held.
+	BoundRateUnknown ScalingBound = "RateUnknown"
+	// BoundLagUnknown means the broker could not be asked, so the number is held.
+	BoundLagUnknown ScalingBound = "LagUnknown"
+	// BoundStepLimit means the last step is younger than 10 s.
+	BoundStepLimit ScalingBound = "StepLimit"
+	// BoundRolloutInProgress means the pods of the last step are not ready yet.
+	BoundRolloutInProgress ScalingBound = "RolloutInProgress"
+	// BoundCircuitOpen means the third party is down, where more pods cannot help.
+	BoundCircuitOpen ScalingBound = "CircuitOpen"
+)
+
+// ScalingStatus is the last scaling decision and what it was made of.
+type ScalingStatus struct {
+	// desiredReplicas is the decision.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	DesiredReplicas int32 `json:"desiredReplicas"`
+	// bound names what held it.
+	// +optional
+	Bound ScalingBound `json:"bound,omitempty"`
+	// message is the decision in words, with its numbers.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+	// lastScaleTime is when the number last changed.
+	// +optional
+	LastScaleTime *metav1.Time `json:"lastScaleTime,omitempty"`
+}
+
+// AdapterUse is what the pods report of one third party.
+type AdapterUse struct {
+	// name of the ThirdPartyAdapter.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+	// circuit is Open if it is open in any pod, else HalfOpen if it is so in any, else Closed; Unknown if no pod answered.
+	// +optional
+	Circuit CircuitState `json:"circuit,omitempty"`
+}
+
+// MQConsumerGroupStatus is what was last seen of the group, its pods and its lag.
+type MQConsumerGroupStatus struct {
+	// conditions: Ready, Reconciling, Stalled, BrokerReady, WorkloadReady, ConfigCurrent, ForeignConsumers, ThirdPartyDown and Scaling;
+	// the reasons are listed with the constants of this API.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +patchStrategy=merge
+	// +patchMergeKey=type
+	// +kubebuilder:validation:MaxItems=24
+	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
+
+	// observedGeneration is the generation of the spec this status speaks of.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// clusterIdentity is the identity of the physical cluster on which this object made or adopted the group.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	ClusterIdentity string `json:"clusterIdentity,omitempty"`
+
+	// replicas is the number of pods; with readyReplicas and selector it serves the scale subresource.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Replicas int32 `json:"replicas"`
+	// readyReplicas is the number of ready pods.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	ReadyReplicas int32 `json:"readyReplicas"`
+	// selector of the pods, as a string.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Selector string `json:"selector,omitempty"`
+
+	// lag is the number of messages yet to be handled, retries included. Unset: unknown.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Lag *int64 `json:"lag,omitempty"`
+	// retryLag is the part of lag that has been tried before.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	RetryLag *int64 `json:"retryLag,omitempty"`
+	// deadLetters is the number of messages in the group's dead-letter topic.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	DeadLetters *int64 `json:"deadLetters,omitempty"`
+
+	// adapters are the third parties of the handler, as the pods see them.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	Adapters []AdapterUse `json:"adapters,omitempty"`
+
+	// scaling is the last decision on the number of pods.
+	// +optional
+	Scaling *ScalingStatus `json:"scaling,omitempty"`
+
+	// structureName is the immutable ConfigMap the pods run from.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	StructureName string `json:"structureName,omitempty"`
+	// liveRevision is the revision of the limits and timeouts that pods should have loaded.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	LiveRevision string `json:"liveRevision,omitempty"`
+
+	// lastVerifiedTime is when the group was last read back from all master brokers.
+	// +optional
+	LastVerifiedTime *metav1.Time `json:"lastVerifiedTime,omitempty"`
+}
+
+// MQConsumerGroup is one consumer group: what it consumes, what it does with a message, and the pods that do it. It owns the group with its
+// retry and dead-letter topics on the broker, and the Deployment with all that belongs to it.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector
+// +kubebuilder:resource:scope=Namespaced,shortName=mqcg,categories=orderflow
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Replicas",type=integer,JSONPath=`.status.readyReplicas`
+// +kubebuilder:printcolumn:name="Lag",type=integer,JSONPath=`.status.lag`
+// +kubebuilder:printcolumn:name="Circuit",type=string,JSONPath=`.status.adapters[*].circuit`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Group",type=string,priority=1,JSONPath=`.spec.group`
+// +kubebuilder:printcolumn:name="Dead",type=integer,priority=1,JSONPath=`.status.deadLetters`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 61 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="the name of an MQConsumerGroup has at most 61 characters: lower-case letters, digits and '-'; it names Deployment and Service"
+type MQConsumerGroup struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+	// spec is what is wanted.
+	// +required
+	Spec MQConsumerGroupSpec `json:"spec,omitzero"`
+	// status is what was seen.
+	// +optional
+	Status MQConsumerGroupStatus `json:"status,omitzero"`
+}
+
+// MQConsumerGroupList is a list of MQConsumerGroups.
+// +kubebuilder:object:root=true
+type MQConsumerGroupList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []MQConsumerGroup `json:"items"`
+}

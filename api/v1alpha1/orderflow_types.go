@@ -1,0 +1,259 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// OrderFlowSpec is one pipeline: the topic, how the order system sends to it, and who consumes it.
+// +kubebuilder:validation:XValidation:rule="self.clusterRef == oldSelf.clusterRef",message="clusterRef cannot change: create a second OrderFlow on the other cluster and let the old one run empty"
+// +kubebuilder:validation:XValidation:rule="self.topic.name == oldSelf.topic.name",message="topic.name cannot change: messages of the old topic would be left behind; create a second OrderFlow"
+type OrderFlowSpec struct {
+	// clusterRef names the MQCluster the topic lives on.
+	// +required
+	ClusterRef LocalObjectReference `json:"clusterRef,omitzero"`
+
+	// topic is created on every master broker of the cluster and kept as declared.
+	// +required
+	Topic TopicSpec `json:"topic,omitzero"`
+
+	// producer says how the order system sends. It becomes the producer-binding Secret the order system mounts.
+	// +required
+	Producer ProducerSpec `json:"producer,omitzero"`
+
+	// consumers each become an MQConsumerGroup named `<flow>-<consumer>` that receives every message of the topic.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Consumers []FlowConsumer `json:"consumers,omitempty"`
+}
+
+// MessageType is RocketMQ's topic type: what may be done with the messages of the topic.
+// +kubebuilder:validation:Enum=Normal;FIFO;Delay;Transaction
+type MessageType string
+
+const (
+	// MessageNormal has no further property.
+	MessageNormal MessageType = "Normal"
+	// MessageFIFO is ordered within a sharding key.
+	MessageFIFO MessageType = "FIFO"
+	// MessageDelay may be delivered at a later time.
+	MessageDelay MessageType = "Delay"
+	// MessageTransaction is visible once its local transaction committed.
+	MessageTransaction MessageType = "Transaction"
+)
+
+// TopicSpec declares a topic.
+// +kubebuilder:validation:XValidation:rule="self.queuesPerBroker >= oldSelf.queuesPerBroker",message="queuesPerBroker can only grow: messages in a removed queue would never be read"
+// +kubebuilder:validation:XValidation:rule="self.messageType == 'Normal'",message="topic.messageType other than Normal is not available in this version: use Normal"
+// +kubebuilder:validation:XValidation:rule="self.adoptionPolicy != 'Migrate'",message="a topic has no members to migrate: use adoptionPolicy Adopt to take over an existing topic"
+type TopicSpec struct {
+	// name of the topic: letters, digits, '_' and '-'.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=127
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]+$')",message="a topic name consists of letters, digits, '_' and '-'"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['TBW102','SCHEDULE_TOPIC_XXXX','BenchmarkTest','RMQ_SYS_TRANS_HALF_TOPIC','RMQ_SYS_TRACE_TOPIC','RMQ_SYS_TRANS_OP_HALF_TOPIC','TRANS_CHECK_MAX_TIME_TOPIC','SELF_TEST_TOPIC','OFFSET_MOVED_EVENT','DefaultCluster']) && !self.startsWith('rmq_sys_')",message="this topic name is reserved by RocketMQ: choose another"
+	Name string `json:"name,omitempty"`
+
+	// queuesPerBroker is the number of read and write queues on each master broker. At most this many pods of a group per broker
+	// have work at once. It can grow, never shrink.
+	// +optional
+	// +default=8
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=256
+	QueuesPerBroker int32 `json:"queuesPerBroker,omitempty"`
+
+	// messageType is the topic's type.
+	// +optional
+	// +default="Normal"
+	MessageType MessageType `json:"messageType,omitempty"`
+
+	// deletionPolicy says what becomes of the topic when the OrderFlow is deleted. With Delete the OrderFlow stays, with a condition that
+	// says why, while a group has not consumed everything.
+	// +optional
+	// +default="Retain"
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+
+	// adoptionPolicy says what to do with a topic of this name that was there before. Never: Conflict. Adopt: take it over; a topic with more
+	// queues than declared keeps them.
+	// +optional
+	// +default="Never"
+	AdoptionPolicy AdoptionPolicy `json:"adoptionPolicy,omitempty"`
+}
+
+// SendMode is how the order system waits for the broker.
+// +kubebuilder:validation:Enum=Sync;Async;Oneway
+type SendMode string
+
+const (
+	// SendSync waits for the broker's OK: nothing is lost, each payment waits one round trip.
+	SendSync SendMode = "Sync"
+	// SendAsync goes on at once and is told success or exception by a callback.
+	SendAsync SendMode = "Async"
+	// SendOneway goes on at once and is told nothing: messages can be lost without anyone knowing.
+	SendOneway SendMode = "Oneway"
+)
+
+// ProducerSpec says how the order system sends.
+type ProducerSpec struct {
+	// group is the producer group.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=120
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]+$')",message="a producer group consists of letters, digits, '_' and '-'"
+	Group string `json:"group,omitempty"`
+
+	// sendMode is Sync, Async or Oneway.
+	// +optional
+	// +default="Sync"
+	SendMode SendMode `json:"sendMode,omitempty"`
+
+	// sendTimeout bounds one try to send, 100ms to 30s.
+	// +optional
+	// +default="3s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('30s')",message="sendTimeout lies between 100ms and 30s"
+	SendTimeout metav1.Duration `json:"sendTimeout,omitzero"`
+
+	// asyncRetries is how often the client sends again after an asynchronous failure. A retry can send the message twice, so it is 0.
+	// +optional
+	// +default=0
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=5
+	AsyncRetries int32 `json:"asyncRetries,omitempty"`
+
+	// bindingSecretName is the Secret OrderFlow writes for the order system to mount. Unset: `<flow>-producer`.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="bindingSecretName is the name of a Secret: lower-case letters, digits, '-' and '.'"
+	BindingSecretName string `json:"bindingSecretName,omitempty"`
+}
+
+// FlowConsumer is one consumer of the flow's topic, written inline.
+type FlowConsumer struct {
+	// name of the consumer within the flow.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="a consumer name consists of lower-case letters, digits and '-'"
+	Name string `json:"name,omitempty"`
+
+	ConsumerTemplate `json:",inline"`
+}
+
+// FlowConsumerStatus is a short view of one consumer; its MQConsumerGroup has the whole.
+type FlowConsumerStatus struct {
+	// name of the consumer within the flow.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=20
+	Name string `json:"name,omitempty"`
+	// groupName is the name of the MQConsumerGroup.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	GroupName string `json:"groupName,omitempty"`
+	// ready is the status of the group's Ready condition.
+	// +required
+	Ready metav1.ConditionStatus `json:"ready,omitempty"`
+	// reason of the group's Ready condition.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason,omitempty"`
+	// lag is the number of messages the group has yet to handle, retries included. Unset: unknown.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Lag *int64 `json:"lag,omitempty"`
+	// readyReplicas is the number of ready pods.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	ReadyReplicas int32 `json:"readyReplicas,omitempty"`
+}
+
+// TopicStatus is the topic as every master broker reported it.
+type TopicStatus struct {
+	// brokers is the number of master brokers on which the topic was read back as declared.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Brokers int32 `json:"brokers,omitempty"`
+	// queues is the number of read queues over all these brokers.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Queues int32 `json:"queues,omitempty"`
+	// clusterIdentity is the identity of the physical cluster on which this object made or adopted the topic.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	ClusterIdentity string `json:"clusterIdentity,omitempty"`
+	// lastVerifiedTime is when the topic was last read back from all master brokers.
+	// +optional
+	LastVerifiedTime *metav1.Time `json:"lastVerifiedTime,omitempty"`
+}
+
+// OrderFlowStatus is what was last seen of the pipeline.
+type OrderFlowStatus struct {
+	// conditions: Ready, Reconciling, Stalled, TopicReady and ConsumersReady; the reasons are listed with the constants of this API.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +patchStrategy=merge
+	// +patchMergeKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
+
+	// observedGeneration is the generation of the spec this status speaks of.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// topic as the brokers report it.
+	// +optional
+	Topic *TopicStatus `json:"topic,omitempty"`
+
+	// binding names the Secret the order system mounts (Service Binding's ProvisionedService duck type).
+	// +optional
+	Binding *LocalObjectReference `json:"binding,omitempty"`
+
+	// consumers, in the order of the spec.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Consumers []FlowConsumerStatus `json:"consumers,omitempty"`
+}
+
+// OrderFlow declares one pipeline from the order system to its third parties: the topic, how the order system sends, and the consumers. It
+// owns the topic on the broker, one MQConsumerGroup per consumer, and the producer-binding Secret.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,shortName=of,categories=orderflow
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Topic",type=string,JSONPath=`.spec.topic.name`
+// +kubebuilder:printcolumn:name="Queues",type=integer,JSONPath=`.status.topic.queues`
+// +kubebuilder:printcolumn:name="Consumers",type=string,JSONPath=`.status.consumers[*].name`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="the name of an OrderFlow has at most 40 characters: lower-case letters, digits and '-'; the names of its groups are made from it"
+type OrderFlow struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+	// spec is what is wanted.
+	// +required
+	Spec OrderFlowSpec `json:"spec,omitzero"`
+	// status is what was seen.
+	// +optional
+	Status OrderFlowStatus `json:"status,omitzero"`
+}
+
+// OrderFlowList is a list of OrderFlows.
+// +kubebuilder:object:root=true
+type OrderFlowList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []OrderFlow `json:"items"`
+}

@@ -1,0 +1,412 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// ThirdPartyAdapterSpec says how a third party is called, and what it can take. The limits are those of the whole account: every pod of
+// every group that refers to the adapter shares them.
+// +kubebuilder:validation:XValidation:rule="!has(self.suspend) || !self.suspend",message="suspend is not available in this version: scale the groups that use the adapter to 0; messages wait in the broker"
+// +kubebuilder:validation:XValidation:rule="!has(self.quota)",message="quota is not available in this version: use rateLimit"
+// +kubebuilder:validation:XValidation:rule="!has(self.tls)",message="tls is not available in this version: https URLs are verified against the public roots"
+type ThirdPartyAdapterSpec struct {
+	// url of the third party, http or https. A handler's path is appended to its path.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != ''",message="url is an absolute http or https URL, for example https://api.example.com/sms"
+	// +kubebuilder:validation:XValidation:rule="!isURL(self) || (!self.contains('@') && !self.contains('#') && !self.contains('?'))",message="url has no user, query or fragment: credentials belong in spec.auth"
+	// +kubebuilder:validation:XValidation:rule="!isURL(self) || !(url(self).getHostname() in ['localhost', 'metadata', 'metadata.google.internal', '[::1]', '[::]', '0.0.0.0', '[fd00:ec2::254]']) && !url(self).getHostname().matches('^(127|169[.]254)[.]') && !url(self).getHostname().lowerAscii().matches('^.fe[89ab][0-9a-f]:')",message="url must not point to a loopback, link-local or metadata address: a third party has an address of its own"
+	URL string `json:"url,omitempty"`
+
+	// auth is how OrderFlow authenticates. Unset: not at all.
+	// +optional
+	Auth *Auth `json:"auth,omitempty"`
+
+	// timeout bounds one request, connection set-up included, 10ms to 60s.
+	// +optional
+	// +default="3s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('10ms') && duration(self) <= duration('60s')",message="timeout lies between 10ms and 60s"
+	Timeout metav1.Duration `json:"timeout,omitzero"`
+
+	// retry repeats a failed request at once, within one attempt of the message.
+	// +optional
+	// +default={}
+	Retry RequestRetry `json:"retry,omitzero"`
+
+	// circuitBreaker stops calling a third party that fails; its messages wait in the broker.
+	// +optional
+	// +default={}
+	CircuitBreaker CircuitBreaker `json:"circuitBreaker,omitzero"`
+
+	// rateLimit of the whole account. Unset: none.
+	// +optional
+	RateLimit *RateLimit `json:"rateLimit,omitempty"`
+
+	// quota of the whole account over a long period. Unset: none.
+	// +optional
+	Quota *Quota `json:"quota,omitempty"`
+
+	// concurrency is the number of requests the whole account may have in flight. Unset: none but the groups' own.
+	// +optional
+	Concurrency *AdapterConcurrency `json:"concurrency,omitempty"`
+
+	// response says when an answer is a success. Unset: every 2xx.
+	// +optional
+	Response *ResponseRules `json:"response,omitempty"`
+
+	// idempotency says what the third party does with a key it has seen before.
+	// +required
+	Idempotency IdempotencyContract `json:"idempotency,omitzero"`
+
+	// tls towards the third party.
+	// +optional
+	TLS *AdapterTLS `json:"tls,omitempty"`
+
+	// suspend parks every group that uses the adapter, for a maintenance window of the provider.
+	// +optional
+	Suspend *bool `json:"suspend,omitempty"`
+}
+
+// RequestRetry repeats a failed request at once, within one attempt of the message, with jittered delays. Only failures that may pass are repeated:
+// timeouts, connection errors, 429 and 5xx.
+type RequestRetry struct {
+	// maxAttempts counts the first request too. 1: no repetition.
+	// +optional
+	// +default=2
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=5
+	MaxAttempts int32 `json:"maxAttempts,omitempty"`
+	// initialDelay before the first repetition; each further one doubles it, give or take a quarter.
+	// +optional
+	// +default="100ms"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1ms') && duration(self) <= duration('5s')",message="retry.initialDelay lies between 1ms and 5s: longer waits are the group's retry, in the broker"
+	InitialDelay metav1.Duration `json:"initialDelay,omitzero"`
+}
+
+// CircuitBreaker stops calling a third party that fails. While the circuit is open no message is handed out and no attempt is counted.
+type CircuitBreaker struct {
+	// failurePercentage at which the circuit opens, of the requests in the window.
+	// +optional
+	// +default=50
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	FailurePercentage int32 `json:"failurePercentage,omitempty"`
+	// minimumRequests the window has to hold before it is judged.
+	// +optional
+	// +default=10
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	MinimumRequests int32 `json:"minimumRequests,omitempty"`
+	// window of time whose requests are judged, 1s to 5m.
+	// +optional
+	// +default="10s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('5m')",message="circuitBreaker.window lies between 1s and 5m"
+	Window metav1.Duration `json:"window,omitzero"`
+	// openDuration is how long the circuit stays open before one request is let through as a probe, 100ms to 1m.
+	// +optional
+	// +default="1s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('1m')",message="circuitBreaker.openDuration lies between 100ms and 1m"
+	OpenDuration metav1.Duration `json:"openDuration,omitzero"`
+	// slowRequestDuration makes a slower request count as a failure for the circuit. Unset: only failures count.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="false",message="circuitBreaker.slowRequestDuration is not available in this version: lower spec.timeout instead"
+	SlowRequestDuration *metav1.Duration `json:"slowRequestDuration,omitempty"`
+}
+
+// RateLimit is requests per period, evenly spread, with a burst.
+type RateLimit struct {
+	// requests in one period.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	Requests int32 `json:"requests,omitempty"`
+	// period of time, 1s to 1h.
+	// +optional
+	// +default="1s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('1h')",message="rateLimit.period lies between 1s and 1h"
+	Period metav1.Duration `json:"period,omitzero"`
+	// burst is how many requests may come at once after a pause, over all pods. Every pod has a burst of at least 1.
+	// +optional
+	// +default=1
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	Burst int32 `json:"burst,omitempty"`
+}
+
+// Quota is requests per long period.
+type Quota struct {
+	// requests in one period.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Requests int64 `json:"requests,omitempty"`
+	// period of time, 1h to 31d (744h).
+	// +required
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1h') && duration(self) <= duration('744h')",message="quota.period lies between 1h and 744h"
+	Period metav1.Duration `json:"period,omitzero"`
+}
+
+// ConcurrencyMode says whether the limit on requests in flight is fixed.
+// +kubebuilder:validation:Enum=Fixed;Adaptive
+type ConcurrencyMode string
+
+const (
+	// ConcurrencyFixed uses the whole limit.
+	ConcurrencyFixed ConcurrencyMode = "Fixed"
+	// ConcurrencyAdaptive uses less while the third party is slower than usual.
+	ConcurrencyAdaptive ConcurrencyMode = "Adaptive"
+)
+
+// AdapterConcurrency bounds the requests in flight of the whole account.
+// +kubebuilder:validation:XValidation:rule="self.mode == 'Fixed'",message="concurrency.mode Adaptive is not available in this version: use Fixed"
+type AdapterConcurrency struct {
+	// mode is Fixed or Adaptive.
+	// +optional
+	// +default="Fixed"
+	Mode ConcurrencyMode `json:"mode,omitempty"`
+	// max requests in flight.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	Max int32 `json:"max,omitempty"`
+}
+
+// ResponseRules say what an answer means.
+// +kubebuilder:validation:XValidation:rule="!has(self.rules)",message="response.rules is not available in this version: use response.successExpression"
+type ResponseRules struct {
+	// successExpression is a CEL expression, of type bool, over `response`: status (int), headers (map of string, names in lower case) and body (the
+	// decoded JSON, or null if the body is none). It is asked about 2xx answers; false is a failure that may pass. Unset: every 2xx is a success.
+	// Many gateways answer 200 with an error code: 'response.body.code == 0'.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	SuccessExpression string `json:"successExpression,omitempty"`
+
+	// rules classify answers that are no success, the first that matches decides.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Rules []ResponseRule `json:"rules,omitempty"`
+}
+
+// ResponseOutcome is what an answer means for the message.
+// +kubebuilder:validation:Enum=Done;Retry;Dead
+type ResponseOutcome string
+
+// ResponseRule classifies an answer.
+type ResponseRule struct {
+	// whenExpression is a CEL expression, of type bool, over `response`.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	WhenExpression string `json:"whenExpression,omitempty"`
+	// outcome for the message.
+	// +required
+	Outcome ResponseOutcome `json:"outcome,omitempty"`
+}
+
+// KeySupport says what a third party does with an idempotency key it has seen before.
+// +kubebuilder:validation:Enum=Honoured;Ignored
+type KeySupport string
+
+const (
+	// KeyHonoured means a second request with the same key has no second effect.
+	KeyHonoured KeySupport = "Honoured"
+	// KeyIgnored means every request has an effect.
+	KeyIgnored KeySupport = "Ignored"
+)
+
+// DuplicatePolicy says what to do where a request may have had its effect and asking again may repeat it.
+// +kubebuilder:validation:Enum=Accept;Refuse
+type DuplicatePolicy string
+
+const (
+	// DuplicatesAccept sends again: the effect can happen twice.
+	DuplicatesAccept DuplicatePolicy = "Accept"
+	// DuplicatesRefuse makes it a dead letter, for a person to decide.
+	DuplicatesRefuse DuplicatePolicy = "Refuse"
+)
+
+// IdempotencyContract says what the third party does with a key it has seen before.
+// +kubebuilder:validation:XValidation:rule="self.keys == 'Honoured' || has(self.duplicates)",message="the third party ignores idempotency keys: say with idempotency.duplicates whether a request of unknown fate is sent again (Accept) or becomes a dead letter (Refuse)"
+// +kubebuilder:validation:XValidation:rule="!has(self.statusQuery)",message="idempotency.statusQuery is not available in this version: use duplicates Accept or Refuse"
+type IdempotencyContract struct {
+	// keys is Honoured or Ignored.
+	// +required
+	Keys KeySupport `json:"keys,omitempty"`
+
+	// header that carries the key.
+	// +optional
+	// +default="Idempotency-Key"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9-]+$')",message="a header name consists of letters, digits and '-'"
+	Header string `json:"header,omitempty"`
+
+	// window is how long the third party remembers a key, 1m to 720h. A message that was attempted before and is older is a dead letter
+	// (IdempotencyWindowPassed), unless duplicates are accepted.
+	// +optional
+	// +default="24h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1m') && duration(self) <= duration('720h')",message="idempotency.window lies between 1m and 720h"
+	Window metav1.Duration `json:"window,omitzero"`
+
+	// duplicates is Accept or Refuse. Unset: Refuse, where keys are Honoured.
+	// +optional
+	Duplicates DuplicatePolicy `json:"duplicates,omitempty"`
+
+	// statusQuery asks the third party whether an earlier request had its effect.
+	// +optional
+	StatusQuery *StatusQuery `json:"statusQuery,omitempty"`
+}
+
+// StatusQuery is a request that tells whether an earlier one had its effect.
+type StatusQuery struct {
+	// pathExpression is a CEL expression, of type string, over `key`, `order` and `message`.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	PathExpression string `json:"pathExpression,omitempty"`
+	// doneExpression is a CEL expression, of type bool, over `response`: the effect happened.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	DoneExpression string `json:"doneExpression,omitempty"`
+	// absentExpression is a CEL expression, of type bool, over `response`: it did not, and may be asked for again.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	AbsentExpression string `json:"absentExpression,omitempty"`
+}
+
+// AdapterTLS configures TLS towards the third party.
+type AdapterTLS struct {
+	// caSecretRef names a Secret whose key `ca.crt` holds the certificates to trust. Unset: the public roots.
+	// +optional
+	CASecretRef *LocalObjectReference `json:"caSecretRef,omitempty"`
+	// serverName is the name the certificate is issued for. Unset: the URL's host.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	ServerName string `json:"serverName,omitempty"`
+}
+
+// CircuitState is the state of a circuit breaker.
+// +kubebuilder:validation:Enum=Closed;HalfOpen;Open;Unknown
+type CircuitState string
+
+const (
+	// CircuitClosed means requests flow.
+	CircuitClosed CircuitState = "Closed"
+	// CircuitHalfOpen means single requests probe whether the third party is back.
+	CircuitHalfOpen CircuitState = "HalfOpen"
+	// CircuitOpen means no request is made.
+	CircuitOpen CircuitState = "Open"
+	// CircuitUnknown means no pod could be asked.
+	CircuitUnknown CircuitState = "Unknown"
+)
+
+// AdapterShare is what one pod of the groups that use the adapter may use of the account's limits: the limit divided by the most pods
+// there can be.
+type AdapterShare struct {
+	// pods is the sum of replicas or maxReplicas of all groups that refer to the adapter.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Pods int32 `json:"pods"`
+	// requestsPerSecond of one pod, as a decimal number. Empty: no rate limit.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	RequestsPerSecond string `json:"requestsPerSecond,omitempty"`
+	// concurrency of one pod. 0: no limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Concurrency int32 `json:"concurrency,omitempty"`
+}
+
+// ThirdPartyAdapterStatus is what the pods report of the third party.
+type ThirdPartyAdapterStatus struct {
+	// conditions: Ready, Reconciling, Stalled and ThirdPartyDown; the reasons are listed with the constants of this API.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +patchStrategy=merge
+	// +patchMergeKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
+
+	// observedGeneration is the generation of the spec this status speaks of.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// circuit over all pods of all groups: Open if it is open anywhere.
+	// +optional
+	Circuit CircuitState `json:"circuit,omitempty"`
+
+	// lastError is the last failure a pod reported, without any data of the order.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	LastError string `json:"lastError,omitempty"`
+	// lastErrorTime is when it happened.
+	// +optional
+	LastErrorTime *metav1.Time `json:"lastErrorTime,omitempty"`
+
+	// consumerGroups are the MQConsumerGroups that refer to the adapter, sorted.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=63
+	ConsumerGroups []string `json:"consumerGroups,omitempty"`
+
+	// share of one pod.
+	// +optional
+	Share *AdapterShare `json:"share,omitempty"`
+}
+
+// ThirdPartyAdapter says how a third party is called and protected: endpoint, authentication, timeout, retry, circuit breaker, limits of the whole
+// account, and what it does with idempotency keys.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,shortName=tpa,categories=orderflow
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Circuit",type=string,JSONPath=`.status.circuit`
+// +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.spec.url`
+// +kubebuilder:printcolumn:name="Groups",type=string,JSONPath=`.status.consumerGroups`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="the name of a ThirdPartyAdapter has at most 63 characters: lower-case letters, digits and '-'; it names a volume of the pods"
+type ThirdPartyAdapter struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+	// spec is what is wanted.
+	// +required
+	Spec ThirdPartyAdapterSpec `json:"spec,omitzero"`
+	// status is what was seen.
+	// +optional
+	Status ThirdPartyAdapterStatus `json:"status,omitzero"`
+}
+
+// ThirdPartyAdapterList is a list of ThirdPartyAdapters.
+// +kubebuilder:object:root=true
+type ThirdPartyAdapterList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []ThirdPartyAdapter `json:"items"`
+}

@@ -1,0 +1,16 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package worker is the only contract between OrderFlow's planes: the files a worker reads and the sync call it answers.
+//
+//	operator ──writes──▶ structure.json  (immutable ConfigMap <group>-<hash>, named by the pod template)
+//	         ──writes──▶ live.json       (ConfigMap <group>-live, reloaded in place)
+//	         ──calls───▶ POST /sync      (TLS and token of the group's Secret)
+//
+// A worker runs from its files alone: with the API server or the operator gone it goes on, and it holds no Kubernetes credentials.
+// Structure is what cannot change under a running pod (group, subscription, handler, endpoints); a change rolls the pods. Live is what can
+// (limits and timeouts); a change is picked up from the file, or carried by the sync call, which is faster.
+//
+// The package has no dependency outside the standard library, so that the data plane stays free of Kubernetes' machinery. It is pure: decoding
+// and validation, no I/O.
+package worker

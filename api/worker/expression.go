@@ -1,0 +1,93 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package worker
+
+import "fmt"
+
+// ResultType is the type the result of an expression must have.
+type ResultType string
+
+// The result types. AnyResult is whatever JSON can express.
+const (
+	StringResult ResultType = "string"
+	IntResult    ResultType = "int"
+	BoolResult   ResultType = "bool"
+	MapResult    ResultType = "map"
+	AnyResult    ResultType = "any"
+)
+
+// Scope names the variables an expression may use.
+type Scope string
+
+// The scopes.
+const (
+	// MessageScope has `order`, the decoded JSON body, and `message`, its RocketMQ attributes.
+	MessageScope Scope = "message"
+	// ResponseScope has `response`: status, headers and body.
+	ResponseScope Scope = "response"
+)
+
+// Expression is one CEL expression of a user: where it stands, what it says, and what it has to yield. The operator compiles them all before
+// it writes a Structure, the worker at its start: both from this one list.
+type Expression struct {
+	// Field is the path below the spec the expression stands in, as a user would look for it: "handler.push.toExpression".
+	Field  string
+	Source string
+	Result ResultType
+	Scope  Scope
+}
+
+// Expressions lists the handler's expressions; empty ones are left out.
+func (h Handler) Expressions() []Expression {
+	var list expressions
+	list.add("handler.whenExpression", h.WhenExpression, BoolResult)
+	if p := h.Push; p != nil {
+		list.add("handler.push.toExpression", p.ToExpression, StringResult)
+		list.add("handler.push.parametersExpression", p.ParametersExpression, MapResult)
+	}
+	if w := h.Warehouse; w != nil {
+		for i, step := range w.Steps {
+			list.add(fmt.Sprintf("handler.warehouse.steps[%d].bodyExpression", i), step.BodyExpression, MapResult)
+		}
+	}
+	if c := h.Credit; c != nil {
+		list.add("handler.credit.memberExpression", c.MemberExpression, StringResult)
+		list.add("handler.credit.pointsExpression", c.PointsExpression, IntResult)
+	}
+	if m := h.Marketing; m != nil {
+		list.add("handler.marketing.memberExpression", m.MemberExpression, StringResult)
+	}
+	if hh := h.HTTP; hh != nil {
+		for i, step := range hh.Steps {
+			at := fmt.Sprintf("handler.http.steps[%d].", i)
+			list.add(at+"pathExpression", step.PathExpression, StringResult)
+			list.add(at+"bodyExpression", step.BodyExpression, AnyResult)
+			list.add(at+"whenExpression", step.WhenExpression, BoolResult)
+		}
+	}
+	return list
+}
+
+// Expressions lists the expressions of the group: the handler's and its own. Those of its adapters are the adapters'.
+func (s Structure) Expressions() []Expression {
+	list := expressions(s.Handler.Expressions())
+	list.add("idempotency.keyExpression", s.KeyExpression, StringResult)
+	return list
+}
+
+// Expressions lists the adapter's expressions.
+func (a Adapter) Expressions() []Expression {
+	if a.SuccessExpression == "" {
+		return nil
+	}
+	return []Expression{{Field: "response.successExpression", Source: a.SuccessExpression, Result: BoolResult, Scope: ResponseScope}}
+}
+
+type expressions []Expression
+
+func (l *expressions) add(field, source string, result ResultType) {
+	if source != "" {
+		*l = append(*l, Expression{Field: field, Source: source, Result: result, Scope: MessageScope})
+	}
+}

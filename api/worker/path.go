@@ -1,0 +1,51 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package worker
+
+// Where the operator mounts the worker's files. Each folder is one volume, so that a change reaches the pod without a restart.
+const (
+	// StructureFile holds a Structure.
+	StructureFile = "/etc/orderflow/structure/structure.json"
+	// LiveFile holds a Live.
+	LiveFile = "/etc/orderflow/live/live.json"
+	// SyncDir holds the group's Secret: tls.crt, tls.key and token (SyncTokenKey).
+	SyncDir = "/etc/orderflow/sync"
+	// BrokerDir holds the MQCluster's credentials, where it has access control: access-key, secret-key, security-token.
+	BrokerDir = "/etc/orderflow/broker"
+	// AdaptersDir holds one folder per adapter with a Secret, named after the adapter.
+	AdaptersDir = "/etc/orderflow/adapters"
+)
+
+// Keys of the Secrets.
+const (
+	// SyncTokenKey is the key of the bearer token in the group's Secret.
+	SyncTokenKey = "token"
+	// AccessKeyKey, SecretKeyKey and SecurityTokenKey are the keys of an MQCluster's ACL Secret; the last is optional.
+	AccessKeyKey     = "access-key"
+	SecretKeyKey     = "secret-key"
+	SecurityTokenKey = "security-token"
+	// UsernameKey and PasswordKey are the keys for Basic authentication.
+	UsernameKey = "username"
+	PasswordKey = "password"
+	// TokenKey is the key for Bearer authentication.
+	TokenKey = "token"
+	// APIKeyKey is the key for APIKey authentication.
+	APIKeyKey = "api-key"
+	// HMACKeyIDKey and HMACSecretKey are the keys for HMAC authentication.
+	HMACKeyIDKey  = "key-id"
+	HMACSecretKey = "secret"
+)
+
+// Ports of a worker pod.
+const (
+	// SyncPort serves /sync and /metrics over TLS, to bearers of the group's token.
+	SyncPort = 8443
+	// HealthPort serves /healthz and /readyz to the kubelet.
+	HealthPort = 8081
+)
+
+// SyncServerName is the name in the certificate of a group's pods, whatever address they are called at.
+func SyncServerName(namespace, name string) string {
+	return name + "." + namespace + ".workers.orderflow.dev"
+}

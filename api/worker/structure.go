@@ -1,0 +1,112 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package worker
+
+// Version is the version of Structure and Live that this code writes and reads. A worker refuses any other.
+const Version = 1
+
+// Structure is what cannot change under a running pod.
+type Structure struct {
+	// Version is Version.
+	Version int `json:"version"`
+	// Namespace and Name of the MQConsumerGroup, for logs, metrics and the sync certificate.
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+
+	// NameServers are host:port; host names are resolved on every connection.
+	NameServers []string `json:"nameServers"`
+	// ACL says that BrokerDir holds credentials.
+	ACL bool `json:"acl,omitempty"`
+	// Group and Topic on the broker.
+	Group string `json:"group"`
+	Topic string `json:"topic"`
+	// TagExpression is "*" or tags joined by "||".
+	TagExpression string `json:"tagExpression"`
+
+	// Mode is Push or Pull.
+	Mode Mode `json:"mode"`
+	// MaxUncommitted messages per queue.
+	MaxUncommitted int `json:"maxUncommitted"`
+	// Concurrency is the number of messages handled at once.
+	Concurrency int `json:"concurrency"`
+	// TerminationGrace is how long calls in flight may take to end when the pod stops.
+	TerminationGrace Duration `json:"terminationGrace"`
+
+	// KeyExpression is CEL for the business key. Empty: order id and event type, else the message's unique key.
+	KeyExpression string `json:"keyExpression,omitempty"`
+	// Retry plan between attempts of a message.
+	Retry Retry `json:"retry"`
+	// Handler says what is done with a message.
+	Handler Handler `json:"handler"`
+	// Adapters the handler refers to, by name.
+	Adapters []Adapter `json:"adapters"`
+	// PrivateNetworks are CIDRs inside private ranges that third parties may live in; all other private addresses are refused when dialled.
+	PrivateNetworks []string `json:"privateNetworks,omitempty"`
+}
+
+// Mode says who sets the pace between broker and handler.
+type Mode string
+
+// The modes.
+const (
+	ModePush Mode = "Push"
+	ModePull Mode = "Pull"
+)
+
+// Retry is the plan between attempts of a message.
+type Retry struct {
+	// MaxAttempts counts the first too.
+	MaxAttempts int `json:"maxAttempts"`
+	// MaxDuration cuts the plan where its delays add up to this.
+	MaxDuration Duration `json:"maxDuration"`
+}
+
+// Adapter is the part of a third party that cannot change under a running pod.
+type Adapter struct {
+	Name string `json:"name"`
+	// URL to which a step's path is appended.
+	URL string `json:"url"`
+	// Auth, or nil for none.
+	Auth *Auth `json:"auth,omitempty"`
+	// SuccessExpression is CEL over response. Empty: every 2xx is a success.
+	SuccessExpression string `json:"successExpression,omitempty"`
+	// Idempotency contract.
+	Idempotency Idempotency `json:"idempotency"`
+}
+
+// AuthType selects how a worker authenticates; the values are v1alpha1's.
+type AuthType string
+
+// The ways to authenticate.
+const (
+	AuthBasic  AuthType = "Basic"
+	AuthBearer AuthType = "Bearer"
+	AuthAPIKey AuthType = "APIKey"
+	AuthHMAC   AuthType = "HMAC"
+)
+
+// Auth is how to authenticate; the secret values are in AdaptersDir/<adapter>/.
+type Auth struct {
+	Type AuthType `json:"type"`
+	// In is Header or Query, for APIKey.
+	In string `json:"in,omitempty"`
+	// Name of the header or query parameter, for APIKey.
+	Name string `json:"name,omitempty"`
+	// SignatureHeader, TimestampHeader and KeyIDHeader, for HMAC.
+	SignatureHeader string `json:"signatureHeader,omitempty"`
+	TimestampHeader string `json:"timestampHeader,omitempty"`
+	KeyIDHeader     string `json:"keyIDHeader,omitempty"`
+}
+
+// Idempotency is what the third party does with a key it has seen before.
+type Idempotency struct {
+	// KeysHonoured: a second request with the same key has no second effect.
+	KeysHonoured bool `json:"keysHonoured"`
+	// Header that carries the key.
+	Header string `json:"header"`
+	// Window for which the third party remembers a key.
+	Window Duration `json:"window"`
+	// AcceptDuplicates: send again although the effect may happen twice.
+	AcceptDuplicates bool `json:"acceptDuplicates,omitempty"`
+}

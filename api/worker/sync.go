@@ -1,0 +1,57 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package worker
+
+import "time"
+
+// SyncPath is where a pod answers the sync call: POST, JSON, `Authorization: Bearer <token>`.
+const SyncPath = "/sync"
+
+// SyncRequest is what the operator tells a pod.
+type SyncRequest struct {
+	// Live, if the pod should run with other limits than it last reported. Nil: nothing new.
+	Live *Live `json:"live,omitempty"`
+}
+
+// SyncResponse is what a pod answers: facts of this moment, and totals since its start.
+type SyncResponse struct {
+	// Structure is the name of the ConfigMap the pod runs from.
+	Structure string `json:"structure"`
+	// LiveRevision the pod runs with.
+	LiveRevision string `json:"liveRevision"`
+	// InFlight is the number of messages being handled.
+	InFlight int `json:"inFlight"`
+	// BusySeconds is the time spent handling messages since the start, over all of them; waiting for a limiter or a circuit is left out.
+	BusySeconds float64 `json:"busySeconds"`
+	// Handled is the number of messages handled since the start, whatever their outcome.
+	Handled int64 `json:"handled"`
+	// Queues the pod owns.
+	Queues int `json:"queues"`
+	// Parked says that the pod hands out no message, since a circuit is open or a limit is used up.
+	Parked bool `json:"parked"`
+	// Adapters by name.
+	Adapters []AdapterReport `json:"adapters"`
+}
+
+// Circuit is the state of a circuit breaker; the values are v1alpha1's.
+type Circuit string
+
+// The states.
+const (
+	CircuitClosed   Circuit = "Closed"
+	CircuitHalfOpen Circuit = "HalfOpen"
+	CircuitOpen     Circuit = "Open"
+)
+
+// AdapterReport is one third party as the pod sees it.
+type AdapterReport struct {
+	Name    string  `json:"name"`
+	Circuit Circuit `json:"circuit"`
+	// InFlight requests.
+	InFlight int `json:"inFlight"`
+	// LastError names the last failure, without any data of the order. Empty: none since the start.
+	LastError string `json:"lastError,omitempty"`
+	// LastErrorTime is when it happened.
+	LastErrorTime *time.Time `json:"lastErrorTime,omitempty"`
+}
