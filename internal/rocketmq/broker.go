@@ -1,0 +1,58 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rocketmq
+
+import (
+	"context"
+	"strings"
+)
+
+// BrokerConfig is a broker's own configuration, by Java property name.
+type BrokerConfig map[string]string
+
+// Properties of [BrokerConfig] that decide what a group may use.
+const (
+	PropertyFilter  = "enablePropertyFilter"        // SQL92 subscriptions
+	TimerWheel      = "timerWheelEnable"            // delays to the second instead of in levels
+	AutoCreateTopic = "autoCreateTopicEnable"       // topics made by sending to them
+	AutoCreateGroup = "autoCreateSubscriptionGroup" // groups made by joining them
+	AuthEnabled     = "authenticationEnabled"       // requests must be signed
+	DelayLevels     = "messageDelayLevel"           // "1s 5s 10s …"
+	RetentionHours  = "fileReservedTime"
+	MaxMessageSize  = "maxMessageSize" // bytes
+	TransferLimit   = "maxTransferCountOnMessageInMemory"
+)
+
+// Enabled reports whether a boolean property is "true".
+func (b BrokerConfig) Enabled(property string) bool { return b[property] == "true" }
+
+// BrokerConfig reads the configuration of one broker.
+func (c *Client) BrokerConfig(ctx context.Context, addr string) (BrokerConfig, error) {
+	r, err := c.Do(ctx, addr, OpBrokerConfig, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	config := BrokerConfig{}
+	for line := range strings.Lines(string(r.Body)) {
+		if name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "="); ok {
+			config[name] = value
+		}
+	}
+	return config, nil
+}
+
+// BrokerRuntime is what a broker says of its running self, by its own names.
+type BrokerRuntime map[string]string
+
+// Version is the broker's version as it writes it, e.g. "V5_5_0".
+func (b BrokerRuntime) Version() string { return b["brokerVersionDesc"] }
+
+// BrokerRuntime reads the runtime figures of one broker.
+func (c *Client) BrokerRuntime(ctx context.Context, addr string) (BrokerRuntime, error) {
+	var reply struct {
+		Table BrokerRuntime `json:"table"`
+	}
+	err := c.ask(ctx, addr, OpBrokerRuntime, nil, nil, &reply)
+	return reply.Table, err
+}

@@ -1,0 +1,96 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rocketmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// QueryOffset reads what the group has committed of the queue. [ErrNotFound]
+// means never; it is not the same as 0.
+func (c *Client) QueryOffset(ctx context.Context, addr, group string, q Queue) (int64, error) {
+	return c.offset(ctx, addr, OpQueryOffset, Fields{
+		{"consumerGroup", group},
+		{"topic", q.Topic},
+		{"queueId", itoa(q.ID)},
+		{"setZeroIfNotFound", "false"}, // absent, the broker answers 0 and "from the end" is lost
+		{"bname", q.Broker},
+	})
+}
+
+// CommitOffset sets the offset of the next message the group has not finished.
+// The broker takes any value from anyone, lower ones and queues the topic does
+// not have included; only an unknown topic is an [ErrNotFound].
+func (c *Client) CommitOffset(ctx context.Context, addr, group string, q Queue, offset int64) error {
+	return c.tell(ctx, addr, OpCommitOffset, Fields{
+		{"consumerGroup", group},
+		{"topic", q.Topic},
+		{"queueId", itoa(q.ID)},
+		{"commitOffset", itoa64(offset)},
+		{"bname", q.Broker},
+	}, nil)
+}
+
+// MaxOffset is the offset the queue's next message will get. For a topic or a
+// queue that does not exist the broker answers 0.
+func (c *Client) MaxOffset(ctx context.Context, addr string, q Queue) (int64, error) {
+	return c.offset(ctx, addr, OpMaxOffset, queueFields(q))
+}
+
+// MinOffset is the offset of the oldest message the broker still has, or the
+// maximum if there is none. For a topic or a queue that does not exist the broker
+// answers 0.
+func (c *Client) MinOffset(ctx context.Context, addr string, q Queue) (int64, error) {
+	return c.offset(ctx, addr, OpMinOffset, queueFields(q))
+}
+
+// SearchOffset is the offset of the first message stored at or after t, or the
+// maximum if there is none. For a topic or a queue that does not exist the broker
+// answers 0.
+func (c *Client) SearchOffset(ctx context.Context, addr string, q Queue, t time.Time) (int64, error) {
+	return c.offset(ctx, addr, OpSearchOffset, append(queueFields(q), Field{"timestamp", itoa64(t.UnixMilli())}))
+}
+
+func queueFields(q Queue) Fields {
+	return Fields{{"topic", q.Topic}, {"queueId", itoa(q.ID)}, {"bname", q.Broker}}
+}
+
+func (c *Client) offset(ctx context.Context, addr string, op Op, fields Fields) (int64, error) {
+	r, err := c.Do(ctx, addr, op, fields, nil)
+	if err != nil {
+		return 0, err
+	}
+	n, err := r.field64("offset")
+	if err != nil {
+		return 0, fmt.Errorf("read the reply to %v of %s: %w", op, addr, err)
+	}
+	return n, nil
+}
+
+// GroupTopic names what a group has committed offsets of.
+type GroupTopic struct{ Group, Topic string }
+
+// UnmarshalText reads the broker's "topic@group". Neither may contain an @.
+func (g *GroupTopic) UnmarshalText(text []byte) error {
+	topic, group, ok := strings.Cut(string(text), "@")
+	if !ok {
+		return errors.New("an offset's key has no @ between topic and group")
+	}
+	g.Topic, g.Group = topic, group
+	return nil
+}
+
+// AllOffsets reads what every group has committed at one broker: group and
+// topic, then queue id, then offset.
+func (c *Client) AllOffsets(ctx context.Context, addr string) (map[GroupTopic]map[int]int64, error) {
+	var reply struct {
+		Offsets map[GroupTopic]map[int]int64 `json:"offsetTable"`
+	}
+	err := c.ask(ctx, addr, OpAllOffsets, nil, nil, &reply)
+	return reply.Offsets, err
+}
