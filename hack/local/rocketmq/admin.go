@@ -12,10 +12,12 @@ import (
 	"slices"
 )
 
+const adminMain = "org.apache.rocketmq.tools.command.MQAdminStartup"
+
 // Admin runs mqadmin against this cluster, with the administrator's credentials if it has an ACL, and returns what it
 // printed. args are the command and its flags; the name server is added.
 func (c *Cluster) Admin(ctx context.Context, args ...string) (string, error) {
-	return c.distribution.Admin(ctx, c.NameServer(), filepath.Join(c.options.Dir, "admin"), args...)
+	return c.distribution.Admin(ctx, c.NameServer(), c.options.adminHome(), args...)
 }
 
 // Admin runs mqadmin against any name server. home is a folder for its logs in which conf/tools.yml, if there is one,
@@ -30,4 +32,24 @@ func (d *Distribution) Admin(ctx context.Context, nameServer, home string, args 
 		return string(out), fmt.Errorf("run mqadmin %v: %w\n%s", args, err, lastLines(out, 20))
 	}
 	return string(out), nil
+}
+
+// adminHome is mqadmin's folder.
+func (o Options) adminHome() string { return filepath.Join(o.Dir, "admin") }
+
+// writeAdminCredentials leaves the ACL's administrator where mqadmin looks for its user.
+func (c *Cluster) writeAdminCredentials() error {
+	user := c.options.ACL
+	if user == nil {
+		return nil
+	}
+	conf := filepath.Join(c.options.adminHome(), "conf")
+	if err := os.MkdirAll(conf, 0o700); err != nil {
+		return fmt.Errorf("create mqadmin's folder: %w", err)
+	}
+	content := fmt.Sprintf("accessKey: %q\nsecretKey: %q\n", user.Name, user.Password) // YAML reads Go's quotes
+	if err := os.WriteFile(filepath.Join(conf, "tools.yml"), []byte(content), 0o600); err != nil {
+		return fmt.Errorf("write mqadmin's credentials: %w", err)
+	}
+	return nil
 }

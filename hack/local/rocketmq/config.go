@@ -14,17 +14,17 @@ import (
 	"strings"
 )
 
-// nameServerConfig is the name server's configuration. dir is its folder.
-func nameServerConfig(o Options, dir string) map[string]string {
+// nameServerConfig is the name server's configuration.
+func nameServerConfig(o Options) map[string]string {
 	return map[string]string{
 		"listenPort":   strconv.Itoa(o.NameServerPort),
 		"bindAddress":  o.Host,
-		"kvConfigPath": filepath.Join(dir, "kvConfig.json"),
+		"kvConfigPath": filepath.Join(o.nodeDir(nameServer), "kvConfig.json"),
 	}
 }
 
-// brokerConfig is a broker's configuration. dir is its folder.
-func brokerConfig(o Options, b Broker, dir string) (map[string]string, error) {
+// brokerConfig is a broker's configuration.
+func brokerConfig(o Options, b Broker) (map[string]string, error) {
 	config := map[string]string{
 		"brokerClusterName":           ClusterName,
 		"brokerName":                  b.Name,
@@ -33,7 +33,7 @@ func brokerConfig(o Options, b Broker, dir string) (map[string]string, error) {
 		"bindAddress":                 o.Host,
 		"listenPort":                  strconv.Itoa(b.Port),
 		"namesrvAddr":                 net.JoinHostPort(o.Host, strconv.Itoa(o.NameServerPort)),
-		"storePathRootDir":            filepath.Join(dir, "store"),
+		"storePathRootDir":            filepath.Join(o.nodeDir(b.Name), "store"),
 		"autoCreateTopicEnable":       strconv.FormatBool(o.AutoCreateTopic),
 		"autoCreateSubscriptionGroup": strconv.FormatBool(o.AutoCreateTopic),
 		"enablePropertyFilter":        strconv.FormatBool(o.EnablePropertyFilter),
@@ -79,11 +79,6 @@ func addACL(config map[string]string, admin User) error {
 		"authorizationMetadataProvider":        "org.apache.rocketmq.auth.authorization.provider.LocalAuthorizationMetadataProvider",
 	})
 	return nil
-}
-
-// adminCredentials is the file in which mqadmin looks for its user.
-func adminCredentials(u User) string {
-	return fmt.Sprintf("accessKey: %q\nsecretKey: %q\n", u.Name, u.Password) // YAML takes Go's quoting of plain text
 }
 
 // properties writes a Java properties file, in the order of its keys.

@@ -11,24 +11,22 @@
 //
 // Start gives every node a folder of its own below Options.Dir:
 //
-//	<dir>/namesrv/{node.conf, out.log, pid, logs/}
-//	<dir>/broker-a/{node.conf, out.log, pid, logs/, store/}
-//	<dir>/admin/conf/tools.yml                              (only with ACL: mqadmin's credentials)
+//	<dir>/namesrv/{node.conf, out.log, logs/}
+//	<dir>/broker-a/{node.conf, out.log, logs/, store/}
+//	<dir>/admin/conf/tools.yml                           (only with ACL: mqadmin's credentials)
 //
-// All nodes boot at the same time. A node is ready when it has said so on its standard output and, for a broker, when
-// the name server lists it: what clients need to find a route.
+// All nodes boot at the same time. A node is ready when the name server answers and, for a broker, lists it: what
+// clients need to find a route. Plan does all this but run the nodes, for callers with processes of their own making.
 //
 // # Invariants
 //
-//   - A node holds an exclusive lock on its pid file for as long as it lives, through a descriptor that it inherits.
-//     So a pid file nobody locks is stale whatever number it holds, no stranger is ever signalled, and a second
-//     cluster on the same folder is refused.
-//   - Nodes do not outlive the process that started them, however it ends, unless Options.Detach says so: on Linux
-//     the kernel kills them (see start in process.go); elsewhere Stop has to be called.
+//   - Nodes do not outlive the process that started them, however it ends: on Linux the kernel kills them (begin in
+//     process.go says how); elsewhere Stop or Kill has to be called.
 //   - A broker keeps its port and its store across StopBroker or KillBroker and StartBroker.
+//   - Two clusters on one folder cannot harm it: a broker locks its store.
 //
 // # Limits
 //
 // Automatic ports are free when they are chosen, not reserved: a node that loses its port to another program in the
-// moment between fails to start with the broker's own message. There are no slaves, controllers or proxies.
+// moment between fails to start with its own message. There are no slaves, controllers or proxies.
 package rocketmq

@@ -16,6 +16,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/orderflow-dev/orderflow/hack/local/lock"
 )
 
 // Version is the RocketMQ release that Fetch obtains: the one pom.xml names.
@@ -73,13 +75,13 @@ func Fetch(ctx context.Context, log *slog.Logger) (*Distribution, error) {
 
 // download fills lib while it holds the lock of root. The folder appears complete or not at all.
 func download(ctx context.Context, root, lib string, log *slog.Logger) error {
-	lock, err := acquire(ctx, filepath.Join(root, "lock"), func() {
+	held, err := lock.Acquire(ctx, filepath.Join(root, "lock"), func() {
 		log.Info("waiting for another process that downloads RocketMQ", "version", Version)
 	})
 	if err != nil {
-		return fmt.Errorf("wait for the lock of RocketMQ's cache folder: %w", err)
+		return err
 	}
-	defer lock.Close()
+	defer held.Close()
 	if exists(lib) { // the holder before us has done it
 		return nil
 	}

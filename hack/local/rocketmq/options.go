@@ -19,19 +19,13 @@ const DefaultBroker = "broker-a"
 // ClusterName is the name of every cluster that Start runs: RocketMQ's own default.
 const ClusterName = "DefaultCluster"
 
-// Ports inside a network namespace, where nothing else listens: those every RocketMQ user knows.
-const (
-	namespaceNameServerPort = 9876
-	namespaceBrokerPort     = 10911
-)
-
 // Options says what Start runs. Dir is required; every other zero value is a working default.
 type Options struct {
 	// Dir is the folder of configuration, logs and stores. It is created if missing; a store found there is used again.
 	Dir string
 	// Host is the IP address nodes listen on and brokers tell clients to use. Default 127.0.0.1.
 	Host string
-	// NameServerPort is where the name server listens. 0 chooses a free one, or 9876 in a network namespace.
+	// NameServerPort is where the name server listens. 0 chooses a free one.
 	NameServerPort int
 	// Brokers are the master brokers, at least one and each with its own name. Default: one DefaultBroker.
 	Brokers []Broker
@@ -43,10 +37,6 @@ type Options struct {
 	AutoCreateTopic bool
 	// Properties are lines for every broker's configuration. They override what the other options say.
 	Properties map[string]string
-	// NetNS is the network namespace the nodes run in; `ip netns` made it and it has the address Host. It needs root.
-	NetNS string
-	// Detach lets the nodes outlive this process; StopDetached ends them from any other.
-	Detach bool
 	// HeapMiB bounds the heap of each broker, and in addition its direct memory. Default 512.
 	HeapMiB int
 	// JavaOptions come last on the command line of every node and so override ours, which favour a fast start:
@@ -60,8 +50,7 @@ type Options struct {
 type Broker struct {
 	// Name is what clients see, and the name of the broker's folder.
 	Name string
-	// Port is where it listens; it also takes Port-2 (priority remoting) and Port+1 (replication). 0 chooses free ones,
-	// or 10911 and every fourth port after it in a network namespace.
+	// Port is where it listens; it also takes Port-2 (priority remoting) and Port+1 (replication). 0 chooses free ones.
 	Port int
 	// Properties are lines for this broker's configuration. They override Options.Properties.
 	Properties map[string]string
@@ -125,17 +114,9 @@ func (o Options) withDefaults() (Options, error) {
 
 // withPorts returns a copy in which every port is chosen.
 func (o Options) withPorts() (Options, error) {
-	free := func() (int, error) { return freeBlock(o.Host) }
-	if o.NetNS != "" { // this process cannot see which ports are free in there
-		next := namespaceBrokerPort
-		free = func() (int, error) { next += blockSize; return next - blockSize, nil }
-		if o.NameServerPort == 0 {
-			o.NameServerPort = namespaceNameServerPort
-		}
-	}
 	var err error
 	if o.NameServerPort == 0 {
-		if o.NameServerPort, err = free(); err != nil {
+		if o.NameServerPort, err = freeBlock(o.Host); err != nil {
 			return o, err
 		}
 	}
@@ -143,9 +124,12 @@ func (o Options) withPorts() (Options, error) {
 		if o.Brokers[i].Port != 0 {
 			continue
 		}
-		if o.Brokers[i].Port, err = free(); err != nil {
+		if o.Brokers[i].Port, err = freeBlock(o.Host); err != nil {
 			return o, err
 		}
 	}
 	return o, nil
 }
+
+// nodeDir is the folder of the node called name.
+func (o Options) nodeDir(name string) string { return filepath.Join(o.Dir, name) }

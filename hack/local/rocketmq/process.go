@@ -4,7 +4,6 @@
 package rocketmq
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -20,19 +18,15 @@ import (
 
 const (
 	outFile = "out.log"
-	pidFile = "pid"
 
-	// stopGrace is how long a node may take to end by itself before it is killed.
+	// stopGrace is how long a node may take to end by itself before it is killed. A broker takes 5 s on an idle machine,
+	// nearly all of it waiting for its own threads one after the other.
 	stopGrace = 30 * time.Second
 )
 
 // node is one process of a cluster: how to run it, and the run under way.
 type node struct {
-	name    string
-	dir     string
-	command []string
-	env     []string // in addition to this process's
-	detach  bool
+	Command
 
 	mu  sync.Mutex // guards run
 	run *run
@@ -41,56 +35,39 @@ type node struct {
 // run is one life of a node.
 type run struct {
 	process *os.Process
-	outFrom int64         // where its output begins in outFile
 	done    chan struct{} // closed when it has ended
 	err     error         // how it ended; read after done
 }
 
-// start runs the node. It fails if the node runs already, here or under another process.
+// start runs the node. Its output is appended to that of earlier runs.
 func (n *node) start() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if err := os.MkdirAll(n.dir, 0o755); err != nil {
-		return fmt.Errorf("create the folder of %s: %w", n.name, err)
+	if n.run != nil && !n.run.ended() {
+		return fmt.Errorf("%s is running already", n.Name)
 	}
-	pid, err := tryLock(filepath.Join(n.dir, pidFile))
-	if errors.Is(err, errLocked) {
-		return fmt.Errorf("%s already runs in %s: stop it first", n.name, n.dir)
-	}
+	out, err := os.OpenFile(filepath.Join(n.Dir, outFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
-		return fmt.Errorf("claim the pid file of %s: %w", n.name, err)
-	}
-	defer pid.Close() // the node's copy keeps the lock
-	out, err := os.OpenFile(filepath.Join(n.dir, outFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
-	if err != nil {
-		return fmt.Errorf("open the output of %s: %w", n.name, err)
+		return fmt.Errorf("open the output of %s: %w", n.Name, err)
 	}
 	defer out.Close()
-	info, err := out.Stat()
+	cmd := exec.Command(n.Line[0], n.Line[1:]...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = n.Dir, out, out
+	cmd.Env = append(os.Environ(), n.Env...)
+	cmd.SysProcAttr = processAttributes()
+	r, err := begin(cmd)
 	if err != nil {
-		return fmt.Errorf("measure the output of %s: %w", n.name, err)
-	}
-
-	cmd := exec.Command(n.command[0], n.command[1:]...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = n.dir, out, out
-	cmd.Env = append(os.Environ(), n.env...)
-	cmd.ExtraFiles = []*os.File{pid}
-	cmd.SysProcAttr = processAttributes(n.detach)
-	r := &run{outFrom: info.Size(), done: make(chan struct{})}
-	if err := r.begin(cmd); err != nil {
-		return fmt.Errorf("start %s: %w", n.name, err)
+		return fmt.Errorf("start %s: %w", n.Name, err)
 	}
 	n.run = r
-	if err := writePID(pid, r.process.Pid); err != nil {
-		_ = r.kill() // unreachable by StopDetached, so it must not live
-		return fmt.Errorf("write the pid file of %s: %w", n.name, err)
-	}
 	return nil
 }
 
 // begin starts cmd and waits for its end on one and the same thread, which it keeps until then: the kernel's promise to
-// kill the child with its parent is tied to the thread that forked, and the runtime may end any other one.
-func (r *run) begin(cmd *exec.Cmd) error {
+// kill the child with its parent is tied to the thread that forked, and the runtime may end any thread that no
+// goroutine holds.
+func begin(cmd *exec.Cmd) (*run, error) {
+	r := &run{done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
@@ -98,21 +75,12 @@ func (r *run) begin(cmd *exec.Cmd) error {
 		err := cmd.Start()
 		r.process = cmd.Process
 		started <- err
-		if err != nil {
-			return
+		if err == nil {
+			r.err = cmd.Wait()
+			close(r.done)
 		}
-		r.err = cmd.Wait()
-		close(r.done)
 	}()
-	return <-started
-}
-
-func writePID(file *os.File, pid int) error {
-	if err := file.Truncate(0); err != nil {
-		return err
-	}
-	_, err := file.WriteAt([]byte(strconv.Itoa(pid)+"\n"), 0)
-	return err
+	return r, <-started
 }
 
 // current returns the run under way, or an error that says the node is down.
@@ -120,18 +88,18 @@ func (n *node) current() (*run, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.run == nil || n.run.ended() {
-		return nil, fmt.Errorf("%s is not running", n.name)
+		return nil, fmt.Errorf("%s is not running", n.Name)
 	}
 	return n.run, nil
 }
 
-// output returns what this run of the node has printed so far.
-func (n *node) output(r *run) ([]byte, error) {
-	all, err := os.ReadFile(filepath.Join(n.dir, outFile))
-	if err != nil {
-		return nil, fmt.Errorf("read the output of %s: %w", n.name, err)
+// failed adds the node's last words to err.
+func (n *node) failed(err error) error {
+	out, readErr := os.ReadFile(filepath.Join(n.Dir, outFile))
+	if readErr != nil {
+		return errors.Join(err, readErr)
 	}
-	return bytes.TrimSpace(all[min(r.outFrom, int64(len(all))):]), nil
+	return fmt.Errorf("%w\nits output ends:\n%s", err, lastLines(out, 20))
 }
 
 func (r *run) ended() bool {
@@ -145,7 +113,7 @@ func (r *run) ended() bool {
 
 func (r *run) signal(s syscall.Signal) error {
 	if err := r.process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
+		return fmt.Errorf("send it %s: %w", s, err)
 	}
 	return nil
 }

@@ -7,10 +7,5 @@ package rocketmq
 
 import "syscall"
 
-// processAttributes gives a node a session or process group of its own. There is no way here to tie it to its parent.
-func processAttributes(detach bool) *syscall.SysProcAttr {
-	if detach {
-		return &syscall.SysProcAttr{Setsid: true}
-	}
-	return &syscall.SysProcAttr{Setpgid: true}
-}
+// processAttributes gives a node a process group of its own. Nothing here ties it to its parent.
+func processAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

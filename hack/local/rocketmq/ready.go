@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,48 +14,48 @@ import (
 	"time"
 )
 
-// One request of the remoting protocol, enough to ask a name server which brokers it knows: a frame is its length, the
-// length of its JSON header, that header and a body, all lengths being big-endian int32.
+// This is one request of the remoting protocol, enough to ask a name server which brokers it knows: a frame is its
+// length, the length of its JSON header, that header and a body, all lengths being big-endian int32. internal/rocketmq
+// speaks all of the protocol; its tests run against this package, which therefore must not need it.
 const (
 	getClusterInfo = 106 // code of the request
 	maxFrame       = 1 << 20
 	askTimeout     = 5 * time.Second
 )
 
-// registered says whether the name server lists a broker of that name.
-func registered(ctx context.Context, nameServer, broker string) (bool, error) {
+// registered returns nil if the name server answers and lists the broker; an empty name asks for its answer alone.
+func registered(ctx context.Context, nameServer, broker string) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", nameServer)
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", nameServer)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer conn.Close()
 	deadline, _ := ctx.Deadline() // set above
 	if err := conn.SetDeadline(deadline); err != nil {
-		return false, err
+		return err
 	}
-	header, err := json.Marshal(map[string]any{"code": getClusterInfo, "language": "GO", "version": 493, "opaque": 1, "flag": 0})
-	if err != nil {
-		return false, err
-	}
+	header := fmt.Appendf(nil, `{"code":%d,"language":"GO","version":493,"opaque":1,"flag":0}`, getClusterInfo)
 	frame := binary.BigEndian.AppendUint32(nil, uint32(4+len(header)))
 	frame = binary.BigEndian.AppendUint32(frame, uint32(len(header)))
 	if _, err := conn.Write(append(frame, header...)); err != nil {
-		return false, fmt.Errorf("ask the name server for its brokers: %w", err)
+		return fmt.Errorf("ask the name server for its brokers: %w", err)
 	}
 	var length uint32
 	if err := binary.Read(conn, binary.BigEndian, &length); err != nil {
-		return false, fmt.Errorf("read the name server's answer: %w", err)
+		return fmt.Errorf("read the name server's answer: %w", err)
 	}
 	if length > maxFrame {
-		return false, errors.New("the name server's answer is no frame of the remoting protocol")
+		return errors.New("the name server's answer is no frame of the remoting protocol")
 	}
 	answer := make([]byte, length)
 	if _, err := io.ReadFull(conn, answer); err != nil {
-		return false, fmt.Errorf("read the name server's answer: %w", err)
+		return fmt.Errorf("read the name server's answer: %w", err)
 	}
 	// The answer is not JSON, as its broker ids are bare numbers; a broker's entry repeats its name.
-	return bytes.Contains(answer, fmt.Appendf(nil, `"brokerName":%q`, broker)), nil
+	if broker != "" && !bytes.Contains(answer, fmt.Appendf(nil, `"brokerName":%q`, broker)) {
+		return fmt.Errorf("the name server does not list %s yet", broker)
+	}
+	return nil
 }
