@@ -155,15 +155,25 @@ func (c *Cluster) ask(ctx context.Context, op Op, fields Fields, reply any) erro
 	return errors.Join(failures...)
 }
 
+// askTimeout bounds the wait for one name server; they answer in milliseconds.
+const askTimeout = 5 * time.Second
+
 // askOne gives a name server its share of the time left: one of those to come.
 func (c *Cluster) askOne(ctx context.Context, left int, addr string, op Op, fields Fields, reply any) error {
-	if deadline, ok := ctx.Deadline(); ok && left > 1 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
-		defer cancel()
+	share := askTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		share = min(share, time.Until(deadline)/time.Duration(left))
 	}
-	return c.client.ask(ctx, addr, op, fields, nil, reply)
+	one, cancel := context.WithTimeout(ctx, share)
+	defer cancel()
+	err := c.client.ask(one, addr, op, fields, nil, reply)
+	if err != nil && ctx.Err() == nil && one.Err() != nil {
+		return &connError{"ask the name server", addr, errNoAnswer}
+	}
+	return err
 }
+
+var errNoAnswer = errors.New("no answer in its share of the time")
 
 // prefer moves the one that answered to the front.
 func (c *Cluster) prefer(addr string) {

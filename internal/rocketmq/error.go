@@ -80,15 +80,11 @@ func (e *Error) kind() error {
 // systemErrorKind reads the remark of code 1, which brokers also use where a
 // code of its own would have been right.
 func systemErrorKind(remark string) error {
-	for _, known := range []struct {
-		text string
-		kind error
-	}{
-		{"no consumer for this group", ErrNotFound}, // 38 of a group without members
-	} {
-		if strings.Contains(remark, known.text) {
-			return known.kind
-		}
+	switch {
+	case strings.HasPrefix(remark, "no consumer for this group"): // 38 of a group without members
+		return ErrNotFound
+	case strings.HasSuffix(remark, "not online"): // 307 of a member that is away
+		return ErrNotOnline
 	}
 	return ErrRefused
 }

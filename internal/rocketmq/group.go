@@ -161,7 +161,8 @@ func (c *Client) Groups(ctx context.Context, addr string) (map[string]GroupConfi
 }
 
 // DeleteGroup removes the group from one broker, together with the offsets it
-// committed if asked to. A group that does not exist is no error.
+// committed if asked to. Its retry and dead-letter topics stay. A group that does
+// not exist is no error.
 func (c *Client) DeleteGroup(ctx context.Context, addr, group string, offsets bool) error {
 	return c.tell(ctx, addr, OpDeleteGroup, Fields{{"groupName", group}, {"cleanOffset", fmt.Sprint(offsets)}}, nil)
 }

@@ -84,8 +84,9 @@ const (
 
 // Pull asks for messages. The four statuses are no errors. Errors are
 // [ErrNotFound] (no such topic or group), [ErrRefused] with
-// [CodeSubscriptionMissing] (no heartbeat reached this broker yet),
 // [CodeInvalidParameter] (no such queue), and the rest of the vocabulary.
+//
+// Tags are filtered by hash at the broker: a tag of the same hash comes through.
 func (c *Client) Pull(ctx context.Context, addr string, p PullRequest) (PullResult, error) {
 	flag := pullSubscription
 	if p.Wait > 0 {

@@ -43,7 +43,6 @@ type QueueInfo struct {
 type runningInfoJSON struct {
 	Properties    map[string]string `json:"properties"`
 	Subscriptions []Subscription    `json:"subscriptionSet"`
-	Queues        json.RawMessage   `json:"mqTable"`
 	Statuses      map[string]any    `json:"statusTable"`
 	Stack         string            `json:"jstack,omitempty"`
 }
@@ -87,31 +86,30 @@ func (r *Request) Offsets() (map[Queue]int64, error) {
 // EncodeOffsets writes the body of an answer to 221: where a member stands.
 func EncodeOffsets(offsets map[Queue]int64) ([]byte, error) {
 	return encodeByQueue("messageQueueTable", offsets, struct {
-		Queues    json.RawMessage `json:"messageQueueTable"`
-		Consumers map[string]any  `json:"consumerTable"`
-	}{Consumers: map[string]any{}})
+		Consumers map[string]any `json:"consumerTable"`
+	}{map[string]any{}})
 }
 
-// encodeByQueue writes shape, in which the field name is null, with the table in
-// that field's place.
+// encodeByQueue writes shape with one field more, the table.
 func encodeByQueue[V any](name string, table map[Queue]V, shape any) ([]byte, error) {
-	var plain map[string]json.RawMessage
 	text, err := json.Marshal(shape)
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(text, &plain); err != nil {
-		return nil, err
-	}
-	delete(plain, name)
-	if text, err = json.Marshal(plain); err != nil {
-		return nil, err
-	}
 	out := append(text[:len(text)-1], ',')
-	out = append(appendString(out, name), ':', '{')
+	if out, err = AppendByQueue(append(appendString(out, name), ':'), table); err != nil {
+		return nil, err
+	}
+	return append(out, '}'), nil
+}
+
+// AppendByQueue appends a map as brokers write it, an object with objects for
+// keys. [RepairJSON] makes JSON of it.
+func AppendByQueue[V any](dst []byte, table map[Queue]V) ([]byte, error) {
 	queues := slices.SortedFunc(maps.Keys(table), func(a, b Queue) int {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Broker, b.Broker), cmp.Compare(a.ID, b.ID))
 	})
+	dst = append(dst, '{')
 	for i, q := range queues {
 		key, err := json.Marshal(q)
 		if err != nil {
@@ -122,9 +120,9 @@ func encodeByQueue[V any](name string, table map[Queue]V, shape any) ([]byte, er
 			return nil, err
 		}
 		if i > 0 {
-			out = append(out, ',')
+			dst = append(dst, ',')
 		}
-		out = append(append(append(out, key...), ':'), value...)
+		dst = append(append(append(dst, key...), ':'), value...)
 	}
-	return append(out, '}', '}'), nil
+	return append(dst, '}'), nil
 }

@@ -129,15 +129,11 @@ type SendBackRequest struct {
 // that it is stored there: then, not before, its offset may be committed.
 func (c *Client) SendBack(ctx context.Context, addr string, s SendBackRequest) error {
 	m := s.Message
-	id := m.Property(PropertyOriginID)
-	if id == "" {
-		id = m.Property(PropertyUniqueKey)
-	}
 	return c.tell(ctx, addr, OpSendBack, Fields{
 		{"group", s.Group},
 		{"offset", itoa64(m.PhysicalOffset)},
 		{"delayLevel", itoa(s.DelayLevel)},
-		{"originMsgId", id},
+		{"originMsgId", m.Property(PropertyUniqueKey)},
 		{"originTopic", m.Topic},
 		{"unitMode", "false"},
 		{"maxReconsumeTimes", itoa(s.MaxReconsume)},

@@ -71,10 +71,9 @@ func (c *Client) TopicConfig(ctx context.Context, addr, topic string) (TopicConf
 	return t, err
 }
 
-// DeleteTopic removes the topic, its messages and, by the broker's default, the
-// retry and dead-letter topics of the groups that consumed only it, from one
-// broker. A topic that does not exist is no error. Name servers still list it:
-// see [Cluster.DeleteRoute].
+// DeleteTopic removes the topic, its messages and what groups committed of it
+// from one broker; their retry topics stay. A topic that does not exist is no
+// error. Name servers still list it: see [Cluster.DeleteRoute].
 func (c *Client) DeleteTopic(ctx context.Context, addr, topic string) error {
 	return c.tell(ctx, addr, OpDeleteTopic, Fields{{"topic", topic}}, nil)
 }

@@ -1,0 +1,331 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package conformance
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+func locks(t *testing.T, e *env) {
+	group, topic := e.group(t), name() // nobody checks that the topic exists
+	first, second := e.queue(topic, 0), e.queue(topic, 1)
+	lock := func(owner string, queues ...rocketmq.Queue) []rocketmq.Queue {
+		t.Helper()
+		held, err := e.Lock(e, e.addr, group, owner, queues)
+		must(t, err)
+		slices.SortFunc(held, func(a, b rocketmq.Queue) int { return a.ID - b.ID })
+		return held
+	}
+	for _, step := range []struct {
+		says string
+		got  func() []rocketmq.Queue
+		want []rocketmq.Queue
+	}{
+		{"a free queue is given", func() []rocketmq.Queue { return lock("x", first) }, []rocketmq.Queue{first}},
+		{"the owner renews", func() []rocketmq.Queue { return lock("x", first) }, []rocketmq.Queue{first}},
+		{"another owner gets only what is free", func() []rocketmq.Queue { return lock("y", first, second) }, []rocketmq.Queue{second}},
+		{"a stranger's unlock does nothing", func() []rocketmq.Queue {
+			must(t, e.Unlock(e, e.addr, group, "z", []rocketmq.Queue{first}))
+			return lock("y", first)
+		}, nil},
+		{"an unlock in the owner's name frees at once, whoever sends it", func() []rocketmq.Queue {
+			must(t, newClient(t, rocketmq.Config{}).Unlock(e, e.addr, group, "x", []rocketmq.Queue{first}))
+			return lock("y", first)
+		}, []rocketmq.Queue{first}},
+	} {
+		if got := step.got(); !slices.Equal(got, step.want) {
+			t.Errorf("%s: got %v, want %v", step.says, got, step.want)
+		}
+	}
+}
+
+func membership(t *testing.T, e *env) {
+	group, topic := e.group(t), e.topic(t)
+	members := func() []string {
+		ids, err := e.Members(e, e.addr, group)
+		must(t, err)
+		return ids
+	}
+	if ids := members(); len(ids) != 0 {
+		t.Errorf("a new group has the members %v", ids)
+	}
+	_, err := e.Connections(e, e.addr, group)
+	wantErr(t, "connections of a new group", err, rocketmq.ErrNotOnline)
+
+	a, b := rocketmq.NewClient(rocketmq.Config{}), newClient(t, rocketmq.Config{})
+	defer a.Close()
+	join(t, e, a, group, "b@1", topic)
+	join(t, e, b, group, "a@1", topic)
+	if diff := cmp.Diff([]string{"a@1", "b@1"}, members()); diff != "" {
+		t.Errorf("members (-want +got):\n%s", diff)
+	}
+	connections, err := e.Connections(e, e.addr, group)
+	must(t, err)
+	if n := len(connections.Members); n != 2 || connections.Members[0].ClientID != "a@1" {
+		t.Errorf("connections: %+v", connections.Members)
+	}
+	if s := connections.Subscriptions[topic]; s.Expression != "*" || s.Type != rocketmq.TypeTag || s.Version != 1 {
+		t.Errorf("subscription: %+v", s)
+	}
+	must(t, b.Unregister(e, e.addr, "a@1", group))
+	if diff := cmp.Diff([]string{"b@1"}, members()); diff != "" {
+		t.Errorf("members after one has left (-want +got):\n%s", diff)
+	}
+	a.Close() // the registration belongs to the connection
+	eventually(t, "group without members", func() bool { return len(members()) == 0 })
+}
+
+func notification(t *testing.T, e *env) {
+	group, topic := e.group(t), e.topic(t)
+	var heard atomic.Int32
+	a := newClient(t, rocketmq.Config{OnRequest: func(r *rocketmq.Request) {
+		if r.Op() == rocketmq.OpNotifyMembers && r.IsOneWay() && r.Fields.Get("consumerGroup") == group {
+			heard.Add(1)
+		}
+	}})
+	join(t, e, a, group, "a@1", topic)
+	before := heard.Load()
+	b := newClient(t, rocketmq.Config{})
+	join(t, e, b, group, "b@1", topic)
+	eventually(t, "notification of a join", func() bool { return heard.Load() > before })
+	before = heard.Load()
+	must(t, b.Unregister(e, e.addr, "b@1", group))
+	eventually(t, "notification of a leave", func() bool { return heard.Load() > before })
+}
+
+func runningInfo(t *testing.T, e *env) {
+	group, topic := e.group(t), e.topic(t)
+	_, err := e.RunningInfo(e, e.addr, group, "m@1", false)
+	wantErr(t, "ask a member that is away", err, rocketmq.ErrNotOnline)
+
+	want := rocketmq.RunningInfo{
+		Properties:    map[string]string{"PROP_CLIENT_VERSION": "V5_5_0"},
+		Subscriptions: []rocketmq.Subscription{{Topic: topic, Type: rocketmq.TypeTag, Expression: "A || B", Version: 1}},
+		Queues:        map[rocketmq.Queue]rocketmq.QueueInfo{e.queue(topic, 0): {Committed: 5, Cached: 2, Locked: true}, e.queue(topic, 1): {Committed: 6}},
+		Stack:         `goroutine 1 ["running"]`,
+	}
+	member := newClient(t, rocketmq.Config{OnRequest: func(r *rocketmq.Request) {
+		if r.Op() != rocketmq.OpRunningInfo {
+			return
+		}
+		body, err := want.Encode()
+		if err == nil {
+			err = r.Reply(rocketmq.CodeOK, "", body)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}})
+	join(t, e, member, group, "m@1", topic)
+	got, err := e.RunningInfo(e, e.addr, group, "m@1", true)
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the account of the member (-sent +got):\n%s", diff)
+	}
+}
+
+func sendAndPull(t *testing.T, e *env) {
+	group, q := e.group(t), e.queue(e.topic(t), 1)
+	properties := rocketmq.Fields{{Name: "KEYS", Value: "o-1 ü \"q\""}, {Name: "TAGS", Value: "paid"}, {Name: "UNIQ_KEY", Value: "U1"}}
+	result, err := e.Send(e, e.addr, rocketmq.SendRequest{Group: "p", Queue: q, Messages: []rocketmq.OutMessage{{Properties: properties, Body: []byte("{}\x00\xff"), Flag: 9}}})
+	must(t, err)
+	if result.Queue != q || result.Offset != 0 || result.ID == "" {
+		t.Errorf("stored at %+v", result)
+	}
+	r, err := e.Pull(e, e.addr, rocketmq.PullRequest{Group: group, Queue: q, MaxMessages: 32, Wait: time.Second})
+	must(t, err)
+	if r.Status != rocketmq.Found || r.Next != 1 || r.Min != 0 || r.Max != 1 || len(r.Messages) != 1 {
+		t.Fatalf("pulled %+v", r)
+	}
+	m := r.Messages[0]
+	if m.Err != nil || m.Topic != q.Topic || m.Queue != q || m.Offset != 0 || m.Reconsumed != 0 || m.Flag != 9 || string(m.Body) != "{}\x00\xff" {
+		t.Errorf("got %+v", m)
+	}
+	if m.ID() != result.ID {
+		t.Errorf("sent as %s, got as %s", result.ID, m.ID())
+	}
+	for _, p := range properties {
+		if got := m.Property(p.Name); got != p.Value {
+			t.Errorf("property %s: sent %q, got %q", p.Name, p.Value, got)
+		}
+	}
+	if age := time.Since(m.StoredAt()); age < -time.Hour || age > time.Hour || m.Born > m.Stored+time.Hour.Milliseconds() {
+		t.Errorf("stored %v ago, born %v", age, m.BornAt())
+	}
+}
+
+func sendBatch(t *testing.T, e *env) {
+	group, q := e.group(t), e.queue(e.topic(t), 0)
+	e.send(t, q, "zero")
+	if result := e.send(t, q, "one", "two", "three"); result.Offset != 1 {
+		t.Errorf("the batch was stored at %d", result.Offset)
+	}
+	var got []string
+	for _, m := range e.pull(t, rocketmq.PullRequest{Group: group, Queue: q, Offset: 1}) {
+		got = append(got, string(m.Body))
+	}
+	if diff := cmp.Diff([]string{"one", "two", "three"}, got); diff != "" {
+		t.Errorf("(-sent +got):\n%s", diff)
+	}
+}
+
+func missing(t *testing.T, e *env) {
+	group, topic := e.group(t), e.topic(t)
+	pull := func(group string, q rocketmq.Queue) error {
+		_, err := e.Pull(e, e.addr, rocketmq.PullRequest{Group: group, Queue: q, MaxMessages: 1})
+		return err
+	}
+	err := pull(group, e.queue(name(), 0))
+	wantErr(t, "pull from a topic that is not there", err, rocketmq.ErrNotFound)
+	wantCode(t, "pull from a topic that is not there", err, rocketmq.CodeTopicNotExist)
+	wantCode(t, "pull for a group that is not there", pull(name(), e.queue(topic, 0)), rocketmq.CodeGroupNotExist)
+	wantCode(t, "pull from a queue that is not there", pull(group, e.queue(topic, 7)), rocketmq.CodeInvalidParameter)
+	_, err = e.Send(e, e.addr, rocketmq.SendRequest{Group: "p", Queue: e.queue(name(), 0), Messages: []rocketmq.OutMessage{{Body: []byte("x")}}})
+	wantErr(t, "send to a topic that is not there", err, rocketmq.ErrNotFound)
+}
+
+func longPoll(t *testing.T, e *env) {
+	group, q := e.group(t), e.queue(e.topic(t), 0)
+	type answer struct {
+		rocketmq.PullResult
+		error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		r, err := e.Pull(e, e.addr, rocketmq.PullRequest{Group: group, Queue: q, MaxMessages: 32, Wait: 15 * time.Second})
+		answers <- answer{r, err}
+	}()
+	select { // other calls on the connection go on meanwhile
+	case a := <-answers:
+		t.Fatalf("the poll did not wait: %+v", a)
+	case <-time.After(300 * time.Millisecond):
+	}
+	if _, err := e.MaxOffset(e, e.addr, q); err != nil {
+		t.Error(err)
+	}
+	sent := time.Now()
+	e.send(t, q, "wake up")
+	a := <-answers
+	must(t, a.error)
+	if a.Status != rocketmq.Found || len(a.Messages) != 1 {
+		t.Errorf("got %+v", a.PullResult)
+	}
+	if late := time.Since(sent); late > 5*time.Second {
+		t.Errorf("the message came %v after it was sent", late)
+	}
+}
+
+func longPollEmpty(t *testing.T, e *env) {
+	group, q := e.group(t), e.queue(e.topic(t), 0)
+	p := rocketmq.PullRequest{Group: group, Queue: q, MaxMessages: 32}
+	r, err := e.Pull(e, e.addr, p)
+	must(t, err)
+	if r.Status != rocketmq.NoNewMessage || r.Next != 0 {
+		t.Errorf("without waiting: %+v", r)
+	}
+	p.Wait = 300 * time.Millisecond
+	began := time.Now()
+	r, err = e.Pull(e, e.addr, p)
+	must(t, err)
+	if r.Status != rocketmq.NoNewMessage || time.Since(began) < p.Wait {
+		t.Errorf("after %v of %v: %+v", time.Since(began), p.Wait, r)
+	}
+	ctx, cancel := context.WithTimeout(e, 200*time.Millisecond)
+	defer cancel()
+	p.Wait = 15 * time.Second
+	began = time.Now()
+	_, err = e.Pull(ctx, e.addr, p)
+	wantErr(t, "pull with a deadline", err, context.DeadlineExceeded)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the deadline of 200 ms was noticed after %v", took)
+	}
+}
+
+func offsetMoved(t *testing.T, e *env) {
+	group, q := e.group(t), e.queue(e.topic(t), 0)
+	e.send(t, q, "a", "b")
+	e.pull(t, rocketmq.PullRequest{Group: group, Queue: q}) // until they can be seen
+	r, err := e.Pull(e, e.addr, rocketmq.PullRequest{Group: group, Queue: q, Offset: 99, MaxMessages: 1, Wait: time.Second})
+	must(t, err)
+	if r.Status != rocketmq.OffsetIllegal || r.Next != 2 {
+		t.Errorf("beyond the end: %+v", r)
+	}
+}
+
+func filtered(t *testing.T, e *env) {
+	group, q := e.group(t), e.queue(e.topic(t), 0)
+	for _, tag := range []string{"A", "B", "C"} {
+		_, err := e.Send(e, e.addr, rocketmq.SendRequest{Group: "p", Queue: q, Messages: []rocketmq.OutMessage{
+			{Properties: rocketmq.Fields{{Name: "TAGS", Value: tag}}, Body: []byte(tag)},
+		}})
+		must(t, err)
+	}
+	e.pull(t, rocketmq.PullRequest{Group: group, Queue: q, Offset: 2}) // until they can be seen
+	pull := func(expression string) rocketmq.PullResult {
+		r, err := e.Pull(e, e.addr, rocketmq.PullRequest{Group: group, Queue: q, MaxMessages: 32, Wait: time.Second, Subscription: rocketmq.Subscription{Expression: expression}})
+		must(t, err)
+		return r
+	}
+	if r := pull("A || C"); r.Status != rocketmq.Found || len(r.Messages) != 2 || r.Next != 3 || r.Messages[1].Offset != 2 {
+		t.Errorf("two of three match: %+v", r)
+	}
+	if r := pull("D"); r.Status != rocketmq.NoMatchedMessage || r.Next != 3 {
+		t.Errorf("none matches: %+v", r)
+	}
+}
+
+func sendBack(t *testing.T, e *env) {
+	group, topic := e.group(t), e.topic(t)
+	join(t, e, e.Client, group, "m@1", topic) // makes the retry topic
+	e.send(t, e.queue(topic, 0), "again")
+	m := e.pull(t, rocketmq.PullRequest{Group: group, Queue: e.queue(topic, 0)})[0]
+	id := m.ID()
+	retry := e.queue(rocketmq.RetryTopic(group), 0)
+	for attempt := 1; attempt <= 2; attempt++ {
+		sent := time.Now()
+		must(t, e.SendBack(e, e.addr, rocketmq.SendBackRequest{Group: group, Message: &m, DelayLevel: 1, MaxReconsume: 5}))
+		m = e.pull(t, rocketmq.PullRequest{Group: group, Queue: retry, Offset: int64(attempt - 1)})[0]
+		if m.Topic != topic || m.Queue != retry || m.Reconsumed != attempt || string(m.Body) != "again" || m.Property(rocketmq.PropertyOriginID) != id {
+			t.Errorf("came back as %+v, id %q, want %q", m, m.Property(rocketmq.PropertyOriginID), id)
+		}
+		if took := time.Since(sent); took < 500*time.Millisecond {
+			t.Errorf("came back after %v, level 1 is 1 s", took)
+		}
+	}
+	lost := m
+	lost.PhysicalOffset = 1 << 50
+	wantErr(t, "send back what is not there", e.SendBack(e, e.addr, rocketmq.SendBackRequest{Group: group, Message: &lost, MaxReconsume: 5}), rocketmq.ErrRefused)
+}
+
+func deadLetter(t *testing.T, e *env) {
+	group, topic := e.group(t), e.topic(t)
+	join(t, e, e.Client, group, "m@1", topic)
+	e.send(t, e.queue(topic, 0), "given up", "tried too often")
+	dead := e.queue(rocketmq.DeadLetterTopic(group), 0)
+	for i, s := range []rocketmq.SendBackRequest{
+		{DelayLevel: -1, MaxReconsume: 5},
+		{DelayLevel: 1, MaxReconsume: 0},
+	} {
+		m := e.pull(t, rocketmq.PullRequest{Group: group, Queue: e.queue(topic, 0), Offset: int64(i)})[0]
+		s.Group, s.Message = group, &m
+		must(t, e.SendBack(e, e.addr, s))
+		eventually(t, "dead letter", func() bool {
+			max, err := e.MaxOffset(e, e.addr, dead)
+			must(t, err)
+			return max > int64(i)
+		})
+		d := e.pull(t, rocketmq.PullRequest{Group: group, Queue: dead, Offset: int64(i)})[0]
+		if string(d.Body) != string(m.Body) || d.Topic != dead.Topic || d.Property(rocketmq.PropertyRetryTopic) != topic {
+			t.Errorf("the dead letter is %+v, from %q", d, d.Property(rocketmq.PropertyRetryTopic))
+		}
+	}
+}
