@@ -24,7 +24,7 @@ type MQConsumerGroupSpec struct {
 }
 
 // ScalingBound names what held the number of replicas where it is.
-// +kubebuilder:validation:Enum=None;Fixed;Minimum;Maximum;Queues;RateUnknown;LagUnknown;StepLimit;RolloutInProgress;CircuitOpen
+// +kubebuilder:validation:Enum=None;Fixed;Minimum;Maximum;Queues;RateUnknown;LagUnknown;StepLimit;RolloutInProgress;CircuitOpen;InFlight
 type ScalingBound string
 
 const (
@@ -48,6 +48,8 @@ const (
 	BoundRolloutInProgress ScalingBound = "RolloutInProgress"
 	// BoundCircuitOpen means the third party is down, where more pods cannot help.
 	BoundCircuitOpen ScalingBound = "CircuitOpen"
+	// BoundInFlight means the last pod still handles messages, or did not say whether it does.
+	BoundInFlight ScalingBound = "InFlight"
 )
 
 // ScalingStatus is the last scaling decision and what it was made of.
