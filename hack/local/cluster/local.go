@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/orderflow-dev/orderflow/hack/local/image"
 	"github.com/orderflow-dev/orderflow/hack/local/machine"
@@ -51,6 +53,9 @@ func (l *local) up(ctx context.Context) (*Env, error) {
 	if err := machine.Provide(ctx, l.log, slices.Concat(machine.Node(), machine.Image(), machine.RocketMQ())...); err != nil {
 		return nil, err
 	}
+	if err := l.clear(ctx); err != nil {
+		return nil, err
+	}
 	layout, err := l.obtain(ctx)
 	if err != nil {
 		return nil, err
@@ -66,7 +71,7 @@ func (l *local) up(ctx context.Context) (*Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := group.Start(ctx, plan.Core...); err != nil {
+	if err := l.start(ctx, group, plan.Core); err != nil {
 		return nil, err
 	}
 	// Before there is a kubelet, and with it the first pod.
@@ -78,7 +83,7 @@ func (l *local) up(ctx context.Context) (*Env, error) {
 	if err := run(ctx, bytes.NewReader(plan.Manifests), kubectl, "--kubeconfig", kubeconfig, "apply", "--filename", "-"); err != nil {
 		return nil, err
 	}
-	if err := group.Start(ctx, plan.Rest...); err != nil {
+	if err := l.start(ctx, group, plan.Rest); err != nil {
 		return nil, err
 	}
 	if err := run(ctx, nil, kubectl, "--kubeconfig", kubeconfig, "wait", "--for=condition=Ready", "--timeout=60s", "node/"+node.Name); err != nil {
@@ -90,6 +95,34 @@ func (l *local) up(ctx context.Context) (*Env, error) {
 		NameServersInCluster: []string{NameServer},
 		dir:                  l.dir,
 	}, nil
+}
+
+// clear removes what is left of a cluster whose sandbox is gone or was never finished: half a cluster is not worth saving.
+func (l *local) clear(ctx context.Context) error {
+	_, ok, err := l.sandbox().Current()
+	if err != nil || ok {
+		return err
+	}
+	removed, err := l.sandbox().Destroy(ctx)
+	for _, what := range removed {
+		fmt.Fprintln(l.log, "removed what an earlier cluster left:", what)
+	}
+	return err
+}
+
+// start runs the specs and returns when all of them are ready.
+func (l *local) start(ctx context.Context, group process.Group, specs []process.Spec) error {
+	names := make([]string, len(specs))
+	for i, spec := range specs {
+		names[i] = spec.Name
+	}
+	began := time.Now()
+	fmt.Fprintf(l.log, "starting %s\n", strings.Join(names, ", "))
+	if err := group.Start(ctx, specs...); err != nil {
+		return err
+	}
+	fmt.Fprintf(l.log, "ready after %s\n", time.Since(began).Round(100*time.Millisecond))
+	return nil
 }
 
 // obtain builds what is missing and says where everything is.

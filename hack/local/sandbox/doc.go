@@ -20,7 +20,7 @@
 //
 // # Invariants
 //
-//   - Create either returns a complete sandbox or an error; one that an interrupted call left incomplete is replaced.
+//   - A sandbox is complete once it says so itself (/run/complete, on its own tmpfs); Current knows no other.
 //   - Outside of the sandbox there are only: marked processes (package process), the cgroups below /orderflow, the veth
 //     with its routes, and the cluster's folder. Destroy removes these four; Left lists what there is of them.
 //

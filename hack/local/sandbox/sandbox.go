@@ -63,13 +63,14 @@ func enter(pid int) []string {
 	return []string{"nsenter", "--target", strconv.Itoa(pid), "--mount", "--net", "--ipc", "--pid", "--"}
 }
 
-// Create returns the group of processes that run inside the sandbox, which it makes if there is none.
+// Create returns the group of processes that run inside the sandbox, which it makes if there is none. What an interrupted
+// call left has to be removed first, with Destroy.
 func (s Sandbox) Create(ctx context.Context) (process.Group, error) {
 	group, ok, err := s.Current()
 	if err != nil || ok {
 		return group, err
 	}
-	if err := s.prepare(ctx); err != nil {
+	if err := s.prepare(); err != nil {
 		return group, err
 	}
 	first, err := s.spawn()
@@ -96,18 +97,16 @@ func (s Sandbox) Create(ctx context.Context) (process.Group, error) {
 	return group, run(ctx, environment, append(group.Enter, "sh", "-c", inside)...)
 }
 
-// prepare removes what an interrupted Create left and makes what the sandbox needs of this machine.
-func (s Sandbox) prepare(ctx context.Context) error {
+// prepare checks that there is room for the sandbox and makes what it needs of this machine.
+func (s Sandbox) prepare() error {
 	for _, hidden := range []string{"/run/", "/var/run/", "/var/lib/", "/var/log/"} {
 		if strings.HasPrefix(s.Dir+"/", hidden) {
 			return fmt.Errorf("the cluster's folder %s lies below %s, which the sandbox covers: set XDG_CACHE_HOME to another place", s.Dir, hidden)
 		}
 	}
-	if _, err := (process.Group{Dir: s.Dir}).KillAll(ctx); err != nil {
-		return err
-	}
-	if err := unlink(ctx); err != nil {
-		return err
+	if exists(linkPath) {
+		return fmt.Errorf("interface %s exists: another user's cluster is up, or the folder of one was removed by hand; "+
+			"take it down as that user, or remove it with `ip link delete %s`", link, link)
 	}
 	addresses, err := machineNetworks()
 	if err != nil {
