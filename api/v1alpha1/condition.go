@@ -73,6 +73,8 @@ const (
 	ReasonNameServerUnreachable = "NameServerUnreachable"
 	// ReasonBrokerUnreachable: a master broker did not answer.
 	ReasonBrokerUnreachable = "BrokerUnreachable"
+	// ReasonSeveralClusters: the name servers serve more than one RocketMQ cluster.
+	ReasonSeveralClusters = "SeveralClusters"
 	// ReasonNoMaster: the name server knows no master broker.
 	ReasonNoMaster = "NoMaster"
 	// ReasonPermissionDenied: the broker refused the access key, or the key may not do this.

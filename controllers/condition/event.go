@@ -1,0 +1,41 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package condition
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/events"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+)
+
+// RecordReady sends an event where Ready is among the transitions: a Warning where the object is stalled or was Ready before, else Normal.
+// conditions are the object's, as they are now.
+func RecordReady(recorder events.EventRecorder, object runtime.Object, conditions []metav1.Condition, transitions []Transition) {
+	for _, t := range transitions {
+		if t.New.Type != v1alpha1.ConditionReady {
+			continue
+		}
+		kind := corev1.EventTypeNormal
+		if t.Old.Status == metav1.ConditionTrue || Is(conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue) {
+			kind = corev1.EventTypeWarning
+		}
+		Event(recorder, object, kind, t.New.Reason, t.New.Message)
+	}
+}
+
+// maxNote bounds the text of an event; the API refuses more than 1 KiB.
+const maxNote = 1000
+
+// Event sends one event. The reconciler is the only one who acts on our kinds, so every event has the same action.
+func Event(recorder events.EventRecorder, object runtime.Object, kind, reason, message string) {
+	if len(message) > maxNote {
+		message = strings.ToValidUTF8(message[:maxNote], "") + "…"
+	}
+	recorder.Eventf(object, nil, kind, reason, "Reconcile", "%s", message)
+}

@@ -1,0 +1,61 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package topology
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+// Admin administers one RocketMQ cluster. It is safe for concurrent use.
+type Admin struct {
+	// Client speaks with the broker whose address it is given.
+	*rocketmq.Client
+	// Cluster asks the name servers.
+	*rocketmq.Cluster
+}
+
+// Cluster is what the name servers say of a RocketMQ cluster.
+type Cluster struct {
+	// Name the brokers give their cluster.
+	Name string
+	// Masters that are alive, sorted by name; at least one.
+	Masters []Master
+}
+
+// Master is a master broker.
+type Master struct {
+	Name string
+	// Addr is host:port.
+	Addr string
+}
+
+// Survey asks the name servers for the cluster and its master brokers. Where they know none or several clusters, the result says so.
+func (a *Admin) Survey(ctx context.Context) (Cluster, result.Result) {
+	info, err := a.Info(ctx)
+	if err != nil {
+		return Cluster{}, explain(err, v1alpha1.ReasonNameServerUnreachable, "asking the name servers for the brokers of the cluster")
+	}
+	if len(info.Clusters) > 1 {
+		names := slices.Sorted(maps.Keys(info.Clusters))
+		return Cluster{}, result.Stall(v1alpha1.ReasonSeveralClusters,
+			"the name servers serve %d RocketMQ clusters (%s): give each cluster name servers of its own, so that a topic has one place", len(names), strings.Join(names, ", "))
+	}
+	var cluster Cluster
+	for _, b := range info.Masters("") {
+		cluster.Name = b.Cluster
+		cluster.Masters = append(cluster.Masters, Master{Name: b.Name, Addr: b.Master()})
+	}
+	if len(cluster.Masters) == 0 {
+		return Cluster{}, result.Wait(v1alpha1.ReasonNoMaster, lookAgain,
+			"the name servers answer but know no master broker: start a broker with brokerId 0, and check its namesrvAddr")
+	}
+	return cluster, result.Result{}
+}

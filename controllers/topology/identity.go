@@ -1,0 +1,54 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package topology
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+)
+
+// Identify names the physical cluster an MQCluster means. RocketMQ has no id for a cluster, so the name is taken at the first sight of it:
+// cluster name and master addresses, hashed. It is kept when brokers come, go or move, as pods do: as long as the cluster name is the same
+// and either an address is still among the brokers or spec was not edited since. Else a broker that got a new address would make every
+// topic look like somebody else's.
+func Identify(before *v1alpha1.MQCluster, seen Cluster) string {
+	status := before.Status
+	if status.Identity != "" && status.ClusterName == seen.Name &&
+		(status.ObservedGeneration == before.Generation || overlap(status.Brokers, seen.brokers())) {
+		return status.Identity
+	}
+	var addrs []string
+	for _, m := range seen.Masters {
+		addrs = append(addrs, m.Addr)
+	}
+	slices.Sort(addrs)
+	sum := sha256.Sum256([]byte(seen.Name + "\n" + strings.Join(addrs, "\n")))
+	return hex.EncodeToString(sum[:16])
+}
+
+func (c Cluster) brokers() []v1alpha1.BrokerStatus {
+	var list []v1alpha1.BrokerStatus
+	for _, m := range c.Masters {
+		list = append(list, v1alpha1.BrokerStatus{Name: m.Name, Address: m.Addr})
+	}
+	return list
+}
+
+// SameCluster reports whether two MQClusters are one physical cluster, as far as is known: a cluster never reached is nobody's.
+func SameCluster(a, b v1alpha1.MQClusterStatus) bool {
+	if a.Identity == "" || b.Identity == "" {
+		return false
+	}
+	return a.Identity == b.Identity || a.ClusterName == b.ClusterName && overlap(a.Brokers, b.Brokers)
+}
+
+func overlap(a, b []v1alpha1.BrokerStatus) bool {
+	return slices.ContainsFunc(a, func(x v1alpha1.BrokerStatus) bool {
+		return slices.ContainsFunc(b, func(y v1alpha1.BrokerStatus) bool { return x.Address == y.Address })
+	})
+}

@@ -1,0 +1,142 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package topology
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/controllers/credential"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+// Connector leads from an MQCluster to its Admin. Its fields must not change once it is used.
+type Connector struct {
+	// Secrets reads the ACL Secrets by name, without a cache.
+	Secrets client.Reader
+	// Client configures the connections; Credentials are the connector's own.
+	Client rocketmq.Config
+	// Resolver looks up name servers; nil: the system's.
+	Resolver rocketmq.Resolver
+
+	mu     sync.Mutex
+	admins map[types.NamespacedName]*pooled
+}
+
+// pooled is an Admin with what it was made for.
+type pooled struct {
+	admin       *Admin
+	nameServers []string
+	credentials atomic.Pointer[rocketmq.Credentials]
+}
+
+// Connect returns the Admin of the MQCluster, with the credentials its Secret holds now. The Secret is read on every call, so that a new key
+// applies at the next reconcile. The Admin is shared: do not close it.
+func (c *Connector) Connect(ctx context.Context, cluster *v1alpha1.MQCluster) (*Admin, result.Result) {
+	credentials, r := c.Credentials(ctx, cluster)
+	if !r.IsDone() {
+		return nil, r
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := client.ObjectKeyFromObject(cluster)
+	p := c.admins[key]
+	if p == nil || !slices.Equal(p.nameServers, cluster.Spec.NameServers) {
+		c.close(key)
+		var err error
+		if p, err = c.open(cluster.Spec.NameServers); err != nil {
+			return nil, result.Fail(v1alpha1.ReasonNameServerUnreachable, err, "reading spec.nameServers")
+		}
+		if c.admins == nil {
+			c.admins = map[types.NamespacedName]*pooled{}
+		}
+		c.admins[key] = p
+	}
+	p.credentials.Store(&credentials)
+	return p.admin, result.Result{}
+}
+
+func (c *Connector) open(nameServers []string) (*pooled, error) {
+	p := &pooled{nameServers: slices.Clone(nameServers)}
+	config := c.Client
+	config.Credentials = func() rocketmq.Credentials { return *p.credentials.Load() }
+	remote := rocketmq.NewClient(config)
+	cluster, err := rocketmq.NewCluster(remote, nameServers, c.Resolver)
+	if err != nil {
+		remote.Close()
+		return nil, err
+	}
+	p.admin = &Admin{Client: remote, Cluster: cluster}
+	return p, nil
+}
+
+// Forget closes the connections of an MQCluster that is gone.
+func (c *Connector) Forget(cluster types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.close(cluster)
+}
+
+// Close closes all connections. Calls in flight fail.
+func (c *Connector) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key := range c.admins {
+		c.close(key)
+	}
+}
+
+func (c *Connector) close(key types.NamespacedName) {
+	if p := c.admins[key]; p != nil {
+		p.admin.Close()
+		delete(c.admins, key)
+	}
+}
+
+// Credentials reads the access key of the MQCluster; the zero value where it has no access control.
+func (c *Connector) Credentials(ctx context.Context, cluster *v1alpha1.MQCluster) (rocketmq.Credentials, result.Result) {
+	if cluster.Spec.ACL == nil {
+		return rocketmq.Credentials{}, result.Result{}
+	}
+	hosts, err := hosts(cluster.Spec.NameServers)
+	if err != nil {
+		return rocketmq.Credentials{}, result.Fail(v1alpha1.ReasonNameServerUnreachable, err, "reading spec.nameServers")
+	}
+	secret, r := credential.Read(ctx, c.Secrets, credential.Use{
+		Name:  types.NamespacedName{Namespace: cluster.Namespace, Name: cluster.Spec.ACL.SecretRef.Name},
+		Field: "spec.acl.secretRef",
+		Keys:  []string{worker.AccessKeyKey, worker.SecretKeyKey},
+		Hosts: hosts,
+	})
+	if !r.IsDone() {
+		return rocketmq.Credentials{}, r
+	}
+	return rocketmq.Credentials{
+		AccessKey:     string(secret.Data[worker.AccessKeyKey]),
+		SecretKey:     string(secret.Data[worker.SecretKeyKey]),
+		SecurityToken: string(secret.Data[worker.SecurityTokenKey]),
+	}, result.Result{}
+}
+
+func hosts(nameServers []string) ([]string, error) {
+	var list []string
+	for _, server := range nameServers {
+		host, _, err := net.SplitHostPort(server)
+		if err != nil {
+			return nil, fmt.Errorf("name server %q: %w", server, err)
+		}
+		list = append(list, host)
+	}
+	return list, nil
+}
