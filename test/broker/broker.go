@@ -96,9 +96,7 @@ func startShared() (RocketMQ, func() error, error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return cluster, func() error {
-		return errors.Join(cluster.Stop(context.Background()), os.RemoveAll(dir))
-	}, nil
+	return cluster, func() error { return errors.Join(cluster.Kill(), os.RemoveAll(dir)) }, nil
 }
 
 // running is a RocketMQ that someone else started.
@@ -114,7 +112,7 @@ func (r running) Admin(ctx context.Context, args ...string) (string, error) {
 	return distribution.Admin(ctx, r.nameServer, filepath.Join(distribution.Root, "admin"), args...)
 }
 
-// Own starts a broker for this test alone, stopped when the test ends. Options.Dir and Options.Log default to the
+// Own starts a broker for this test alone, ended when the test ends. Options.Dir and Options.Log default to the
 // test's own.
 func Own(t testing.TB, o rocketmq.Options) *rocketmq.Cluster {
 	t.Helper()
@@ -129,8 +127,8 @@ func Own(t testing.TB, o rocketmq.Options) *rocketmq.Cluster {
 		t.Fatalf("start a RocketMQ of the test's own: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := cluster.Stop(context.Background()); err != nil {
-			t.Errorf("stop the test's own RocketMQ: %v", err)
+		if err := cluster.Kill(); err != nil { // nobody will ask for what it stores
+			t.Errorf("end the test's own RocketMQ: %v", err)
 		}
 	})
 	return cluster

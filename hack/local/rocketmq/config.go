@@ -83,7 +83,7 @@ func addACL(config map[string]string, admin User) error {
 
 // properties writes a Java properties file, in the order of its keys.
 func properties(config map[string]string) []byte {
-	escape := strings.NewReplacer(`\`, `\\`)
+	escape := strings.NewReplacer(`\`, `\\`, "\n", `\n`)
 	var out strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(config)) {
 		fmt.Fprintf(&out, "%s=%s\n", key, escape.Replace(config[key]))

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"sync"
 	"syscall"
@@ -93,13 +94,16 @@ func (n *node) current() (*run, error) {
 	return n.run, nil
 }
 
+// stackFrame is a line of a Java stack trace, of which there are too many to tell anything.
+var stackFrame = regexp.MustCompile(`(?m)^\s+at .*\n?`)
+
 // failed adds the node's last words to err.
 func (n *node) failed(err error) error {
 	out, readErr := os.ReadFile(filepath.Join(n.Dir, outFile))
 	if readErr != nil {
 		return errors.Join(err, readErr)
 	}
-	return fmt.Errorf("%w\nits output ends:\n%s", err, lastLines(out, 20))
+	return fmt.Errorf("%w\nits output ends:\n%s", err, lastLines(stackFrame.ReplaceAll(out, nil), 20))
 }
 
 func (r *run) ended() bool {
