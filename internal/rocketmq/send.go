@@ -25,6 +25,9 @@ type OutMessage struct {
 	Properties Fields
 	Body       []byte
 	Flag       int32
+	// Compressed says that Body is, by zlib; see [OutMessage.Compress]. Not in a
+	// batch.
+	Compressed bool
 }
 
 // SendResult says where a message was stored; of a batch, its first message.
@@ -62,7 +65,7 @@ func (c *Client) Send(ctx context.Context, addr string, s SendRequest) (SendResu
 		{"c", defaultTopic},
 		{"d", "4"}, // queues of a topic made by sending
 		{"e", itoa(s.Queue.ID)},
-		{"f", "0"}, // not compressed
+		{"f", itoa(first.sysFlag())},
 		{"g", itoa64(time.Now().UnixMilli())},
 		{"h", itoa(int(first.Flag))},
 		{"i", properties},

@@ -1,0 +1,296 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package consumer
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+)
+
+// dispatcher decides what may start. It holds, under one lock, what all queues have fetched and where each message stands, the fence and the gate; no
+// call is made with the lock held.
+type dispatcher struct {
+	observer Observer
+	// hungry: messages are fetched only when a batch is asked for (Pull mode).
+	hungry bool
+	// done ends with close.
+	done chan struct{}
+	// helpers are the goroutines that wait for a gate to open.
+	helpers sync.WaitGroup
+
+	mu     sync.Mutex
+	wake   sync.Cond // for those who wait in take
+	asleep int       // how many wait there
+	queues map[rocketmq.Queue]*queue
+	links  map[string]*link // by broker name
+	// head and tail are the list of queues that have something waiting. Who has had its turn goes to the end, so that a queue just gained is served
+	// before the backlog of the others.
+	head, tail *queue
+	gate       gate
+	running    int
+	demand     int // messages asked for and not yet fetched, if hungry
+	id         string
+	member     bool // listed as id by a broker
+	closed     bool
+}
+
+func newDispatcher(o Observer, hungry bool) *dispatcher {
+	d := &dispatcher{observer: o, hungry: hungry, done: make(chan struct{}), queues: map[rocketmq.Queue]*queue{}, links: map[string]*link{}}
+	d.wake.L = &d.mu
+	return d
+}
+
+// task is one message handed out.
+type task struct {
+	queue   *queue
+	seq     uint64
+	message *rocketmq.Message
+	started time.Time
+}
+
+// verdict is what becomes of a message that was handed out.
+type verdict uint8
+
+const (
+	passed    verdict = iota // its offset may pass
+	parked                   // it waits again
+	abandoned                // its offset must not pass: whoever has the queue next gets it again
+)
+
+// take waits for a message to hand out; false: there will be none any more.
+func (d *dispatcher) take() (task, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for !d.closed {
+		if t, ok := d.next(); ok {
+			return t, true
+		}
+		d.asleep++
+		d.wake.Wait()
+		d.asleep--
+	}
+	return task{}, false
+}
+
+// next returns a message that may start now. d.mu is held.
+func (d *dispatcher) next() (task, bool) {
+	if d.head == nil {
+		return task{}, false
+	}
+	switch d.gate.state {
+	case flowing:
+		now := time.Now()
+		for q := d.pop(); q != nil; q = d.pop() {
+			if seq, ok := q.startable(now); ok {
+				return d.begin(q, seq, now), true
+			}
+		}
+	case probing:
+		return d.probe(time.Now())
+	}
+	return task{}, false
+}
+
+// begin hands out a message. d.mu is held.
+func (d *dispatcher) begin(q *queue, seq uint64, now time.Time) task {
+	q.running++
+	d.running++
+	q.started = max(q.started, seq+1)
+	t := task{queue: q, seq: seq, message: q.window.begin(seq), started: now}
+	d.offer(q)
+	return t
+}
+
+// settle takes a message back. o is what the handler said; it closes the gate if the message was parked.
+func (d *dispatcher) settle(t task, v verdict, o outcome.Outcome) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	q := t.queue
+	q.running--
+	d.running--
+	switch v {
+	case passed:
+		q.window.finish(t.seq)
+		if q.idle && q.window.ripe() {
+			q.wake() // to commit, which makes room
+		}
+	case parked:
+		q.window.hold(t.seq)
+		d.offer(q)
+	case abandoned:
+	}
+	d.settleGate(t, v, o)
+	d.checkDrained(q)
+}
+
+// put adds what was fetched; next is where to go on.
+func (d *dispatcher) put(q *queue, messages []rocketmq.Message, next int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if q.phase != live || next < q.window.next {
+		return
+	}
+	if room := q.window.room(); len(messages) > room { // more than we asked for
+		next, messages = messages[room].Offset, messages[:room]
+	}
+	for i := range messages {
+		q.window.append(&messages[i])
+	}
+	q.window.next = next
+	d.demand = max(0, d.demand-len(messages))
+	d.offer(q)
+	for range min(len(messages), d.asleep) {
+		d.wake.Signal()
+	}
+}
+
+// offer lists the queue if it has something waiting. d.mu is held.
+func (d *dispatcher) offer(q *queue) {
+	if q.listed || q.window.waiting == 0 || q.phase == gone {
+		return
+	}
+	q.listed = true
+	if d.head == nil {
+		d.head = q
+	} else {
+		d.tail.after = q
+	}
+	d.tail = q
+}
+
+// pop takes the first queue off the list. d.mu is held.
+func (d *dispatcher) pop() *queue {
+	q := d.head
+	if q != nil {
+		d.head, q.after, q.listed = q.after, nil, false
+	}
+	return q
+}
+
+// resume lets everybody look again, after something that held them back has changed. d.mu is held.
+func (d *dispatcher) resume() {
+	for _, q := range d.queues {
+		d.offer(q)
+		q.wake()
+	}
+	d.wake.Broadcast()
+}
+
+// close ends take for everybody.
+func (d *dispatcher) close() {
+	d.mu.Lock()
+	d.closed = true
+	close(d.done)
+	d.wake.Broadcast()
+	d.mu.Unlock()
+	d.helpers.Wait()
+}
+
+// add makes a queue known.
+func (d *dispatcher) add(q *queue) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.queues[q.id] = q
+}
+
+// open starts a queue at its committed offset.
+func (d *dispatcher) open(q *queue, size int, offset int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	q.missing = false
+	if q.phase == opening {
+		q.window, q.phase = newWindow(size, offset), live
+	}
+}
+
+// holds reports whether the queue is still ours to act for.
+func (d *dispatcher) holds(q *queue) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return q.phase != gone
+}
+
+// release begins to give a queue up: nothing beyond what was started begins any more, and nothing at all while the gate is closed. d.mu is held.
+func (d *dispatcher) release(q *queue) {
+	q.phase = releasing
+	if d.gate.state == flowing {
+		q.limit = q.started
+	}
+	d.checkDrained(q)
+}
+
+// seal ends the handing out of a releasing queue.
+func (d *dispatcher) seal(q *queue) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	q.limit = 0
+}
+
+// forget drops a queue: it was released, or is lost.
+func (d *dispatcher) forget(q *queue) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	q.phase = gone
+	q.endDrain()
+	if d.queues[q.id] == q {
+		delete(d.queues, q.id)
+	}
+}
+
+// checkDrained tells a release that nothing of its queue runs or is to run. d.mu is held.
+func (d *dispatcher) checkDrained(q *queue) {
+	if q.phase != releasing || q.running > 0 {
+		return
+	}
+	if q.limit > 0 && q.window.waiting > 0 && q.window.lowest(0) < q.limit {
+		return
+	}
+	q.endDrain()
+}
+
+// empty reports whether no queue is held any more.
+func (d *dispatcher) empty() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.queues) == 0
+}
+
+// missing lists those of ours at the link's broker that are not held.
+func (d *dispatcher) missing(l *link, ours []rocketmq.Queue) []rocketmq.Queue {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var ids []rocketmq.Queue
+	for _, id := range ours {
+		if id.Broker == l.broker && d.queues[id] == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// surplus begins the release of queues that are held and not ours, and returns them; of those at a broker that is away only if all go.
+func (d *dispatcher) surplus(ours []rocketmq.Queue, all bool) []*queue {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var surplus []*queue
+	for id, q := range d.queues {
+		if q.phase == releasing || slices.Contains(ours, id) || !all && !q.link.intact() {
+			continue
+		}
+		d.release(q)
+		surplus = append(surplus, q)
+	}
+	return surplus
+}
+
+// joined notes under which id we are a member, if we are.
+func (d *dispatcher) joined(id string, member bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.id, d.member = id, member
+}

@@ -1,0 +1,60 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package consumer takes the messages of a RocketMQ consumer group to a handler and acts on what the handler says.
+//
+// # What it is for
+//
+// A group's members divide the queues of a topic among themselves. Here a queue has exactly one owner at a time, so that members can join and leave
+// without a message being handled twice; a message whose third party is down waits in the broker, without an attempt being counted; and a message
+// leaves the queue only when its outcome is safe: done, sent back, or written to the dead letters.
+//
+// # How it works
+//
+//	              ┌────────────── membership ──────────────┐      one goroutine: who is there, what falls to us
+//	              │ heartbeat · members · allocate · locks │
+//	              └──┬── takes ──────────────── releases ──┘
+//	                 ▼                             ▲
+//	 broker ──pull──▶ queue ──▶ dispatcher ──▶ hands ──▶ Handler         fetch: a goroutine of each queue
+//	    ▲              window     fence, gate     │
+//	    │              ▲  │                       ▼
+//	    └── commit ◀───┼──┘ lowest unfinished   Outcome: pass · send back · dead letter · park
+//	                   └──────────────────────────┘
+//
+// Membership (loop.go, claim.go, member.go, route.go, link.go). Members register by heartbeat with every broker of the topic, look at each other
+// through the brokers' lists, and divide the queues by the algorithm of the Java and Go clients (allocate.go). A queue that falls to us is taken by
+// the broker's lock on it, and only then read from the group's committed offset.
+//
+// Flow (fetch.go, window.go, dispatch.go). Each queue has a window of messages that are not committed; pulls stop when it is full. The dispatcher, with
+// the package's one lock, hands messages of all windows out in turn, and notes their ends. What is committed (commit.go) is the lowest unfinished
+// offset.
+//
+// Outcomes (conclude.go, retry.go, deadletter.go, park.go). Done passes. Retry is sent back to a delay level of the broker. Dead and Expired are written to
+// the dead letters with their reason. Park closes the gate: nothing is handed out until Resume, then one message as a probe, then everything.
+//
+// Handing over (release.go) is one path for a rebalance and for the stop: what was started ends, the position is committed, the lock given back.
+//
+// # Invariants
+//
+//   - A handler starts and an offset is committed only while the queue is covered: its lock was confirmed less than 40 s ago (the broker frees it after
+//     60 s) over a connection that has not broken since.
+//   - The lock is given back only after the last commit was answered. A queue whose lock was lost is dropped without a commit.
+//   - Nothing that was finished is left behind something unfinished when a queue is handed over: everything up to the highest message started runs
+//     before the last commit. Exception: parked messages, and what Config.Grace cuts short.
+//   - What comes again after a crash is at most Config.MaxUncommitted for each queue.
+//   - A newcomer, or a member that was away for more than 3 s, takes no lock for 400 ms after its heartbeat; locks of the dead are freed only within
+//     300 ms of a look at the members.
+//   - No call is made with a lock held; the lock that one commit at a time needs is a channel.
+//
+// # Limits
+//
+//   - At least once: a message that was sent back, or handled, comes again if the process dies before the commit.
+//   - At most 128 members of one group, 127 beside members of other kinds.
+//   - A process that hangs with its connections open keeps its queues until the broker forgets it after 120 s; a liveness probe has to end it.
+//   - Locks are at the master: where it is away nothing is consumed.
+//   - A member that is cut off while another takes its queues may still be running handlers that it started before: calls, not commits, overlap.
+//   - A newcomer that joins in the moment a broker comes back may take queues before their holder has returned: what that one had finished and not
+//     committed comes again.
+//   - A dead letter too large for the broker with its reason, even compressed, is copied by the broker without one.
+//   - Pull mode cannot seek yet, order is not kept (Orderly), and every instance gets its share (no Broadcasting).
+package consumer

@@ -1,0 +1,125 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package consumer
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+// link is our registration at one broker. It is intact while the connection lives on which the broker last confirmed our heartbeat, our slot and the
+// locks of our queues; a broken connection voids all of them until they are confirmed anew.
+type link struct {
+	broker string
+	addr   atomic.Value // string, host:port; a broker may come back elsewhere
+
+	// generation counts the connections lost, confirmed is the generation of the last confirmation. Both are the dispatcher's, under its lock.
+	generation, confirmed int
+
+	// The rest is the loop's.
+
+	// beatAt and renewAt are when heartbeat and confirmation are due, retryAt when a broker that failed is tried again after pause.
+	beatAt, renewAt, retryAt time.Time
+	pause                    time.Duration
+	// settleAt and claimAt are when locks may be confirmed and when new ones may be taken, after an absence.
+	settleAt, claimAt time.Time
+	// freeAt is when locks of the dead may be freed again.
+	freeAt time.Time
+	// members is the broker's list as of viewAt, the time it was asked for.
+	members []string
+	viewAt  time.Time
+}
+
+func newLink(broker, addr string) *link {
+	l := &link{broker: broker, generation: 1}
+	l.addr.Store(addr)
+	return l
+}
+
+func (l *link) address() string { return l.addr.Load().(string) }
+
+// intact reports whether what was confirmed still stands. The dispatcher's lock is held.
+func (l *link) intact() bool { return l.generation == l.confirmed }
+
+// failed puts the next attempt off.
+func (l *link) failed(now time.Time) {
+	l.pause = min(max(2*l.pause, minPause), maxPause)
+	l.retryAt = now.Add(l.pause)
+}
+
+// generation returns what a confirmation that begins now has to carry.
+func (d *dispatcher) generation(l *link) (generation int, intact bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return l.generation, l.intact()
+}
+
+// broken voids what was confirmed over a connection to addr.
+func (d *dispatcher) broken(addr string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range d.links {
+		if l.address() == addr {
+			l.generation++
+		}
+	}
+}
+
+// move notes where a broker is to be found.
+func (d *dispatcher) move(broker, addr string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.links[broker]
+	switch {
+	case l == nil:
+		d.links[broker] = newLink(broker, addr)
+	case l.address() != addr:
+		l.addr.Store(addr)
+		l.generation++
+	}
+}
+
+// confirm notes that the broker confirmed our registration and, of the queues held there, these, in answer to calls made at that time. It returns the
+// queues that are not among them: they are another's.
+func (d *dispatcher) confirm(l *link, generation int, at time.Time, held []rocketmq.Queue) (lost []*queue) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l.confirmed = generation
+	for _, q := range d.queues {
+		switch {
+		case q.link != l || q.renewed.After(at): // taken since
+		case slices.Contains(held, q.id):
+			q.renewed = at
+		default:
+			lost = append(lost, q)
+		}
+	}
+	d.resume()
+	return lost
+}
+
+// held lists the queues whose locks we have at the link's broker.
+func (d *dispatcher) held(l *link) []rocketmq.Queue {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var ids []rocketmq.Queue
+	for id, q := range d.queues {
+		if q.link == l {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// allLinks lists the links by broker name.
+func (d *dispatcher) allLinks() []*link {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.SortedFunc(maps.Values(d.links), func(a, b *link) int { return cmp.Compare(a.broker, b.broker) })
+}

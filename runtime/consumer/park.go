@@ -1,0 +1,120 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package consumer
+
+import (
+	"time"
+
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+)
+
+// probeSpacing is the least time between two probes, so that a handler whose Resume is closed at once does not spin.
+const probeSpacing = 50 * time.Millisecond
+
+// gate stands between fetched messages and handlers.
+//
+//	flowing ──a message came back parked──▶ shut ────Resume──▶ probing ──a message is handed out──▶ awaiting
+//	   ▲                                      ▲─────────────────came back parked──────────────────────┤
+//	   └───────────────────────────────────────────────came back otherwise────────────────────────────┘
+type gate struct {
+	state gateState
+	// since is when it closed, and why.
+	since  time.Time
+	reason outcome.Reason
+	// probeQueue and probeSeq name the message that is out as a probe; at is when it was handed out.
+	probeQueue *queue
+	probeSeq   uint64
+	probedAt   time.Time
+}
+
+type gateState uint8
+
+const (
+	flowing  gateState = iota
+	shut               // until Resume
+	probing            // the next message is a probe
+	awaiting           // the probe is out
+)
+
+// park closes the gate until resume is closed, if it is open.
+func (d *dispatcher) park(resume <-chan struct{}, reason outcome.Reason) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.gate.state == flowing {
+		d.shut(resume, reason)
+	}
+}
+
+// shut closes the gate. d.mu is held.
+func (d *dispatcher) shut(resume <-chan struct{}, reason outcome.Reason) {
+	if d.closed {
+		return
+	}
+	if d.gate.state == flowing {
+		d.gate.since = time.Now()
+		d.observer.Parked(reason)
+	}
+	d.gate.state, d.gate.reason = shut, reason
+	for _, q := range d.queues {
+		q.limit = 0 // what is parked while its queue is released is dropped
+		d.checkDrained(q)
+	}
+	d.helpers.Go(func() { d.awaitResume(resume) })
+}
+
+func (d *dispatcher) awaitResume(resume <-chan struct{}) {
+	select {
+	case <-resume:
+	case <-d.done:
+		return
+	}
+	d.mu.Lock()
+	pause := probeSpacing - time.Since(d.gate.probedAt)
+	d.mu.Unlock()
+	if pause > 0 {
+		select {
+		case <-time.After(pause):
+		case <-d.done:
+			return
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gate.state = probing
+	d.resume()
+}
+
+// probe hands out one message: of the queue whose turn it is, another than was its last probe while it has another. d.mu is held.
+func (d *dispatcher) probe(now time.Time) (task, bool) {
+	for q := d.pop(); q != nil; q = d.pop() {
+		if _, ok := q.startable(now); !ok || q.phase != live {
+			continue
+		}
+		seq := q.window.lowest(q.probed)
+		q.probed = seq + 1
+		d.gate.state, d.gate.probeQueue, d.gate.probeSeq, d.gate.probedAt = awaiting, q, seq, now
+		d.observer.Probing()
+		return d.begin(q, seq, now), true
+	}
+	return task{}, false
+}
+
+// settleGate looks at what a message that came back means for the gate. While the gate is closed only the probe counts: whatever parked another
+// message will park the probe too. d.mu is held.
+func (d *dispatcher) settleGate(t task, v verdict, o outcome.Outcome) {
+	g := &d.gate
+	probe := g.state == awaiting && g.probeQueue == t.queue && g.probeSeq == t.seq
+	switch {
+	case v == parked && (probe || g.state == flowing):
+		d.shut(o.Resume, o.Reason)
+	case !probe:
+	case v == abandoned || t.message.Err != nil: // says nothing about the third party
+		g.state = probing
+		d.resume()
+	default:
+		g.state = flowing
+		d.observer.Resumed(time.Since(g.since))
+		d.resume()
+	}
+}

@@ -1,0 +1,79 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+// release gives one queue up, because it falls to another member or because we stop: what was started ends, the position is committed, the lock given
+// back. The membership goes on renewing the lock meanwhile.
+//
+// The lock is not given back unless the last commit was answered, or there was nothing to commit: it would let the next owner begin at an older offset.
+func (c *Consumer) release(q *queue) {
+	begun := time.Now()
+	q.stopFetch()
+	c.drain(q)
+	<-q.fetched
+	if err := c.lastCommit(q); err != nil {
+		c.cfg.Observer.QueueLost(q.id)
+		c.cfg.Log.Warn("queue left without its last commit", "queue", q.id.String(), "error", err)
+		return
+	}
+	if !c.dispatch.holds(q) { // lost meanwhile, which was reported
+		return
+	}
+	ctx, cancel := c.call()
+	defer cancel()
+	if err := c.client.Unlock(ctx, q.link.address(), c.cfg.Group, c.members.lock(), []rocketmq.Queue{q.id}); err != nil {
+		c.cfg.Log.Warn("cannot give the lock back, it expires by itself", "queue", q.id.String(), "error", err)
+	}
+	took := time.Since(begun)
+	c.cfg.Observer.QueueReleased(q.id, took)
+	c.cfg.Log.Info("queue released", "queue", q.id.String(), "took", took)
+}
+
+// drain waits until what was started of the queue has ended, for the grace period; then what still runs is cancelled, and waited for a moment more.
+func (c *Consumer) drain(q *queue) {
+	grace, cancel := context.WithTimeout(c.calls, c.cfg.Grace)
+	defer cancel()
+	select {
+	case <-q.drained:
+	case <-grace.Done():
+		q.cancel()
+		late := time.NewTimer(stragglers)
+		defer late.Stop()
+		select {
+		case <-q.drained:
+		case <-late.C:
+			c.cfg.Log.Error("handlers ignore that their context was cancelled", "queue", q.id.String())
+		}
+	}
+	c.dispatch.seal(q)
+}
+
+// lastCommit commits the position until that succeeds, the queue is lost, or a stop has lasted too long.
+func (c *Consumer) lastCommit(q *queue) error {
+	var pause backoff
+	for {
+		err := c.commit(q)
+		if err == nil && c.dispatch.saved(q) {
+			return nil
+		}
+		if pause.wait(c.calls); c.calls.Err() != nil {
+			return fmt.Errorf("commit the last offset of %v: the broker did not confirm it in time: %w", q.id, err)
+		}
+	}
+}
+
+// saved reports whether the broker has the queue's position, or never will from us.
+func (d *dispatcher) saved(q *queue) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !q.unsaved()
+}

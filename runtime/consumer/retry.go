@@ -1,0 +1,64 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package consumer
+
+import (
+	"time"
+
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+)
+
+// brokerChooses is the delay level that lets the broker delay by the number of attempts: the third level at first, one more each time.
+const brokerChooses = 0
+
+// defaultDelayLevels are RocketMQ's own messageDelayLevel.
+func defaultDelayLevels() []time.Duration {
+	const s, m, h = time.Second, time.Minute, time.Hour
+	return []time.Duration{1 * s, 5 * s, 10 * s, 30 * s, 1 * m, 2 * m, 3 * m, 4 * m, 5 * m, 6 * m, 7 * m, 8 * m, 9 * m, 10 * m, 20 * m, 30 * m, 1 * h, 2 * h}
+}
+
+// delayLevel is the lowest level, counted from 1, that delays no less than asked; the highest if none does; brokerChooses if nothing is asked.
+func delayLevel(levels []time.Duration, after time.Duration) int {
+	if after <= 0 {
+		return brokerChooses
+	}
+	for i, delay := range levels {
+		if delay >= after {
+			return i + 1
+		}
+	}
+	return len(levels)
+}
+
+// brokerMargin is how far the broker's limit of attempts lies above ours, so that ours decides.
+const brokerMargin = 8
+
+// sendBack gives a message back to the group for another attempt.
+func (c *Consumer) sendBack(t task, o outcome.Outcome) verdict {
+	request := rocketmq.SendBackRequest{
+		Group:        c.cfg.Group,
+		Message:      t.message,
+		DelayLevel:   delayLevel(c.cfg.DelayLevels, o.After),
+		MaxReconsume: c.cfg.MaxAttempts + brokerMargin,
+	}
+	return c.giveBack(t, request)
+}
+
+// giveBack has the broker copy a message into the retry topic or, at level -1, the dead letters. Until it confirms, the message is not finished.
+func (c *Consumer) giveBack(t task, request rocketmq.SendBackRequest) verdict {
+	sent := c.attempt(t, func() error {
+		ctx, cancel := c.call()
+		defer cancel()
+		return c.client.SendBack(ctx, t.queue.link.address(), request)
+	}, func(err error) bool {
+		c.cfg.Observer.SendBackFailed(err)
+		c.cfg.Log.Warn("cannot send a message back, trying again", append(where(t.message), "error", err)...)
+		return true
+	})
+	if !sent {
+		return abandoned
+	}
+	return passed
+}

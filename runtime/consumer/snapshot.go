@@ -1,0 +1,64 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package consumer
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+)
+
+// Snapshot is the state of a consumer at one moment.
+type Snapshot struct {
+	// Ready: the consumer is a member of the group, and stays one. It may own no queue.
+	Ready bool
+	// ClientID is the member's id, "" before it has one.
+	ClientID string
+	// Queues are those held, by topic, broker and id.
+	Queues []QueueSnapshot
+	// InFlight is how many messages are handed out.
+	InFlight int
+	// Parked says that nothing, or only a probe, is handed out, since when and why.
+	Parked       bool
+	ParkedSince  time.Time
+	ParkedReason outcome.Reason
+}
+
+// QueueSnapshot is the state of one queue.
+type QueueSnapshot struct {
+	Queue rocketmq.Queue
+	// OffsetMissing: the group has no committed offset; the queue is held until it has one.
+	OffsetMissing bool
+	// Releasing: it is being handed over.
+	Releasing bool
+	// Committed is the offset the broker has, Next the offset to fetch next.
+	Committed, Next int64
+	// Waiting messages are fetched and not handed out; InFlight are handed out; Uncommitted are all that would come again after a crash.
+	Waiting, InFlight, Uncommitted int
+}
+
+// Snapshot returns the state as of now. It does not wait for any call.
+func (c *Consumer) Snapshot() Snapshot {
+	d := c.dispatch
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := Snapshot{Ready: d.member, ClientID: d.id, InFlight: d.running}
+	if d.gate.state != flowing {
+		s.Parked, s.ParkedSince, s.ParkedReason = true, d.gate.since, d.gate.reason
+	}
+	for id, q := range d.queues {
+		s.Queues = append(s.Queues, QueueSnapshot{
+			Queue: id, OffsetMissing: q.missing, Releasing: q.phase == releasing,
+			Committed: q.window.committed, Next: q.window.next,
+			Waiting: q.window.waiting, InFlight: q.running, Uncommitted: q.window.uncommitted(),
+		})
+	}
+	slices.SortFunc(s.Queues, func(a, b QueueSnapshot) int {
+		return cmp.Or(cmp.Compare(a.Queue.Topic, b.Queue.Topic), cmp.Compare(a.Queue.Broker, b.Queue.Broker), cmp.Compare(a.Queue.ID, b.Queue.ID))
+	})
+	return s
+}

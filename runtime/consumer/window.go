@@ -1,0 +1,127 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package consumer
+
+import "github.com/orderflow-dev/orderflow/internal/rocketmq"
+
+// window holds one queue's messages from the first whose offset is not committed to the last fetched, in the order of their offsets, and knows where
+// each stands:
+//
+//	first ≤ open ≤ end
+//	[first, open)  finished, to be committed
+//	[open, end)    the lowest unfinished one, and whatever lies behind it in any state
+//
+// Messages are named by their sequence number, which counts from 0 as long as the window lives. It has a fixed number of places: what is fetched,
+// in flight or finished and would come again after a crash never exceeds it.
+type window struct {
+	places []place
+	first  uint64
+	open   uint64
+	end    uint64
+	// start is no higher than the lowest waiting message; waiting counts them.
+	start   uint64
+	waiting int
+	// next is the offset to fetch next.
+	next int64
+	// committed is the offset the broker has.
+	committed int64
+}
+
+type place struct {
+	message *rocketmq.Message
+	offset  int64
+	state   state
+}
+
+// batchSize is what a broker returns at most, unless its maxTransferCountOnMessageInMemory says otherwise.
+const batchSize = 32
+
+// state is where a message stands.
+type state uint8
+
+const (
+	waiting  state = iota // may be started
+	running               // somebody has it, or gave it up for good
+	finished              // its offset may pass
+)
+
+// newWindow returns an empty window that continues at a committed offset.
+func newWindow(size int, committed int64) window {
+	return window{places: make([]place, size), next: committed, committed: committed}
+}
+
+func (w *window) at(seq uint64) *place { return &w.places[seq%uint64(len(w.places))] }
+
+// room is how many more messages fit.
+func (w *window) room() int { return len(w.places) - w.uncommitted() }
+
+// uncommitted is how many messages would come again after a crash.
+func (w *window) uncommitted() int { return int(w.end - w.first) }
+
+// batch is how many messages are fetched at a time: less would be a waste of calls.
+func (w *window) batch() int { return min(batchSize, len(w.places)) }
+
+// ripe reports whether committing makes room for another batch.
+func (w *window) ripe() bool { return w.room()+int(w.open-w.first) >= w.batch() }
+
+// append adds a message. There must be room for it.
+func (w *window) append(m *rocketmq.Message) {
+	*w.at(w.end) = place{message: m, offset: m.Offset}
+	w.end++
+	w.waiting++
+}
+
+// lowest returns the lowest waiting message at or above from. There must be one at all; if it is below from only, the lowest is returned.
+func (w *window) lowest(from uint64) uint64 {
+	for w.at(w.start).state != waiting {
+		w.start++
+	}
+	for seq := max(from, w.start); seq < w.end; seq++ {
+		if w.at(seq).state == waiting {
+			return seq
+		}
+	}
+	return w.start
+}
+
+// begin marks a waiting message as running and returns it.
+func (w *window) begin(seq uint64) *rocketmq.Message {
+	p := w.at(seq)
+	p.state = running
+	w.waiting--
+	return p.message
+}
+
+// hold makes a running message wait again.
+func (w *window) hold(seq uint64) {
+	w.at(seq).state = waiting
+	w.waiting++
+	w.start = min(w.start, seq)
+}
+
+// finish lets a running message's offset pass.
+func (w *window) finish(seq uint64) {
+	p := w.at(seq)
+	p.state, p.message = finished, nil // the body's memory is the whole reply's
+	for w.open < w.end && w.at(w.open).state == finished {
+		w.open++
+	}
+	w.start = max(w.start, w.open)
+}
+
+// position is the lowest unfinished offset: what may be committed.
+func (w *window) position() int64 {
+	if w.open < w.end {
+		return w.at(w.open).offset
+	}
+	return w.next
+}
+
+// commit notes that the broker has the offset, and frees the places below it.
+func (w *window) commit(offset int64) {
+	w.committed = offset
+	for w.first < w.open && w.at(w.first).offset < offset {
+		w.first++
+	}
+}

@@ -1,0 +1,321 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+	"github.com/orderflow-dev/orderflow/test/broker"
+)
+
+func TestMain(m *testing.M) { broker.Main(m) }
+
+// world is a RocketMQ, real or fake, with one topic and one group for a test.
+type world struct {
+	t           testing.TB
+	nameServer  string
+	dial        func(ctx context.Context, network, addr string) (net.Conn, error)
+	client      *rocketmq.Client
+	masters     map[string]string // addresses by broker name
+	topic       string
+	group       string
+	queues      []rocketmq.Queue
+	ledger      *ledger
+	fake        *fake.Cluster // nil if real
+	nextMessage int
+}
+
+// inBubble runs a test in a synctest bubble with a fake RocketMQ of so many brokers, on each of which the topic has so many queues.
+func inBubble(t *testing.T, brokers, queues int, test func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		cluster := fake.StartInMemory(t, fake.Config{Brokers: brokers})
+		w := newWorld(t, cluster.NameServer(), cluster.DialContext, queues)
+		w.fake = cluster
+		test(t, w)
+	})
+}
+
+// real returns a world in a RocketMQ that runs.
+func real(t testing.TB, nameServer string, queues int) *world {
+	t.Helper()
+	return newWorld(t, nameServer, new(net.Dialer).DialContext, queues)
+}
+
+func newWorld(t testing.TB, nameServer string, dial func(context.Context, string, string) (net.Conn, error), queues int) *world {
+	t.Helper()
+	w := &world{t: t, nameServer: nameServer, dial: dial, topic: broker.Name(t, "T"), group: broker.Name(t, "G"), masters: map[string]string{}, ledger: newLedger()}
+	w.client = rocketmq.NewClient(rocketmq.Config{DialContext: dial})
+	t.Cleanup(w.client.Close)
+	cluster, err := rocketmq.NewCluster(w.client, []string{nameServer}, nil)
+	w.must(err)
+	masters, err := cluster.Masters(w.ctx(), "")
+	w.must(err)
+	for _, b := range masters {
+		addr := b.Master()
+		w.masters[b.Name] = addr
+		w.createTopic(addr, w.topic, queues)
+		w.must(w.client.PutGroup(w.ctx(), addr, rocketmq.NewGroupConfig(w.group)))
+		for _, topic := range []string{rocketmq.RetryTopic(w.group), rocketmq.DeadLetterTopic(w.group)} {
+			w.createTopic(addr, topic, 1)
+		}
+		for id := range queues {
+			w.queues = append(w.queues, rocketmq.Queue{Topic: w.topic, Broker: b.Name, ID: id})
+		}
+		w.seed(w.queues...)
+		w.seed(w.retryQueue(b.Name))
+	}
+	w.awaitRoutes(cluster)
+	return w
+}
+
+func (w *world) retryQueue(broker string) rocketmq.Queue {
+	return rocketmq.Queue{Topic: rocketmq.RetryTopic(w.group), Broker: broker}
+}
+
+func (w *world) deadLetters(broker string) rocketmq.Queue {
+	return rocketmq.Queue{Topic: rocketmq.DeadLetterTopic(w.group), Broker: broker}
+}
+
+func (w *world) createTopic(addr, topic string, queues int) {
+	w.t.Helper()
+	w.must(w.client.PutTopic(w.ctx(), addr, rocketmq.TopicConfig{
+		Name: topic, ReadQueues: queues, WriteQueues: queues, Perm: rocketmq.PermRead | rocketmq.PermWrite,
+	}))
+}
+
+// seed commits offset 0, as the operator does.
+func (w *world) seed(queues ...rocketmq.Queue) {
+	w.t.Helper()
+	for _, q := range queues {
+		w.must(w.client.CommitOffset(w.ctx(), w.masters[q.Broker], w.group, q, 0))
+	}
+}
+
+// awaitRoutes waits until the name server lists what was created.
+func (w *world) awaitRoutes(cluster *rocketmq.Cluster) {
+	w.t.Helper()
+	for _, topic := range []string{w.topic, rocketmq.RetryTopic(w.group), rocketmq.DeadLetterTopic(w.group)} {
+		w.eventually("the route of "+topic, 10*time.Second, func() bool {
+			route, err := cluster.Route(w.ctx(), topic)
+			return err == nil && len(route.Masters()) == len(w.masters)
+		})
+	}
+}
+
+// ctx bounds one call of a test.
+func (w *world) ctx() context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	w.t.Cleanup(cancel)
+	return ctx
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// eventually polls.
+func (w *world) eventually(what string, patience time.Duration, done func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("waited %v for %s", patience, what)
+		}
+	}
+}
+
+// fill sends n messages to the queues in turn, in batches; their bodies are numbers that go on from call to call.
+func (w *world) fill(n int) {
+	w.t.Helper()
+	w.fillBodies(n, 0)
+}
+
+func (w *world) fillBodies(n, size int) {
+	w.t.Helper()
+	const batch = 64
+	turn := 0
+	for from := w.nextMessage; from < w.nextMessage+n; from += batch {
+		q := w.queues[turn%len(w.queues)]
+		turn++
+		var messages []rocketmq.OutMessage
+		for i := from; i < min(from+batch, w.nextMessage+n); i++ {
+			body := fmt.Sprint(i)
+			messages = append(messages, rocketmq.OutMessage{
+				Body:       []byte(body + strings.Repeat(" ", max(0, size-len(body)))),
+				Properties: rocketmq.Fields{{Name: rocketmq.PropertyUniqueKey, Value: "U" + body}, {Name: rocketmq.PropertyKeys, Value: "k" + body}},
+			})
+		}
+		_, err := w.client.Send(w.ctx(), w.masters[q.Broker], rocketmq.SendRequest{Group: "test", Queue: q, Messages: messages})
+		w.must(err)
+	}
+	w.nextMessage += n
+}
+
+// sendTo sends one message with the next number as its body.
+func (w *world) sendTo(q rocketmq.Queue, properties ...rocketmq.Field) {
+	w.t.Helper()
+	_, err := w.client.Send(w.ctx(), w.masters[q.Broker], rocketmq.SendRequest{
+		Group: "test", Queue: q, Messages: []rocketmq.OutMessage{{Body: []byte(fmt.Sprint(w.nextMessage)), Properties: properties}},
+	})
+	w.must(err)
+	w.nextMessage++
+}
+
+// committed is the sum of the committed offsets of the topic's queues.
+func (w *world) committed() int {
+	w.t.Helper()
+	sum := 0
+	for _, q := range w.queues {
+		offset, err := w.client.QueryOffset(w.ctx(), w.masters[q.Broker], w.group, q)
+		w.must(err)
+		sum += int(offset)
+	}
+	return sum
+}
+
+// read returns all messages of a queue.
+func (w *world) read(q rocketmq.Queue) []rocketmq.Message {
+	w.t.Helper()
+	var all []rocketmq.Message
+	for {
+		r, err := w.client.Pull(w.ctx(), w.masters[q.Broker], rocketmq.PullRequest{Group: w.group, Queue: q, Offset: int64(len(all)), MaxMessages: 32})
+		w.must(err)
+		if r.Status != rocketmq.Found {
+			return all
+		}
+		all = append(all, r.Messages...)
+	}
+}
+
+// member is one running consumer.
+type member struct {
+	*Consumer
+	w    *world
+	stop context.CancelFunc
+	err  chan error
+
+	mu    sync.Mutex
+	dead  bool
+	conns map[net.Conn]bool
+}
+
+// handlerFunc is a Handler.
+type handlerFunc func(ctx context.Context, m *rocketmq.Message) outcome.Outcome
+
+func (f handlerFunc) Handle(ctx context.Context, m *rocketmq.Message) outcome.Outcome {
+	return f(ctx, m)
+}
+
+// join starts a consumer whose handler is handle, noted in the ledger. It is stopped when the test ends.
+func (w *world) join(instance string, handle handlerFunc, options ...func(*Config)) *member {
+	w.t.Helper()
+	x := &member{w: w, err: make(chan error, 1), conns: map[net.Conn]bool{}}
+	cfg := Config{
+		NameServers: []string{w.nameServer},
+		Remoting:    rocketmq.Config{DialContext: x.dialContext},
+		Group:       w.group, Instance: instance, Topic: w.topic,
+		Grace: 5 * time.Second,
+		Log:   slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{ReplaceAttr: shortTime})).With("member", instance),
+		Handler: handlerFunc(func(ctx context.Context, m *rocketmq.Message) outcome.Outcome {
+			started := w.ledger.start(x, m)
+			o := handle(ctx, m)
+			w.ledger.end(started, o.Kind)
+			return o
+		}),
+	}
+	for _, option := range options {
+		option(&cfg)
+	}
+	c, err := New(cfg)
+	w.must(err)
+	x.Consumer = c
+	ctx, stop := context.WithCancel(context.Background())
+	x.stop = stop
+	go func() { x.err <- c.Run(ctx) }()
+	w.t.Cleanup(func() {
+		if x.stop != nil {
+			x.leave()
+		}
+	})
+	return x
+}
+
+func shortTime(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.String("at", a.Value.Time().Format("05.000"))
+	}
+	return a
+}
+
+// leave stops the member cleanly.
+func (x *member) leave() {
+	x.w.t.Helper()
+	x.stop()
+	x.stop = nil
+	if err := <-x.err; err != nil && !x.dead {
+		x.w.t.Errorf("stop: %v", err)
+	}
+}
+
+// kill is what SIGKILL looks like from outside: every connection ends, nothing is said, nothing comes after.
+func (x *member) kill() {
+	x.mu.Lock()
+	x.dead = true
+	for conn := range x.conns {
+		_ = conn.Close()
+	}
+	x.mu.Unlock()
+	x.w.ledger.killed(x)
+	x.endHandling()
+	x.endCalls()
+}
+
+// cut breaks every connection, as a network does.
+func (x *member) cut() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for conn := range x.conns {
+		_ = conn.Close()
+	}
+}
+
+func (x *member) dialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := x.w.dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.dead {
+		_ = conn.Close()
+		return nil, net.ErrClosed
+	}
+	x.conns[conn] = true
+	return conn, nil
+}
+
+// owns is how many queues of the topic the member has open.
+func (x *member) owns() int {
+	n := 0
+	for _, q := range x.Snapshot().Queues {
+		if q.Queue.Topic == x.w.topic && !q.Releasing && q.Next >= 0 {
+			n++
+		}
+	}
+	return n
+}
