@@ -29,7 +29,7 @@ type ConsumerTemplate struct {
 
 	// consume says how messages reach the handler.
 	// +optional
-	// +default={}
+	// +default={"mode":"Push","order":"Concurrently","model":"Clustering"}
 	Consume Consume `json:"consume,omitzero"`
 
 	// concurrency bounds the messages handled at once.

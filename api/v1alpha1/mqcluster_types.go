@@ -16,7 +16,7 @@ type MQClusterSpec struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MinLength=3
 	// +kubebuilder:validation:items:MaxLength=261
-	// +kubebuilder:validation:items:XValidation:rule="self.matches('^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\\\\[[0-9a-fA-F:.]+\\\\]):[0-9]{1,5}$') && int(self.substring(self.lastIndexOf(':') + 1)) in 1..65535",message="a name server is written host:port, for example rocketmq-namesrv.rocketmq:9876"
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\\\\[[0-9a-fA-F:.]+\\\\]):[0-9]{1,5}$') && int(self.substring(self.lastIndexOf(':') + 1)) >= 1 && int(self.substring(self.lastIndexOf(':') + 1)) <= 65535",message="a name server is written host:port, for example rocketmq-namesrv.rocketmq:9876"
 	NameServers []string `json:"nameServers,omitempty"`
 
 	// acl holds the access key OrderFlow authenticates with. Unset: the cluster has no access control.

@@ -17,7 +17,7 @@ type ThirdPartyAdapterSpec struct {
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != ''",message="url is an absolute http or https URL, for example https://api.example.com/sms"
 	// +kubebuilder:validation:XValidation:rule="!isURL(self) || (!self.contains('@') && !self.contains('#') && !self.contains('?'))",message="url has no user, query or fragment: credentials belong in spec.auth"
-	// +kubebuilder:validation:XValidation:rule="!isURL(self) || !(url(self).getHostname() in ['localhost', 'metadata', 'metadata.google.internal', '[::1]', '[::]', '0.0.0.0', '[fd00:ec2::254]']) && !url(self).getHostname().matches('^(127|169[.]254)[.]') && !url(self).getHostname().lowerAscii().matches('^.fe[89ab][0-9a-f]:')",message="url must not point to a loopback, link-local or metadata address: a third party has an address of its own"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('(?i)^https?://(localhost|metadata|metadata[.]google[.]internal|127[.][0-9.]*|169[.]254[.][0-9.]*|0[.]0[.]0[.]0|\\\\[(::1?|::ffff:.*|fe[89ab].*|fd00:ec2::254)\\\\])(:[0-9]*)?(/.*)?$')",message="url must not point to a loopback, link-local or metadata address: a third party has an address of its own"
 	URL string `json:"url,omitempty"`
 
 	// auth is how OrderFlow authenticates. Unset: not at all.

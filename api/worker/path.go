@@ -3,6 +3,11 @@
 
 package worker
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
 // Where the operator mounts the worker's files. Each folder is one volume, so that a change reaches the pod without a restart.
 const (
 	// StructureFile holds a Structure.
@@ -48,4 +53,11 @@ const (
 // SyncServerName is the name in the certificate of a group's pods, whatever address they are called at.
 func SyncServerName(namespace, name string) string {
 	return name + "." + namespace + ".workers.orderflow.dev"
+}
+
+// StructureName is the name of the ConfigMap that holds a Structure: the MQConsumerGroup's name and a hash of the file. A pod tells by it which
+// one it runs from, without having been told.
+func StructureName(name string, structure []byte) string {
+	sum := sha256.Sum256(structure)
+	return name + "-" + hex.EncodeToString(sum[:5])
 }

@@ -1,0 +1,71 @@
+# OrderFlow. `make help` lists the targets.
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+LOCAL   := go run ./hack/local
+LDFLAGS := -s -w
+GOTEST  := go test -race -timeout 20m
+# Packages of which each test binary starts clusters of its own: run them apart from the rest.
+E2E     := ./test/e2e/...
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Build
+.PHONY: build
+build: ## build manager, worker and the test images' programs into bin/
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/manager ./cmd/worker ./test/cmd/shop ./test/cmd/stub
+
+.PHONY: generate
+generate: ## regenerate deepcopy code, CRDs and RBAC
+	go tool controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/v1alpha1/...
+	go tool controller-gen crd paths=./api/v1alpha1/... output:crd:artifacts:config=config/crd/bases
+	go tool controller-gen rbac:roleName=manager paths=./controllers/... output:rbac:artifacts:config=config/rbac
+
+##@ Check
+.PHONY: verify
+verify: lint ## fail if generated files are stale, go.mod is untidy, or a linter complains
+	hack/verify.sh
+
+.PHONY: lint
+lint: bin/lint ## run the linters
+	bin/lint run ./...
+
+bin/lint: hack/tools/go.mod
+	go build -C hack/tools -o ../../bin/lint sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
+
+.PHONY: test
+test: ## obtain what is needed (etcd, kube-apiserver, RocketMQ) and run all tests but e2e
+	$(LOCAL) exec -with rocketmq,assets -- $(GOTEST) $$(go list ./... | grep -v /test/e2e)
+
+.PHONY: e2e
+e2e: build ## run the product on a real cluster, from apply to delete
+	$(LOCAL) up
+	$(LOCAL) image build
+	go test -timeout 30m -v $(E2E); status=$$?; $(LOCAL) down; exit $$status
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for a minute
+	hack/fuzz.sh
+
+##@ Run
+.PHONY: up
+up: ## bring up a Kubernetes and a RocketMQ; prints the KUBECONFIG
+	$(LOCAL) up
+
+.PHONY: down
+down: ## remove them, with nothing left behind
+	$(LOCAL) down
+
+.PHONY: deploy
+deploy: build ## build the images, load them and install OrderFlow on the cluster of `make up`
+	$(LOCAL) image build
+	KUBECONFIG=$$($(LOCAL) kubeconfig) kubectl apply --server-side -k config/default
+
+##@ Measure
+.PHONY: evidence
+evidence: ## recompute the figures of out/*.json from their samples and print them beside their goals
+	go run ./hack/evidence

@@ -1,0 +1,32 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package worker
+
+import "time"
+
+// DelayLevels are RocketMQ's delay levels as brokers have them by default (messageDelayLevel); level n is the n-th. Messages wait in the broker for
+// one of these, and nothing in between.
+func DelayLevels() []time.Duration {
+	const s, m, h = time.Second, time.Minute, time.Hour
+	return []time.Duration{1 * s, 5 * s, 10 * s, 30 * s, 1 * m, 2 * m, 3 * m, 4 * m, 5 * m, 6 * m, 7 * m, 8 * m, 9 * m, 10 * m, 20 * m, 30 * m, 1 * h, 2 * h}
+}
+
+// firstDelay is the index of the delay after the first attempt: level 3, as RocketMQ's own clients do it.
+const firstDelay = 2
+
+// Plan returns the delays between attempts: after attempt n, counted from 1, the message waits Plan()[n-1]; after attempt len(Plan())+1 it is a
+// dead letter. It ends after MaxAttempts, or before the delay with which they would add up to more than MaxDuration.
+func (r Retry) Plan() []time.Duration {
+	var plan []time.Duration
+	levels := DelayLevels()
+	left := r.MaxDuration.D()
+	for n := range r.MaxAttempts - 1 {
+		delay := levels[min(firstDelay+n, len(levels)-1)]
+		if left -= delay; left < 0 {
+			break
+		}
+		plan = append(plan, delay)
+	}
+	return plan
+}

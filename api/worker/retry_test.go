@@ -1,0 +1,57 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package worker
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func TestRetryPlan(t *testing.T) {
+	const s, m, h = time.Second, time.Minute, time.Hour
+	for name, c := range map[string]struct {
+		retry Retry
+		want  []time.Duration
+	}{
+		"one attempt is no retry":                      {Retry{1, Duration(6 * h)}, nil},
+		"delays begin at the third level":              {Retry{4, Duration(6 * h)}, []time.Duration{10 * s, 30 * s, m}},
+		"delays that add up to maxDuration are within": {Retry{16, Duration(100 * s)}, []time.Duration{10 * s, 30 * s, m}},
+		"delays beyond maxDuration are cut":            {Retry{16, Duration(99 * s)}, []time.Duration{10 * s, 30 * s}},
+		"a maxDuration below the first delay":          {Retry{16, Duration(s)}, nil},
+		"the default": {Retry{16, Duration(6 * h)}, []time.Duration{
+			10 * s, 30 * s, m, 2 * m, 3 * m, 4 * m, 5 * m, 6 * m, 7 * m, 8 * m, 9 * m, 10 * m, 20 * m, 30 * m, h}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, c.retry.Plan()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestRetryPlanKeepsItsBounds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := Retry{
+			MaxAttempts: rapid.IntRange(1, 100).Draw(t, "maxAttempts"),
+			MaxDuration: Duration(rapid.Int64Range(1, int64(24*time.Hour)).Draw(t, "maxDuration")),
+		}
+		plan := r.Plan()
+		if len(plan) >= r.MaxAttempts {
+			t.Fatalf("%d delays for %d attempts", len(plan), r.MaxAttempts)
+		}
+		var sum, last time.Duration
+		for _, delay := range plan {
+			if delay < last {
+				t.Fatalf("%v follows %v", delay, last)
+			}
+			sum, last = sum+delay, delay
+		}
+		if sum > r.MaxDuration.D() {
+			t.Fatalf("the delays add up to %v", sum)
+		}
+	})
+}

@@ -1,0 +1,153 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package admission
+
+var groupCases = []admissionCase{{
+	sentence: "a group that moves to another cluster",
+	kind:     "MQConsumerGroup",
+	was:      fields{},
+	refused:  fields{"spec.clusterRef.name": "other"},
+	message:  "clusterRef cannot change: create a second MQConsumerGroup on the other cluster and let the old one run empty",
+	accepted: fields{},
+}, {
+	sentence: "a group that moves to another topic",
+	kind:     "MQConsumerGroup",
+	was:      fields{},
+	refused:  fields{"spec.topic": "Other"},
+	message:  "topic cannot change: offsets of the old topic would be left behind; create a second MQConsumerGroup",
+	accepted: fields{},
+}, {
+	sentence: "a group that is renamed",
+	kind:     "MQConsumerGroup",
+	was:      fields{},
+	refused:  fields{"spec.group": "other"},
+	message:  "group cannot change: its offsets would be left behind and messages handled twice or never; add a consumer with the new group instead",
+	accepted: fields{},
+}, {
+	sentence: "both replicas and scaling",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.replicas": "2", "spec.scaling": `{maxReplicas: 4}`},
+	message:  "give either replicas or scaling: with scaling OrderFlow sets the replicas; remove scaling to use a fixed number, kubectl scale, HPA or KEDA",
+	accepted: fields{"spec.replicas": "2"},
+}, {
+	sentence: "suspend, which comes later",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.suspend": "true"},
+	message:  "suspend is not available in this version: set replicas to 0 to stop consuming; messages wait in the broker",
+	accepted: fields{"spec.replicas": "0"},
+}, {
+	sentence: "expiry, which comes later",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.expiry": `{after: 30m}`},
+	message:  "expiry is not available in this version: remove it; messages are delivered however old they are",
+	accepted: fields{"spec.expiry": "-"},
+}, {
+	sentence: "an expiry that is over before a message arrives",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.expiry": `{after: 1ms}`},
+	message:  "expiry.after is at least 1s",
+	accepted: fields{"spec.expiry": "-"},
+}, {
+	sentence: "a topic with a character RocketMQ refuses",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.topic": "order.paid"},
+	message:  "a topic name consists of letters, digits, '_' and '-'",
+	accepted: fields{"spec.topic": "order-paid"},
+}, {
+	sentence: "a group with a character RocketMQ refuses",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.group": "push%group"},
+	message:  "a consumer group consists of letters, digits, '_' and '-'",
+	accepted: fields{"spec.group": "push_group"},
+}, {
+	sentence: "a group name that RocketMQ reserves",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.group": "TOOLS_CONSUMER"},
+	message:  "this group name is reserved by RocketMQ: choose another",
+	accepted: fields{"spec.group": "TOOLS"},
+}, {
+	sentence: "a subscription without its member",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.subscription": `{type: Tag}`},
+	message:  `a subscription of type Tag has the member tag and no other, for example tag: {expression: "*"}`,
+	accepted: fields{"spec.subscription": `{type: Tag, tag: {expression: "*"}}`},
+}, {
+	sentence: "SQL92, which comes later",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.subscription": `{type: SQL92, sql92: {expression: "a > 1"}}`},
+	message:  "subscription.type SQL92 is not available in this version: use Tag, or filter in the handler with whenExpression",
+	accepted: fields{"spec.handler.whenExpression": "order.amount > 1"},
+}, {
+	sentence: "tags joined by a comma",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.subscription": `{type: Tag, tag: {expression: "paid | refunded"}}`},
+	message:  `a tag expression is "*" or tags joined by ||, for example "paid || refunded"`,
+	accepted: fields{"spec.subscription": `{type: Tag, tag: {expression: "paid || refunded"}}`},
+}, {
+	sentence: "Orderly, which comes later",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.consume": `{order: Orderly, orderKeyExpression: order.id}`},
+	message:  "consume.order Orderly is not available in this version: use Concurrently",
+	accepted: fields{"spec.consume": `{order: Concurrently}`},
+}, {
+	sentence: "an order key without order",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.consume": `{orderKeyExpression: order.id}`},
+	message:  "orderKeyExpression is used with order Orderly only: remove it",
+	accepted: fields{"spec.consume": `{mode: Pull}`},
+}, {
+	sentence: "Broadcasting, which comes later",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.consume": `{model: Broadcasting}`},
+	message:  "consume.model Broadcasting is not available in this version: use Clustering",
+	accepted: fields{"spec.consume": `{model: Clustering}`},
+}, {
+	sentence: "a start at a time that is not given",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.consume": `{startFrom: {position: Timestamp}}`},
+	message:  "timestamp is given with position Timestamp, and only with it, for example timestamp: 2026-11-01T00:00:00Z",
+	accepted: fields{"spec.consume": `{startFrom: {position: Timestamp, timestamp: "2026-11-01T00:00:00Z"}}`},
+}, {
+	sentence: "a retry plan longer than the broker keeps messages",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.retry": `{maxDuration: 100h}`},
+	message:  "retry.maxDuration lies between 1s and 24h: RocketMQ keeps messages for 72h by default and a retry has to end well before",
+	accepted: fields{"spec.retry": `{maxDuration: 24h}`},
+}, {
+	sentence: "more replicas at least than at most",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.scaling": `{minReplicas: 3, maxReplicas: 2}`},
+	message:  "minReplicas is at most maxReplicas",
+	accepted: fields{"spec.scaling": `{minReplicas: 2, maxReplicas: 2}`},
+}, {
+	sentence: "a drain time that no scaling can meet",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.scaling": `{maxReplicas: 2, targetDrainTime: 1s}`},
+	message:  "targetDrainTime lies between 10s and 1h",
+	accepted: fields{"spec.scaling": `{maxReplicas: 2, targetDrainTime: 10s}`},
+}, {
+	sentence: "a group to be migrated, which comes later",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.adoptionPolicy": "Migrate"},
+	message:  "adoptionPolicy Migrate is not available in this version: stop the old consumers and use Adopt",
+	accepted: fields{"spec.adoptionPolicy": "Adopt"},
+}, {
+	sentence: "a grace period that is too short for a call to end",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.workload": `{terminationGracePeriod: 1s}`},
+	message:  "terminationGracePeriod lies between 5s and 10m",
+	accepted: fields{"spec.workload": `{terminationGracePeriod: 5s}`},
+}, {
+	sentence: "a pod label that OrderFlow selects by",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.workload": `{podLabels: {app.kubernetes.io/name: mine}}`},
+	message:  "labels of orderflow.dev and app.kubernetes.io are set by OrderFlow: use another prefix",
+	accepted: fields{"spec.workload": `{podLabels: {team: mine}}`},
+}, {
+	sentence: "a group whose name cannot name a Service",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"metadata.name": "order.paid"},
+	message:  "the name of an MQConsumerGroup has at most 61 characters: lower-case letters, digits and '-'; it names Deployment and Service",
+	accepted: fields{"metadata.name": "order-paid"},
+}}
