@@ -5,15 +5,21 @@ package apply
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"reflect"
 	"slices"
+	"strconv"
+	"sync"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 )
@@ -21,14 +27,25 @@ import (
 // FieldOwner is the manager under which OrderFlow's fields are recorded.
 const FieldOwner = client.FieldOwner("orderflow")
 
-// Applier writes the objects that owners of OrderFlow's kinds want.
+// Applier writes the objects that owners of OrderFlow's kinds want. It is safe for concurrent use.
 type Applier struct {
 	client client.Client
 	live   client.Reader
+
+	mu      sync.Mutex
+	applied map[types.UID]applied
 }
 
-// New returns an Applier that writes by c and reads by live, a reader without a cache.
-func New(c client.Client, live client.Reader) *Applier { return &Applier{client: c, live: live} }
+// applied is what an object was made to be.
+type applied struct {
+	declaration [sha256.Size]byte
+	version     string
+}
+
+// New returns an Applier that writes by c. Objects are read by c too, which may have a cache, but Secrets by live, which has none.
+func New(c client.Client, live client.Reader) *Applier {
+	return &Applier{client: c, live: live, applied: map[types.UID]applied{}}
+}
 
 // TakenError is an object of the wanted name that belongs to somebody else.
 type TakenError struct {
@@ -47,7 +64,8 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("%s %s exists and belongs to %s", e.Kind, e.Name, by)
 }
 
-// Apply writes one object for its owner and reads the result back into it. *TakenError: it exists and is not the owner's.
+// Apply makes one object as its owner declares it, and reads what it is then back into it. Nothing is sent if it was applied like this before
+// and nobody changed it since. *TakenError: it exists and is not the owner's.
 func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error {
 	if err := controllerutil.SetControllerReference(owner, object, a.client.Scheme()); err != nil {
 		return fmt.Errorf("set the owner of %s: %w", object.GetName(), err)
@@ -56,20 +74,76 @@ func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error 
 	if err != nil {
 		return err
 	}
-	kind := declared.GetKind()
-	found := &metav1.PartialObjectMetadata{}
-	found.SetGroupVersionKind(declared.GroupVersionKind())
-	switch err := a.live.Get(ctx, client.ObjectKeyFromObject(object), found); {
-	case apierrors.IsNotFound(err):
-	case err != nil:
-		return fmt.Errorf("read %s %s: %w", kind, object.GetName(), err)
-	case !metav1.IsControlledBy(found, owner):
-		return taken(kind, found)
+	found, err := a.read(ctx, declared)
+	if err != nil {
+		return err
+	}
+	if found != nil && !metav1.IsControlledBy(found, owner) {
+		return taken(declared.GetKind(), found)
+	}
+	sum, err := digest(declared)
+	if err != nil {
+		return err
+	}
+	if found != nil && a.unchanged(found, sum) {
+		reflect.ValueOf(object).Elem().Set(reflect.ValueOf(found).Elem()) // both are what the scheme makes of the kind
+		return nil
 	}
 	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(declared), FieldOwner, client.ForceOwnership); err != nil {
-		return fmt.Errorf("apply %s %s: %w", kind, object.GetName(), err)
+		return fmt.Errorf("apply %s %s: %w", declared.GetKind(), object.GetName(), err)
 	}
+	a.remember(declared, sum)
 	return runtime.DefaultUnstructuredConverter.FromUnstructured(declared.Object, object)
+}
+
+// read returns the object as it is, nil if there is none.
+func (a *Applier) read(ctx context.Context, declared *unstructured.Unstructured) (client.Object, error) {
+	kind := declared.GroupVersionKind()
+	empty, err := a.client.Scheme().New(kind)
+	if err != nil {
+		return nil, fmt.Errorf("make an empty %s: %w", kind.Kind, err)
+	}
+	found := empty.(client.Object) //nolint:forcetypeassert // declared was made from one
+	var reader client.Reader = a.client
+	if _, isSecret := found.(*corev1.Secret); isSecret {
+		reader = a.live
+	}
+	switch err := reader.Get(ctx, client.ObjectKeyFromObject(declared), found); {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read %s %s: %w", kind.Kind, declared.GetName(), err)
+	}
+	return found, nil
+}
+
+func digest(declared *unstructured.Unstructured) ([sha256.Size]byte, error) {
+	text, err := declared.MarshalJSON() // keys come sorted
+	if err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("write %s %s: %w", declared.GetKind(), declared.GetName(), err)
+	}
+	return sha256.Sum256(text), nil
+}
+
+func (a *Applier) unchanged(found client.Object, sum [sha256.Size]byte) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.applied[found.GetUID()] == applied{sum, version(found)}
+}
+
+func (a *Applier) remember(object client.Object, sum [sha256.Size]byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.applied[object.GetUID()] = applied{sum, version(object)}
+}
+
+// version changes when somebody else writes what OrderFlow wrote: the generation where there is one, since the resource version also
+// moves with the status.
+func version(object client.Object) string {
+	if generation := object.GetGeneration(); generation != 0 {
+		return "generation " + strconv.FormatInt(generation, 10)
+	}
+	return object.GetResourceVersion()
 }
 
 func taken(kind string, found client.Object) error {
@@ -117,6 +191,12 @@ func dropNulls(value any) {
 	}
 }
 
+func (a *Applier) forget(object client.Object) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.applied, object.GetUID())
+}
+
 // Prune deletes the owner's objects in list that are not among the names to keep. list is empty; its type and opts (namespace, labels)
 // say what is looked for.
 func (a *Applier) Prune(ctx context.Context, owner client.Object, list client.ObjectList, keep []string, opts ...client.ListOption) error {
@@ -133,6 +213,7 @@ func (a *Applier) Prune(ctx context.Context, owner client.Object, list client.Ob
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 			return fmt.Errorf("delete %s: %w", object.GetName(), err)
 		}
+		a.forget(object)
 		return nil
 	})
 }

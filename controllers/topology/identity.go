@@ -14,12 +14,14 @@ import (
 
 // Identify names the physical cluster an MQCluster means. RocketMQ has no id for a cluster, so the name is taken at the first sight of it:
 // cluster name and master addresses, hashed. It is kept when brokers come, go or move, as pods do: as long as the cluster name is the same
-// and either an address is still among the brokers or spec was not edited since. Else a broker that got a new address would make every
-// topic look like somebody else's.
+// and either an address is still among the brokers or spec was not edited since they were seen. Else a broker that got a new address would
+// make every topic look like somebody else's.
+//
+// It relies on status.brokers being empty where the brokers of the current spec have not been seen yet.
 func Identify(before *v1alpha1.MQCluster, seen Cluster) string {
 	status := before.Status
-	if status.Identity != "" && status.ClusterName == seen.Name &&
-		(status.ObservedGeneration == before.Generation || overlap(status.Brokers, seen.brokers())) {
+	unedited := status.ObservedGeneration == before.Generation && len(status.Brokers) > 0
+	if status.Identity != "" && status.ClusterName == seen.Name && (unedited || overlap(status.Brokers, seen.brokers())) {
 		return status.Identity
 	}
 	var addrs []string
