@@ -27,7 +27,7 @@ import (
 // interruptGrace is how long the command may take to end after it was interrupted, before it is killed.
 const interruptGrace = 30 * time.Second
 
-// execute runs a command with parts at hand, and ends with the error that the command ended with.
+// execute runs a command with parts at hand. It fails with a commandError when the command did.
 func execute(ctx context.Context, args []string, _, log io.Writer) (err error) {
 	flags := flag.NewFlagSet("exec", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -64,8 +64,18 @@ func execute(ctx context.Context, args []string, _, log io.Writer) (err error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = os.Stdin, os.Stdout, os.Stderr, environment
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.WaitDelay = interruptGrace
-	return cmd.Run()
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return commandError{code: exit.ExitCode()}
+	}
+	return err
 }
+
+// commandError says that the command ended, as it may, with another code than 0; -1 if a signal ended it.
+type commandError struct{ code int }
+
+func (e commandError) Error() string { return fmt.Sprintf("the command ended with code %d", e.code) }
 
 // privateRocketMQ starts a name server and a broker on loopback. They end with stop, and with this process at the latest.
 func privateRocketMQ(ctx context.Context, log io.Writer) (variables []string, stop func() error, err error) {

@@ -77,9 +77,8 @@ func (s Sandbox) Create(ctx context.Context) (process.Group, error) {
 	if err != nil {
 		return group, err
 	}
-	group.Enter = enter(first.Pid)
-	defer first.Release() //nolint:errcheck // only forgets the handle
-	if err := run(ctx, nil, "ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", strconv.Itoa(first.Pid)); err != nil {
+	group.Enter = enter(first)
+	if err := run(ctx, nil, "ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", strconv.Itoa(first)); err != nil {
 		return group, err
 	}
 	if err := run(ctx, nil, "ip", "address", "add", Host+"/24", "dev", link); err != nil {
@@ -118,11 +117,11 @@ func (s Sandbox) prepare() error {
 	return makeCgroups()
 }
 
-// spawn starts the first process in namespaces of its own.
-func (s Sandbox) spawn() (*os.Process, error) {
+// spawn starts the first process, in namespaces of its own, and returns its number.
+func (s Sandbox) spawn() (pid int, err error) {
 	outside := process.Group{Dir: s.Dir}
 	if err := os.MkdirAll(outside.Folder("sandbox"), 0o755); err != nil {
-		return nil, fmt.Errorf("create the sandbox's folder: %w", err)
+		return 0, fmt.Errorf("create the sandbox's folder: %w", err)
 	}
 	cmd := exec.Command(s.Pause)
 	cmd.Env = outside.Environment(s.first())
@@ -133,9 +132,10 @@ func (s Sandbox) spawn() (*os.Process, error) {
 		Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC,
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the sandbox's first process: %w", err)
+		return 0, fmt.Errorf("start the sandbox's first process: %w", err)
 	}
-	return cmd.Process, nil
+	go func() { _ = cmd.Wait() }() // it outlives this process, but if it does not, it has to be buried
+	return cmd.Process.Pid, nil
 }
 
 // Destroy removes the sandbox and everything that belongs to it, whatever state it is in, and returns what it removed, in
