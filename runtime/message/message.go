@@ -1,0 +1,86 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package message
+
+import (
+	"strings"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/internal/expression"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+// Message is a RocketMQ message with its decoded order. It is not safe for concurrent use.
+type Message struct {
+	raw *rocketmq.Message
+
+	decoded bool
+	order   any
+	err     error
+}
+
+var _ expression.Message = (*Message)(nil)
+
+// New returns the message. It does not copy: raw must not change.
+func New(raw *rocketmq.Message) *Message { return &Message{raw: raw} }
+
+// Decode decodes the body and says why it cannot be. The error contains nothing of the body; it wraps expression.ErrTooLarge where that is why.
+func (m *Message) Decode() error {
+	if !m.decoded {
+		m.decoded = true
+		m.order, m.err = expression.DecodeJSON(m.raw.Body)
+	}
+	return m.err
+}
+
+// Order is the decoded body, nil if it cannot be decoded.
+func (m *Message) Order() any {
+	if m.Decode() != nil {
+		return nil
+	}
+	return m.order
+}
+
+// Field returns a field of the order; false if the order is no object or has none of that name, or null.
+func (m *Message) Field(name string) (any, bool) {
+	order, ok := m.Order().(map[string]any)
+	return order[name], ok && order[name] != nil
+}
+
+// Body is the order as it was sent.
+func (m *Message) Body() []byte { return m.raw.Body }
+
+// ID is the same on every attempt.
+func (m *Message) ID() string {
+	for _, property := range []string{rocketmq.PropertyUniqueKey, rocketmq.PropertyOriginID} {
+		if id := m.raw.Property(property); id != "" {
+			return id
+		}
+	}
+	return m.raw.ID()
+}
+
+// Topic is the one the message was sent to first.
+func (m *Message) Topic() string { return m.raw.Topic }
+
+// Tag is "" if it has none.
+func (m *Message) Tag() string { return m.raw.Property(rocketmq.PropertyTags) }
+
+// Keys are the sender's.
+func (m *Message) Keys() []string { return strings.Fields(m.raw.Property(rocketmq.PropertyKeys)) }
+
+// Properties are all, the sender's and RocketMQ's.
+func (m *Message) Properties() map[string]string {
+	properties := map[string]string{}
+	for name, value := range m.raw.Properties() {
+		properties[name] = value
+	}
+	return properties
+}
+
+// BornTime is when it was sent, by the sender's clock.
+func (m *Message) BornTime() time.Time { return m.raw.BornAt().UTC() }
+
+// Attempt counts from 1. Time spent waiting or parked makes no attempt.
+func (m *Message) Attempt() int { return m.raw.Reconsumed + 1 }
