@@ -148,7 +148,7 @@ const (
 // connection lives on and the late reply is dropped.
 //
 // A request is sent a second time, once, on a new connection, when the one at
-// hand was found dead: if not a byte of it was handed to the system, always; if
+// hand was found dead: if the system took not a byte of it, always; if
 // it was written to a connection that had no other call in flight and has
 // received nothing since (the peer closed it as we wrote), only when repeating
 // is harmless. Sending a message and sending one back are not: there the caller
@@ -168,7 +168,7 @@ func (c *Client) Do(ctx context.Context, addr string, op Op, fields Fields, body
 			if !retried && reused && (fate == unsent || fate == unheard && op.repeatable()) {
 				continue
 			}
-			return nil, fmt.Errorf("%v at %s: %w", op, addr, err)
+			return nil, fmt.Errorf("%v: %w", op, err)
 		}
 		if reply.Code != int(CodeOK) {
 			return reply, &Error{Op: op, Code: Code(reply.Code), Remark: reply.Remark, Addr: addr}

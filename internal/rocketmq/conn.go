@@ -50,7 +50,8 @@ type conn struct {
 	waiting map[int32]*call
 	opaque  int32
 	pending []byte    // frames not yet handed to the system
-	handed  uint64    // bytes handed to the system, ever
+	queued  uint64    // bytes of all frames, ever
+	taken   uint64    // bytes the system took, ever
 	heard   uint64    // frames received, ever
 	used    time.Time // last frame, in either direction
 	owing   time.Time // first request since the last frame received; zero if none
@@ -65,7 +66,7 @@ type call struct {
 	err   error
 	fate  fate
 
-	at    uint64 // where its frame begins in the stream of handed bytes
+	at    uint64 // where its frame begins in the stream
 	heard uint64 // conn.heard when it was queued
 	alone bool   // no other call was in flight then
 }
@@ -75,7 +76,7 @@ type fate int
 
 const (
 	unknown fate = iota // it may have been carried out
-	unsent              // not a byte of it was handed to the system
+	unsent              // not a byte of it was taken by the system
 	unheard             // written to a quiet connection that then closed without a word
 )
 
@@ -97,7 +98,7 @@ func (k *conn) call(ctx context.Context, req *Command) (*Command, fate, error) {
 	case <-ctx.Done():
 		if k.abandon(req.Opaque, w, ctx.Err()) {
 			k.client.calls.Put(w)
-			return nil, unknown, fmt.Errorf("wait for the reply: %w", ctx.Err())
+			return nil, unknown, fmt.Errorf("wait for the reply of %s: %w", k.addr, ctx.Err())
 		}
 		<-w.done // the reply came at the same moment
 	}
@@ -114,7 +115,7 @@ func (k *conn) enqueue(req *Command, w *call) (fate, error) {
 	if k.cause != nil {
 		return unsent, &connError{"use the connection to", k.addr, k.cause}
 	}
-	at := k.handed + uint64(len(k.pending))
+	at := k.queued
 	k.opaque++
 	req.Opaque = k.opaque
 	if err := k.append(req); err != nil {
@@ -135,11 +136,13 @@ func (k *conn) append(cmd *Command) error {
 	if len(k.pending) > k.client.cfg.MaxFrame {
 		return &connError{"write to", k.addr, errCongested}
 	}
+	before := len(k.pending)
 	frames, err := AppendFrame(k.pending, cmd, k.client.cfg.MaxFrame)
 	if err != nil {
 		return err
 	}
 	k.pending = frames
+	k.queued += uint64(len(frames) - before)
 	select {
 	case k.wake <- struct{}{}:
 	default: // already awake
@@ -238,7 +241,7 @@ func (k *conn) release() {
 		delete(k.waiting, opaque)
 		w.err = &connError{"wait for the reply of", k.addr, k.cause}
 		switch {
-		case w.at >= k.handed:
+		case w.at >= k.taken:
 			w.fate = unsent
 		case w.alone && w.heard == k.heard:
 			w.fate = unheard
@@ -287,12 +290,14 @@ func (k *conn) write(stop <-chan struct{}) {
 		}
 		k.mu.Lock()
 		frames, k.pending = k.pending, frames[:0]
-		k.handed += uint64(len(frames))
 		k.mu.Unlock()
-		err := k.netConn.SetWriteDeadline(time.Now().Add(k.client.cfg.WriteTimeout))
+		n, err := 0, k.netConn.SetWriteDeadline(time.Now().Add(k.client.cfg.WriteTimeout))
 		if err == nil {
-			_, err = k.netConn.Write(frames)
+			n, err = k.netConn.Write(frames)
 		}
+		k.mu.Lock()
+		k.taken += uint64(n)
+		k.mu.Unlock()
 		if err != nil {
 			k.fail(fmt.Errorf("write: %w", err))
 			return

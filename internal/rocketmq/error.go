@@ -91,8 +91,8 @@ func systemErrorKind(remark string) error {
 
 // connError is a connection that could not be made or did not live.
 type connError struct {
-	addr  string
 	doing string
+	addr  string
 	err   error
 }
 

@@ -56,7 +56,7 @@ func (c *Command) appendHeader(b []byte) ([]byte, error) {
 const hexDigits = "0123456789abcdef"
 
 // appendString appends valid UTF-8 text as a JSON string.
-func appendString(b []byte, s string) []byte {
+func appendString[T string | []byte](b []byte, s T) []byte {
 	b = append(b, '"')
 	from := 0
 	for i := 0; i < len(s); i++ {

@@ -51,6 +51,8 @@ type repairer struct {
 	in    []byte
 	at    int
 	inKey bool // within a key that is not a string
+	// scratch is where such a key is built.
+	scratch []byte
 }
 
 // space moves to the next byte that counts and returns it, 0 at the end.
@@ -116,12 +118,13 @@ func (r *repairer) key(out []byte, depth int) ([]byte, error) {
 			return nil, errTooDeep
 		}
 		r.inKey = true
-		key, err := r.value(nil, depth+1)
+		key, err := r.value(r.scratch[:0], depth+1)
 		r.inKey = false
 		if err != nil {
 			return nil, err
 		}
-		out = appendString(out, string(key))
+		r.scratch = key
+		out = appendString(out, key)
 	}
 	if r.space() == ':' {
 		out = append(out, ':')
