@@ -5,6 +5,7 @@ package conformance
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"testing"
@@ -278,6 +279,32 @@ func statistics(t *testing.T, e *env) {
 	must(t, err)
 	if len(stats.Queues) != 0 {
 		t.Errorf("a group never seen has %v", stats.Queues)
+	}
+}
+
+func signing(t *testing.T, e *env) {
+	right := e.target.Credentials
+	if right.AccessKey == "" {
+		t.Skip("this target checks no signatures")
+	}
+	wrong, token := right, right
+	wrong.SecretKey += "x"
+	token.SecurityToken = "sts"
+	for _, c := range []struct {
+		says string
+		cred rocketmq.Credentials
+		want error
+	}{
+		{"no credentials", rocketmq.Credentials{}, rocketmq.ErrPermission},
+		{"a wrong secret", wrong, rocketmq.ErrPermission},
+		{"the right ones", right, nil},
+		{"the right ones with a token", token, nil},
+	} {
+		client := rocketmq.NewClient(rocketmq.Config{Credentials: func() rocketmq.Credentials { return c.cred }})
+		defer client.Close()
+		if _, err := client.Groups(e, e.addr); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", c.says, err, c.want)
+		}
 	}
 }
 

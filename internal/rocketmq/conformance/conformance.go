@@ -14,9 +14,16 @@ import (
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
-// Run checks the RocketMQ behind the name server whose address (host:port)
-// newCluster returns. newCluster is called once for each test.
-func Run(t *testing.T, newCluster func(t *testing.T) string) {
+// Target is a RocketMQ to be checked.
+type Target struct {
+	NameServer string // host:port
+	// Credentials are an administrator's; empty if nothing is checked.
+	Credentials rocketmq.Credentials
+}
+
+// Run checks the RocketMQ that newTarget returns. newTarget is called once for
+// each test.
+func Run(t *testing.T, newTarget func(t *testing.T) Target) {
 	for _, c := range []struct {
 		says string
 		test func(*testing.T, *env)
@@ -44,9 +51,10 @@ func Run(t *testing.T, newCluster func(t *testing.T) string) {
 		{"a filter that matches nothing moves on", filtered},
 		{"a message sent back returns after its delay", sendBack},
 		{"a message given up is in the dead letters", deadLetter},
+		{"a request that is not signed well is refused", signing},
 		{"an unknown request is refused", unknownRequest},
 	} {
-		t.Run(c.says, func(t *testing.T) { c.test(t, newEnv(t, newCluster(t))) })
+		t.Run(c.says, func(t *testing.T) { c.test(t, newEnv(t, newTarget(t))) })
 	}
 }
 
@@ -54,20 +62,21 @@ func Run(t *testing.T, newCluster func(t *testing.T) string) {
 type env struct {
 	context.Context
 	*rocketmq.Client
-	nameServer string
-	cluster    *rocketmq.Cluster
-	broker     string // name
-	addr       string // of its master
+	target  Target
+	cluster *rocketmq.Cluster
+	broker  string // name
+	addr    string // of its master
 }
 
 // patience bounds waiting for what a broker does on its own.
 const patience = 20 * time.Second
 
-func newEnv(t *testing.T, nameServer string) *env {
+func newEnv(t *testing.T, target Target) *env {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	e := &env{Context: ctx, Client: newClient(t, rocketmq.Config{}), nameServer: nameServer}
-	cluster, err := rocketmq.NewCluster(e.Client, []string{"http://" + nameServer}, nil)
+	e := &env{Context: ctx, target: target}
+	e.Client = e.client(t, rocketmq.Config{})
+	cluster, err := rocketmq.NewCluster(e.Client, []string{"http://" + target.NameServer}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +89,9 @@ func newEnv(t *testing.T, nameServer string) *env {
 	return e
 }
 
-func newClient(t *testing.T, cfg rocketmq.Config) *rocketmq.Client {
+// client is one more client, closed after the test.
+func (e *env) client(t *testing.T, cfg rocketmq.Config) *rocketmq.Client {
+	cfg.Credentials = func() rocketmq.Credentials { return e.target.Credentials }
 	c := rocketmq.NewClient(cfg)
 	t.Cleanup(c.Close)
 	return c

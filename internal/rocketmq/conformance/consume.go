@@ -38,7 +38,7 @@ func locks(t *testing.T, e *env) {
 			return lock("y", first)
 		}, nil},
 		{"an unlock in the owner's name frees at once, whoever sends it", func() []rocketmq.Queue {
-			must(t, newClient(t, rocketmq.Config{}).Unlock(e, e.addr, group, "x", []rocketmq.Queue{first}))
+			must(t, e.client(t, rocketmq.Config{}).Unlock(e, e.addr, group, "x", []rocketmq.Queue{first}))
 			return lock("y", first)
 		}, []rocketmq.Queue{first}},
 	} {
@@ -61,8 +61,7 @@ func membership(t *testing.T, e *env) {
 	_, err := e.Connections(e, e.addr, group)
 	wantErr(t, "connections of a new group", err, rocketmq.ErrNotOnline)
 
-	a, b := rocketmq.NewClient(rocketmq.Config{}), newClient(t, rocketmq.Config{})
-	defer a.Close()
+	a, b := e.client(t, rocketmq.Config{}), e.client(t, rocketmq.Config{})
 	join(t, e, a, group, "b@1", topic)
 	join(t, e, b, group, "a@1", topic)
 	if diff := cmp.Diff([]string{"a@1", "b@1"}, members()); diff != "" {
@@ -87,14 +86,14 @@ func membership(t *testing.T, e *env) {
 func notification(t *testing.T, e *env) {
 	group, topic := e.group(t), e.topic(t)
 	var heard atomic.Int32
-	a := newClient(t, rocketmq.Config{OnRequest: func(r *rocketmq.Request) {
+	a := e.client(t, rocketmq.Config{OnRequest: func(r *rocketmq.Request) {
 		if r.Op() == rocketmq.OpNotifyMembers && r.IsOneWay() && r.Fields.Get("consumerGroup") == group {
 			heard.Add(1)
 		}
 	}})
 	join(t, e, a, group, "a@1", topic)
 	before := heard.Load()
-	b := newClient(t, rocketmq.Config{})
+	b := e.client(t, rocketmq.Config{})
 	join(t, e, b, group, "b@1", topic)
 	eventually(t, "notification of a join", func() bool { return heard.Load() > before })
 	before = heard.Load()
@@ -113,7 +112,7 @@ func runningInfo(t *testing.T, e *env) {
 		Queues:        map[rocketmq.Queue]rocketmq.QueueInfo{e.queue(topic, 0): {Committed: 5, Cached: 2, Locked: true}, e.queue(topic, 1): {Committed: 6}},
 		Stack:         `goroutine 1 ["running"]`,
 	}
-	member := newClient(t, rocketmq.Config{OnRequest: func(r *rocketmq.Request) {
+	member := e.client(t, rocketmq.Config{OnRequest: func(r *rocketmq.Request) {
 		if r.Op() != rocketmq.OpRunningInfo {
 			return
 		}
