@@ -44,7 +44,7 @@ type Distribution struct {
 // calls, also from other processes, wait for the one that downloads. It fails with a sentence that says what to install
 // when java or mvn is missing.
 func Fetch(ctx context.Context, log *slog.Logger) (*Distribution, error) {
-	java, err := javaTool("java")
+	java, err := Tool("java")
 	if err != nil {
 		return nil, err
 	}
@@ -119,11 +119,9 @@ func download(ctx context.Context, root, lib string, log *slog.Logger) error {
 	return nil
 }
 
-// Tool returns the path of a command of the JDK that runs this distribution, such as javac.
-func (d *Distribution) Tool(name string) (string, error) { return javaTool(name) }
-
-// javaTool finds a command of the JDK: that of JAVA_HOME if set, else the one on the PATH.
-func javaTool(name string) (string, error) {
+// Tool finds a command of the JDK, such as javac: that of JAVA_HOME if set, else the one on the PATH. It fails with a
+// sentence that says what to install.
+func Tool(name string) (string, error) {
 	if home := os.Getenv("JAVA_HOME"); home != "" {
 		if path, err := exec.LookPath(filepath.Join(home, "bin", name)); err == nil {
 			return path, nil

@@ -86,7 +86,7 @@ func TestAnInterruptedDownloadLeavesNothingBehind(t *testing.T) {
 
 func TestAMissingToolIsNamedWithWhatToInstall(t *testing.T) {
 	onlyJava := t.TempDir()
-	java, err := javaTool("java")
+	java, err := Tool("java")
 	if err != nil {
 		t.Fatal(err)
 	}
