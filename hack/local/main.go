@@ -1,8 +1,6 @@
 // Copyright The OrderFlow Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build linux
-
 // Command local obtains, starts and stops the real parts that OrderFlow is tested and shown with: a RocketMQ and a Kubernetes.
 // The packages below it do the work and tell how; this one reads the command line.
 package main

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 
 	"github.com/orderflow-dev/orderflow/hack/local/lock"
 	"github.com/orderflow-dev/orderflow/hack/local/machine"
@@ -132,7 +133,10 @@ func (m Manager) way(name string) (way, error) {
 // ways returns every way that may have left something on this machine: kind's clusters can only be asked about where a
 // Docker daemon answers.
 func (m Manager) ways(ctx context.Context) ([]way, error) {
-	names := []string{WayLocal}
+	var names []string
+	if runtime.GOOS == "linux" {
+		names = append(names, WayLocal)
+	}
 	if machine.Docker(ctx) {
 		names = append(names, WayKind)
 	}

@@ -27,5 +27,6 @@
 // # Limits
 //
 // One cluster per user. The way without Docker needs Linux and root. On the way with Docker, this machine reaches
-// RocketMQ at the address of kind's node, which Docker routes on Linux but not on Docker Desktop.
+// RocketMQ at the address of kind's node, which Docker routes on Linux but not on Docker Desktop. Network policies are
+// enforced by kind alone: the other way accepts them and lets everything through.
 package cluster

@@ -100,7 +100,7 @@ func (e *Env) StopBroker(ctx context.Context) error {
 	return way.stopBroker(ctx)
 }
 
-// StartBroker starts the broker again, with its store, and returns when the name server lists it.
+// StartBroker starts the broker again, with its store, and returns when it serves.
 func (e *Env) StartBroker(ctx context.Context) error {
 	way, err := e.way()
 	if err != nil {

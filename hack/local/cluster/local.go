@@ -1,8 +1,6 @@
 // Copyright The OrderFlow Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build linux
-
 package cluster
 
 import (
@@ -47,13 +45,7 @@ func (l *local) sandbox() sandbox.Sandbox {
 }
 
 func (l *local) up(ctx context.Context) (*Env, error) {
-	if err := machine.Fit(); err != nil {
-		return nil, err
-	}
-	if err := machine.Provide(ctx, l.log, slices.Concat(machine.Node(), machine.Image(), machine.RocketMQ())...); err != nil {
-		return nil, err
-	}
-	if err := l.clear(ctx); err != nil {
+	if err := l.prepare(ctx); err != nil {
 		return nil, err
 	}
 	layout, err := l.obtain(ctx)
@@ -78,29 +70,36 @@ func (l *local) up(ctx context.Context) (*Env, error) {
 	if err := l.loadPause(ctx); err != nil {
 		return nil, err
 	}
-	kubectl := filepath.Join(layout.Kubernetes, "kubectl")
-	kubeconfig := filepath.Join(l.dir, node.AdminKubeconfig)
-	if err := run(ctx, bytes.NewReader(plan.Manifests), kubectl, "--kubeconfig", kubeconfig, "apply", "--filename", "-"); err != nil {
+	if err := l.kubectl(ctx, layout, bytes.NewReader(plan.Manifests), "apply", "--filename=-"); err != nil {
 		return nil, err
 	}
 	if err := l.start(ctx, group, plan.Rest); err != nil {
 		return nil, err
 	}
-	if err := run(ctx, nil, kubectl, "--kubeconfig", kubeconfig, "wait", "--for=condition=Ready", "--timeout=60s", "node/"+node.Name); err != nil {
+	if err := l.kubectl(ctx, layout, nil, "wait", "--for=condition=Ready", "--timeout=60s", "node/"+node.Name); err != nil {
 		return nil, err
 	}
 	return &Env{
-		Way: WayLocal, Kubeconfig: kubeconfig, Kubectl: kubectl,
+		Way:                  WayLocal,
+		Kubeconfig:           filepath.Join(l.dir, node.AdminKubeconfig),
+		Kubectl:              filepath.Join(layout.Kubernetes, "kubectl"),
 		NameServers:          []string{net.JoinHostPort(sandbox.Broker, strconv.Itoa(nameServerPort))},
 		NameServersInCluster: []string{NameServer},
 		dir:                  l.dir,
 	}, nil
 }
 
-// clear removes what is left of a cluster whose sandbox is gone or was never finished: half a cluster is not worth saving.
-func (l *local) clear(ctx context.Context) error {
+// prepare makes this machine ready for a new cluster, unless one is up. What is left of one whose sandbox is gone or was never
+// finished is removed: half a cluster is not worth saving.
+func (l *local) prepare(ctx context.Context) error {
 	_, ok, err := l.sandbox().Current()
 	if err != nil || ok {
+		return err
+	}
+	if err := machine.Fit(); err != nil {
+		return err
+	}
+	if err := machine.Provide(ctx, l.log, slices.Concat(machine.Node(), machine.Image(), machine.RocketMQ())...); err != nil {
 		return err
 	}
 	removed, err := l.sandbox().Destroy(ctx)
@@ -237,8 +236,9 @@ func (l *local) load(ctx context.Context, archive string) error {
 		return fmt.Errorf("open the image archive: %w", err)
 	}
 	defer file.Close()
-	line := append(group.Enter, filepath.Join(containerd, "ctr"), "--namespace", "k8s.io", "images", "import", "-")
-	return run(ctx, file, line...)
+	cmd := group.Command(ctx, filepath.Join(containerd, "ctr"), "--namespace=k8s.io", "images", "import", "-")
+	cmd.Stdin = file
+	return process.Run(cmd)
 }
 
 func (l *local) down(ctx context.Context) ([]string, error) { return l.sandbox().Destroy(ctx) }
@@ -306,12 +306,10 @@ func (l *local) startBroker(ctx context.Context) error {
 	return group.Start(ctx, spec)
 }
 
-// run runs a command to its end, with in as its input. Its output is part of the error.
-func run(ctx context.Context, in io.Reader, line ...string) error {
-	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
+// kubectl runs the kubectl of the cluster's version, as its admin.
+func (l *local) kubectl(ctx context.Context, layout node.Layout, in io.Reader, args ...string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(layout.Kubernetes, "kubectl"),
+		append([]string{"--kubeconfig=" + filepath.Join(l.dir, node.AdminKubeconfig)}, args...)...)
 	cmd.Stdin = in
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s %s: %w\n%s", filepath.Base(line[0]), line[len(line)-1], err, bytes.TrimSpace(out))
-	}
-	return nil
+	return process.Run(cmd)
 }

@@ -239,7 +239,7 @@ func machineState(t *testing.T) map[string][]string {
 		"kernel":     "cd /proc/sys; grep . vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops net/ipv4/ip_forward",
 		// By cgroup and by environment, as containers have only the former and everything else the latter.
 		"processes": "cat /proc/[0-9]*/cgroup 2>/dev/null | grep orderflow; " +
-			"cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep ^ORDERFLOW_LOCAL_; true",
+			"cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep ^ORDERFLOW_LOCAL_GROUP; true",
 		"files": "ls -d /run/containerd /run/runc /run/netns /run/flannel /var/lib/kubelet /var/lib/cni /var/lib/containerd /var/lib/containers " +
 			"/var/log/pods /var/log/containers /etc/kubernetes 2>/dev/null || true",
 		"temporary": "ls /tmp /var/tmp | grep -E 'orderflow-image|containerd|ctd-|buildah|container_images|storage' || true",

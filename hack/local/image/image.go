@@ -9,13 +9,13 @@
 package image
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+
+	"github.com/orderflow-dev/orderflow/hack/local/process"
 )
 
 // Image is one image and where it comes from. Paths are relative to the folder it is built in.
@@ -79,8 +79,5 @@ func (b Builder) buildah(ctx context.Context, i Image, out string) error {
 func (b Builder) run(ctx context.Context, line ...string) error {
 	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Dir = b.Root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", strings.Join(line, " "), err, bytes.TrimSpace(out))
-	}
-	return nil
+	return process.Run(cmd)
 }

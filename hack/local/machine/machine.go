@@ -1,8 +1,6 @@
 // Copyright The OrderFlow Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build linux
-
 // Package machine checks that this machine can run the local cluster, and installs what is missing where it can.
 //
 // What is needed is a table. On Debian and its descendants, as root, missing programs are installed with apt; everywhere else
@@ -11,6 +9,7 @@ package machine
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,10 +17,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/orderflow-dev/orderflow/hack/local/process"
 )
 
 // dockerTimeout bounds the question whether a Docker daemon answers.
@@ -62,7 +64,8 @@ func RocketMQ() []Need {
 func Docker(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, dockerTimeout)
 	defer cancel()
-	return exec.CommandContext(ctx, "docker", "info").Run() == nil
+	version, err := exec.CommandContext(ctx, "docker", "info", "--format", "{{.ServerVersion}}").Output()
+	return err == nil && len(bytes.TrimSpace(version)) > 0
 }
 
 // Provide returns when every need is met, and installs what is not where that is possible. The error lists what is missing.
@@ -90,10 +93,7 @@ func apt(ctx context.Context, args ...string) error {
 	// Someone else's apt is waited for, up to two minutes.
 	cmd := exec.CommandContext(ctx, "apt-get", append([]string{"--quiet=2", "--option=DPkg::Lock::Timeout=120"}, args...)...)
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("apt-get %s: %w\n%s", strings.Join(args, " "), err, out)
-	}
-	return nil
+	return process.Run(cmd)
 }
 
 // lacking returns the packages of the needs that are met by nothing.
@@ -118,6 +118,9 @@ func present(path string) bool {
 
 // Fit fails with a sentence when this process or this machine cannot run a node.
 func Fit() error {
+	if runtime.GOOS != "linux" {
+		return errors.New("a node needs Linux: start a Docker daemon, with which this works on any system")
+	}
 	if os.Geteuid() != 0 {
 		return errors.New("a node makes namespaces and mounts, which needs root: run this as root, or start a Docker daemon, " +
 			"with which root is not needed")

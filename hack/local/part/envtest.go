@@ -56,7 +56,7 @@ func (s Store) download(ctx context.Context) (string, error) {
 	done := s.progress("downloading envtest's binaries " + version.Kubernetes)
 	defer done()
 	cmd := exec.CommandContext(ctx, "go", "run", "sigs.k8s.io/controller-runtime/tools/setup-envtest@"+version.SetupEnvtest,
-		"use", strings.TrimPrefix(version.Kubernetes, "v"), "--bin-dir", filepath.Join(s.Cache, "envtest"), "--print", "path")
+		"use", anyPatch(version.Kubernetes), "--bin-dir", filepath.Join(s.Cache, "envtest"), "--print", "path")
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()
@@ -90,4 +90,10 @@ func holds(dir string, names ...string) bool {
 		}
 	}
 	return true
+}
+
+// anyPatch turns a release, v1.37.2, into setup-envtest's words for any patch of its minor, 1.37.x: not every patch is published there.
+func anyPatch(release string) string {
+	release = strings.TrimPrefix(release, "v")
+	return release[:strings.LastIndex(release, ".")] + ".x"
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/orderflow-dev/orderflow/hack/local/lock"
+	"github.com/orderflow-dev/orderflow/hack/local/process"
 )
 
 // module is how the project's own go.mod begins.
@@ -127,8 +128,8 @@ func link(ctx context.Context, dir, program, out string, flags ...string) error 
 	cmd.Dir = dir
 	// The tool modules stand alone: a workspace around the checkout must not change what is built.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w\n%s", program, err, said)
+	if err := process.Run(cmd); err != nil {
+		return fmt.Errorf("build %s: %w", program, err)
 	}
 	if err := os.Rename(partial, out); err != nil {
 		return fmt.Errorf("publish %s: %w", out, err)

@@ -1,8 +1,6 @@
 // Copyright The OrderFlow Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build linux
-
 // Command pause does nothing until it is asked to end: it is the first process of every pod, whose namespaces live as long
 // as it does, and of the local cluster's sandbox. As the first process it also inherits orphans, and buries them.
 package main

@@ -1,8 +1,6 @@
 // Copyright The OrderFlow Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build linux
-
 package process
 
 import (

@@ -1,8 +1,6 @@
 // Copyright The OrderFlow Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build linux
-
 package process
 
 import (
@@ -75,14 +73,19 @@ func (g Group) launch(ctx context.Context, spec Spec) error {
 	}
 	defer log.Close()
 	// Entering a mount namespace loses the working directory; env takes it up again.
-	line := slices.Concat(g.Enter, []string{"env", "--chdir=" + folder, "setsid", "--fork", spec.Path}, spec.Args)
-	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
+	cmd := g.Command(ctx, slices.Concat([]string{"env", "--chdir=" + folder, "setsid", "--fork", spec.Path}, spec.Args)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = g.Environment(spec)
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("start %s: %w\n%s", spec.Name, err, g.tail(spec.Name))
 	}
 	return nil
+}
+
+// Command is a program that ends by itself, to be run where the group's processes run.
+func (g Group) Command(ctx context.Context, line ...string) *exec.Cmd {
+	line = slices.Concat(g.Enter, line)
+	return exec.CommandContext(ctx, line[0], line[1:]...)
 }
 
 // Environment is all that the program sees of the environment: a path on which it finds what lies beside it and the system's

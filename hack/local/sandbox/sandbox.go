@@ -1,12 +1,9 @@
 // Copyright The OrderFlow Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build linux
-
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -15,10 +12,8 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/orderflow-dev/orderflow/hack/local/process"
@@ -42,20 +37,21 @@ type Sandbox struct {
 	Pause string
 }
 
-// first is the process whose namespaces the sandbox consists of.
-func (s Sandbox) first() process.Spec { return process.Spec{Name: "sandbox", Path: s.Pause} }
+// firstName is the name of the process whose namespaces the sandbox consists of.
+const firstName = "sandbox"
 
 // Current returns the group of processes inside a complete sandbox, or ok = false when there is none.
 func (s Sandbox) Current() (group process.Group, ok bool, err error) {
-	outside := process.Group{Dir: s.Dir}
-	first, running, err := outside.Find(process.Spec{Name: "sandbox", Path: "pause"})
+	group = process.Group{Dir: s.Dir}
+	first, running, err := group.Find(process.Spec{Name: firstName, Path: "pause"})
 	if err != nil || !running {
-		return outside, false, err
+		return group, false, err
 	}
 	if _, err := os.Stat(fmt.Sprintf("/proc/%d/root/run/complete", first.PID)); err != nil {
-		return outside, false, nil //nolint:nilerr // an interrupted Create
+		return group, false, nil //nolint:nilerr // an interrupted Create
 	}
-	return process.Group{Dir: s.Dir, Enter: enter(first.PID)}, true, nil
+	group.Enter = enter(first.PID)
+	return group, true, nil
 }
 
 // enter is the command line that runs a command inside the namespaces of a process.
@@ -78,22 +74,26 @@ func (s Sandbox) Create(ctx context.Context) (process.Group, error) {
 		return group, err
 	}
 	group.Enter = enter(first)
-	if err := run(ctx, nil, "ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", strconv.Itoa(first)); err != nil {
-		return group, err
-	}
-	if err := run(ctx, nil, "ip", "address", "add", Host+"/24", "dev", link); err != nil {
-		return group, err
-	}
-	if err := run(ctx, nil, "ip", "link", "set", link, "up"); err != nil {
-		return group, err
-	}
-	for _, network := range []string{Pods, Services} {
-		if err := run(ctx, nil, "ip", "route", "replace", network, "via", Node); err != nil {
+	for _, line := range outside(first) {
+		if err := process.Run(exec.CommandContext(ctx, line[0], line[1:]...)); err != nil {
 			return group, err
 		}
 	}
-	environment := append(os.Environ(), "HOST="+Host, "NODE="+Node, "BROKER="+Broker, "KNOBS="+knobs)
-	return group, run(ctx, environment, append(group.Enter, "sh", "-c", inside)...)
+	cmd := group.Command(ctx, "sh")
+	cmd.Stdin = strings.NewReader(inside)
+	cmd.Env = append(os.Environ(), "HOST="+Host, "NODE="+Node, "BROKER="+Broker, "KNOBS="+knobs)
+	return group, process.Run(cmd)
+}
+
+// outside are the commands that join this machine with the sandbox of the first process.
+func outside(first int) [][]string {
+	return [][]string{
+		{"ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", strconv.Itoa(first)},
+		{"ip", "address", "add", Host + "/24", "dev", link},
+		{"ip", "link", "set", link, "up"},
+		{"ip", "route", "add", Pods, "via", Node},
+		{"ip", "route", "add", Services, "via", Node},
+	}
 }
 
 // prepare checks that there is room for the sandbox and makes what it needs of this machine.
@@ -115,27 +115,6 @@ func (s Sandbox) prepare() error {
 		return err
 	}
 	return makeCgroups()
-}
-
-// spawn starts the first process, in namespaces of its own, and returns its number.
-func (s Sandbox) spawn() (pid int, err error) {
-	outside := process.Group{Dir: s.Dir}
-	if err := os.MkdirAll(outside.Folder("sandbox"), 0o755); err != nil {
-		return 0, fmt.Errorf("create the sandbox's folder: %w", err)
-	}
-	cmd := exec.Command(s.Pause)
-	cmd.Env = outside.Environment(s.first())
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Setsid:     true,
-		Cloneflags: syscall.CLONE_NEWPID,
-		// Unshared rather than cloned, because then Go also stops mounts from spreading to the machine.
-		Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC,
-	}
-	if err := cmd.Start(); err != nil {
-		return 0, fmt.Errorf("start the sandbox's first process: %w", err)
-	}
-	go func() { _ = cmd.Wait() }() // it outlives this process, but if it does not, it has to be buried
-	return cmd.Process.Pid, nil
 }
 
 // Destroy removes the sandbox and everything that belongs to it, whatever state it is in, and returns what it removed, in
@@ -209,7 +188,7 @@ func unlink(ctx context.Context) error {
 	if !exists(linkPath) {
 		return nil
 	}
-	if err := run(ctx, nil, "ip", "link", "delete", link); err != nil && exists(linkPath) {
+	if err := process.Run(exec.CommandContext(ctx, "ip", "link", "delete", link)); err != nil && exists(linkPath) {
 		return err
 	}
 	return nil
@@ -234,16 +213,6 @@ func machineNetworks() (map[string][]netip.Prefix, error) {
 		}
 	}
 	return networks, nil
-}
-
-// run runs a command to its end. Its output is part of the error.
-func run(ctx context.Context, environment []string, line ...string) error {
-	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
-	cmd.Env = environment
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", filepath.Base(line[0])+" "+strings.Join(line[1:min(len(line), 6)], " "), err, bytes.TrimSpace(out))
-	}
-	return nil
 }
 
 func exists(path string) bool {
