@@ -104,6 +104,10 @@ type MQConsumerGroupStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	ClusterIdentity string `json:"clusterIdentity,omitempty"`
 
+	// seededTime is when every queue had its start offset for the first time. A queue that appears later begins with what was stored since.
+	// +optional
+	SeededTime *metav1.Time `json:"seededTime,omitempty"`
+
 	// replicas is the number of pods; with readyReplicas and selector it serves the scale subresource.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

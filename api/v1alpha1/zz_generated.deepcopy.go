@@ -742,6 +742,10 @@ func (in *MQConsumerGroupStatus) DeepCopyInto(out *MQConsumerGroupStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.SeededTime != nil {
+		in, out := &in.SeededTime, &out.SeededTime
+		*out = (*in).DeepCopy()
+	}
 	if in.Lag != nil {
 		in, out := &in.Lag, &out.Lag
 		*out = new(int64)
