@@ -86,9 +86,6 @@ func (c *Cluster) await(ctx context.Context, n *node) error {
 // NameServer returns the name server's address, host:port.
 func (c *Cluster) NameServer() string { return c.addr(c.options.NameServerPort) }
 
-// Dir returns the folder of configuration, logs and stores.
-func (c *Cluster) Dir() string { return c.options.Dir }
-
 // BrokerAddr returns the address, host:port, of a broker, or "" if Options named none like it.
 func (c *Cluster) BrokerAddr(name string) string {
 	for _, b := range c.options.Brokers {
