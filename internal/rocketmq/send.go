@@ -100,6 +100,9 @@ func encodeBatch(messages []OutMessage) ([]byte, error) {
 	var b []byte
 	be := binary.BigEndian
 	for i, m := range messages {
+		if m.Compressed {
+			return nil, fmt.Errorf("message %d is compressed, which cannot be said of one in a batch: send it alone", i)
+		}
 		properties, err := EncodeProperties(m.Properties)
 		if err != nil {
 			return nil, fmt.Errorf("message %d: %w", i, err)

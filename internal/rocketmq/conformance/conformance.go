@@ -44,6 +44,7 @@ func Run(t *testing.T, newTarget func(t *testing.T) Target) {
 		{"a member answers an administrator", runningInfo},
 		{"a message comes back as it was sent", sendAndPull},
 		{"a batch is stored in order", sendBatch},
+		{"a compressed body comes back whole", sendCompressed},
 		{"a missing topic, group or queue is told apart", missing},
 		{"a long poll ends when a message comes", longPoll},
 		{"a long poll ends when its time is over", longPollEmpty},

@@ -6,6 +6,7 @@ package conformance
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -174,6 +175,26 @@ func sendBatch(t *testing.T, e *env) {
 	}
 	if diff := cmp.Diff([]string{"one", "two", "three"}, got); diff != "" {
 		t.Errorf("(-sent +got):\n%s", diff)
+	}
+}
+
+func sendCompressed(t *testing.T, e *env) {
+	group, q := e.group(t), e.queue(e.topic(t), 0)
+	m := rocketmq.OutMessage{Body: []byte(strings.Repeat("order paid ", 1000))}
+	want := string(m.Body)
+	if !m.Compress() || len(m.Body) >= len(want) || m.Compress() {
+		t.Fatalf("compressed to %d bytes of %d", len(m.Body), len(want))
+	}
+	s := rocketmq.SendRequest{Group: "p", Queue: q, Messages: []rocketmq.OutMessage{m}}
+	_, err := e.Send(e, e.addr, s)
+	must(t, err)
+	got := e.pull(t, rocketmq.PullRequest{Group: group, Queue: q})[0]
+	if got.Err != nil || !got.Compressed() || string(got.Body) != want {
+		t.Errorf("got %d bytes, compressed %v, %v", len(got.Body), got.Compressed(), got.Err)
+	}
+	s.Messages = append(s.Messages, m)
+	if _, err := e.Send(e, e.addr, s); err == nil || !strings.Contains(err.Error(), "message 0 is compressed") {
+		t.Errorf("in a batch: %v", err)
 	}
 }
 
