@@ -20,6 +20,8 @@ type SyncResponse struct {
 	Structure string `json:"structure"`
 	// LiveRevision the pod runs with.
 	LiveRevision string `json:"liveRevision"`
+	// LiveProblem says what is wrong with the newest limits, while the pod runs with older ones. Empty: nothing.
+	LiveProblem string `json:"liveProblem,omitempty"`
 	// InFlight is the number of messages being handled.
 	InFlight int `json:"inFlight"`
 	// BusySeconds is the time spent handling messages since the start, over all of them; waiting for a limiter or a circuit is left out.

@@ -1,0 +1,56 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Command worker runs one consumer group's handler. It takes all it needs from files that the operator mounts; the flags are for running it outside of a
+// pod.
+package main
+
+import (
+	"context"
+	"flag"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // time zones for expressions: the image has none
+
+	_ "golang.org/x/crypto/x509roots/fallback" // the public roots: the image has none
+
+	"github.com/orderflow-dev/orderflow/runtime/telemetry"
+	"github.com/orderflow-dev/orderflow/runtime/worker"
+)
+
+func main() {
+	level := new(slog.LevelVar)
+	log := telemetry.NewLogger(os.Stdout, level)
+	if err := run(log, level); err != nil {
+		log.Error("worker ended", "error", err)
+		os.Exit(1)
+	}
+}
+
+func run(log *slog.Logger, level *slog.LevelVar) error {
+	options, err := worker.Defaults(log)
+	if err != nil {
+		return err
+	}
+	flag.StringVar(&options.StructureFile, "structure", options.StructureFile, "file with the group's structure")
+	flag.StringVar(&options.LiveFile, "live", options.LiveFile, "file with the limits")
+	flag.StringVar(&options.SyncDir, "sync-dir", options.SyncDir, "folder with tls.crt, tls.key and token for the sync call")
+	flag.StringVar(&options.BrokerDir, "broker-dir", options.BrokerDir, "folder with the broker's credentials")
+	flag.StringVar(&options.AdapterDir, "adapter-dir", options.AdapterDir, "folder with a folder of credentials for each adapter")
+	flag.StringVar(&options.SyncAddress, "sync-address", options.SyncAddress, "where to serve /sync and /metrics")
+	flag.StringVar(&options.HealthAddress, "health-address", options.HealthAddress, "where to serve /healthz and /readyz")
+	flag.StringVar(&options.Instance, "instance", options.Instance, "name of this worker, unique in its group")
+	flag.TextVar(level, "log-level", level, "DEBUG, INFO, WARN or ERROR")
+	flag.Parse()
+
+	worker.LimitMemory()
+	w, err := worker.New(options)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	return w.Run(ctx)
+}

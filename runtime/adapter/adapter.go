@@ -1,0 +1,131 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package adapter
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/expression"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+)
+
+// Observer is told what an adapter does. Calls come from many goroutines, some with a lock held: it must return at once and not call back.
+type Observer interface {
+	// Requested: a request ended after so long; reason is "" for a success.
+	Requested(adapter, step string, reason outcome.Reason, took time.Duration)
+	// Waited: a request waited so long for its turn.
+	Waited(adapter string, took time.Duration)
+	// CircuitChanged: the circuit has a new state.
+	CircuitChanged(adapter string, state worker.Circuit)
+}
+
+// Config is what an Adapter is made of; all but Auth's folder is needed.
+type Config struct {
+	Spec   worker.Adapter
+	Limits worker.AdapterLimits
+	// CredentialDir holds the files of the adapter's Secret.
+	CredentialDir string
+	// Transport makes the requests; NewTransport's in a worker.
+	Transport http.RoundTripper
+	Observer  Observer
+}
+
+// Adapter is one third party, as one pod calls it. It is safe for concurrent use.
+type Adapter struct {
+	spec        worker.Adapter
+	url         string
+	success     *expression.Program
+	credentials func() (map[string]string, error) // nil without auth
+	transport   http.RoundTripper
+	observer    Observer
+
+	limits  atomic.Pointer[worker.AdapterLimits]
+	circuit *circuit
+	gate    gate
+	pace    *pace
+
+	mu       sync.Mutex
+	inFlight int
+	lastErr  string
+	lastAt   time.Time
+}
+
+// New returns an adapter, or says what is wrong with its expression or URL.
+func New(c Config) (*Adapter, error) {
+	a := &Adapter{
+		spec:      c.Spec,
+		url:       strings.TrimSuffix(c.Spec.URL, "/"),
+		transport: c.Transport,
+		observer:  c.Observer,
+		pace:      newPace(),
+	}
+	if u, err := url.Parse(c.Spec.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("adapter %q: url is not an absolute http or https URL", c.Spec.Name)
+	}
+	for _, e := range c.Spec.Expressions() {
+		program, err := expression.Compile(e)
+		if err != nil {
+			return nil, fmt.Errorf("adapter %q: %w", c.Spec.Name, err)
+		}
+		a.success = program
+	}
+	if auth := c.Spec.Auth; auth != nil {
+		needed, known := keys[auth.Type]
+		if !known {
+			return nil, fmt.Errorf("adapter %q: this worker does not know auth type %q", c.Spec.Name, auth.Type)
+		}
+		a.credentials = credentials(c.CredentialDir, needed)
+	}
+	a.circuit = newCircuit(c.Limits.Breaker, func(s worker.Circuit) { c.Observer.CircuitChanged(c.Spec.Name, s) })
+	a.SetLimits(c.Limits)
+	return a, nil
+}
+
+// SetLimits changes the limits for requests that begin from now on.
+func (a *Adapter) SetLimits(l worker.AdapterLimits) {
+	a.limits.Store(&l)
+	a.circuit.configure(l.Breaker)
+	a.gate.resize(l.Concurrency)
+	a.pace.set(l.RequestsPerSecond, l.Burst)
+}
+
+// Report is the third party as this pod sees it now.
+func (a *Adapter) Report() worker.AdapterReport {
+	state := a.circuit.state()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	report := worker.AdapterReport{Name: a.spec.Name, Circuit: state, InFlight: a.inFlight, LastError: a.lastErr}
+	if a.lastErr != "" {
+		at := a.lastAt
+		report.LastErrorTime = &at
+	}
+	return report
+}
+
+// begin and end count a request in flight.
+func (a *Adapter) begin() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.inFlight++
+}
+
+func (a *Adapter) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.inFlight--
+}
+
+// failed notes the last error.
+func (a *Adapter) failed(reason outcome.Reason, detail string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lastErr, a.lastAt = string(reason)+": "+detail, time.Now()
+}

@@ -1,0 +1,189 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package adapter
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+)
+
+// Request is what a step asks of the third party.
+type Request struct {
+	// Step names it in metrics and details.
+	Step   string
+	Method string
+	// Path is appended to the adapter's URL; "" or begins with "/".
+	Path string
+	// Body is JSON, nil for none.
+	Body []byte
+	// Key is the idempotency key, the same for every attempt.
+	Key string
+}
+
+const (
+	// recheck is how long a message is parked by something that only a person can put right.
+	recheck = 5 * time.Second
+	// jitter is the part of a delay by which it may be shorter or longer.
+	jitter = 0.25
+)
+
+// Call asks the third party, several times if that may help and the limits say so, and returns what it means for the message. Details are
+// without any data of the order.
+func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
+	limits := a.limits.Load()
+	var failure answer
+	for try, delay := 1, limits.RetryDelay.D(); ; try, delay = try+1, 2*delay {
+		p, hold := a.admit(ctx)
+		if hold != nil && try > 1 {
+			return a.conclude(failure) // the attempt has begun, and counts
+		}
+		if hold != nil {
+			hold.Detail = a.detail(r, hold.Detail)
+			return *hold
+		}
+		ans := a.send(ctx, r, p.secret, limits)
+		a.circuit.end(p.ticket, ans.verdict())
+		a.gate.leave()
+		ans.detail = a.detail(r, ans.detail)
+		if p.probe && ans.result == transient && !a.mustNotRepeat(ans) {
+			return a.park(ans.reason, ans.detail)
+		}
+		if try >= limits.RequestAttempts || !ans.repeatable() || a.mustNotRepeat(ans) || !a.circuit.closed(p.ticket) || !pause(ctx, delay) {
+			return a.conclude(ans)
+		}
+		failure = ans
+	}
+}
+
+// permit is what it takes to make one request.
+type permit struct {
+	ticket
+	secret map[string]string
+}
+
+// admit waits for leave to make one request. Without it, hold is the message's outcome; with it, the gate is entered.
+func (a *Adapter) admit(ctx context.Context) (p permit, hold *outcome.Outcome) {
+	park := func(resume <-chan struct{}, reason outcome.Reason, detail string) (permit, *outcome.Outcome) {
+		o := outcome.ParkUntil(resume, reason, detail)
+		return permit{}, &o
+	}
+	if a.credentials != nil {
+		var err error
+		if p.secret, err = a.credentials(); err != nil {
+			a.failed(CredentialMissing, err.Error())
+			return park(after(recheck), CredentialMissing, err.Error())
+		}
+	}
+	if resume := a.circuit.shut(); resume != nil {
+		return park(resume, CircuitOpen, "the circuit is open")
+	}
+	far, err := a.queue(ctx)
+	if err != nil {
+		return park(ctx.Done(), Stopping, "stopped while waiting for a limit")
+	}
+	if far > 0 {
+		a.gate.leave()
+		return park(after(far), RateLimited, "the rate admits no request within a second")
+	}
+	t, resume := a.circuit.begin()
+	if resume != nil {
+		a.gate.leave()
+		return park(resume, CircuitOpen, "the circuit is open")
+	}
+	p.ticket = t
+	return p, nil
+}
+
+// queue waits for concurrency and rate. Without an error the gate is entered.
+func (a *Adapter) queue(ctx context.Context) (far time.Duration, err error) {
+	start := time.Now()
+	defer func() {
+		waited := time.Since(start)
+		addWait(ctx, waited)
+		a.observer.Waited(a.spec.Name, waited)
+	}()
+	if err := a.gate.enter(ctx); err != nil {
+		return 0, err
+	}
+	if far, err = a.pace.wait(ctx); err != nil {
+		a.gate.leave()
+	}
+	return far, err
+}
+
+// park is the outcome of a probe that failed.
+func (a *Adapter) park(reason outcome.Reason, detail string) outcome.Outcome {
+	resume := a.circuit.shut()
+	if resume == nil { // it may be tried already again
+		resume = after(0)
+	}
+	return outcome.ParkUntil(resume, CircuitOpen, fmt.Sprintf("%s (%s)", detail, reason))
+}
+
+// conclude is what an answer means when it is not asked again.
+func (a *Adapter) conclude(ans answer) outcome.Outcome {
+	switch ans.result {
+	case success:
+		return outcome.Succeed()
+	case permanent:
+		return outcome.Kill(ans.reason, ans.detail)
+	case misconfigured:
+		return outcome.ParkUntil(after(recheck), ans.reason, ans.detail)
+	}
+	if a.mustNotRepeat(ans) {
+		return outcome.Kill(FateUnknown, fmt.Sprintf("%s (%s)", ans.detail, ans.reason))
+	}
+	if ans.result == cut {
+		return outcome.ParkUntil(after(0), Stopping, ans.detail)
+	}
+	return outcome.RetryLater(ans.after, ans.reason, ans.detail)
+}
+
+// mustNotRepeat: the request may have had its effect, a second one would have it twice, and the user does not accept that.
+func (a *Adapter) mustNotRepeat(ans answer) bool {
+	contract := a.spec.Idempotency
+	return ans.fateUnknown && !contract.KeysHonoured && !contract.AcceptDuplicates
+}
+
+// detail says where something happened.
+func (a *Adapter) detail(r Request, what string) string {
+	return fmt.Sprintf("adapter %s, step %s: %s", a.spec.Name, r.Step, what)
+}
+
+// pause waits for the delay, give or take a quarter; false if ctx ends before.
+func pause(ctx context.Context, delay time.Duration) bool {
+	timer := time.NewTimer(time.Duration(float64(delay) * (1 - jitter + 2*jitter*rand.Float64())))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// after returns a channel that is closed after d.
+func after(d time.Duration) <-chan struct{} {
+	done := make(chan struct{})
+	time.AfterFunc(d, func() { close(done) })
+	return done
+}
+
+// send makes one request and reads what of the answer matters.
+func (a *Adapter) send(ctx context.Context, r Request, secret map[string]string, limits *worker.AdapterLimits) answer {
+	start := time.Now()
+	a.begin()
+	ans := a.exchange(ctx, r, secret, limits.Timeout.D())
+	a.end()
+	a.observer.Requested(a.spec.Name, r.Step, ans.reason, time.Since(start))
+	if ans.result != success && ans.result != cut {
+		a.failed(ans.reason, ans.detail)
+	}
+	return ans
+}

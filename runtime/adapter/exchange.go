@@ -1,0 +1,138 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package adapter
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/internal/expression"
+)
+
+const (
+	// maxBody bounds what is read of an answer's body for the success expression.
+	maxBody = expression.MaxDocument
+	// maxDrain is what is read of a body that nobody asks for, so that the connection can be used again.
+	maxDrain = 64 << 10
+)
+
+// exchange makes one request within the timeout and classifies what came of it.
+func (a *Adapter) exchange(parent context.Context, r Request, secret map[string]string, timeout time.Duration) answer {
+	ctx, cancel := context.WithTimeout(parent, timeout)
+	defer cancel()
+	// Once the headers are written the third party may act. Up to then it cannot.
+	var sent atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
+	request, err := a.request(ctx, r, secret)
+	if err != nil {
+		return answer{result: permanent, reason: RequestRefused, detail: err.Error()}
+	}
+	response, err := a.transport.RoundTrip(request)
+	if err != nil {
+		return a.broken(parent, err, timeout, sent.Load())
+	}
+	defer response.Body.Close() //nolint:errcheck // the answer has been read as far as it matters
+	if response.StatusCode/100 == 2 && a.success != nil {
+		body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+		if err != nil {
+			return a.broken(parent, err, timeout, true)
+		}
+		return a.judge(ctx, response, body)
+	}
+	_, _ = io.CopyN(io.Discard, response.Body, maxDrain) // the status has decided
+	return classify(response, time.Now())
+}
+
+// request builds the HTTP request with key and credentials.
+func (a *Adapter) request(ctx context.Context, r Request, secret map[string]string) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, r.Method, a.url+r.Path, bytes.NewReader(r.Body))
+	if err != nil {
+		return nil, errors.New("the path does not make a URL") // the error itself would quote it
+	}
+	// Without GetBody net/http cannot repeat the request by itself on another connection. It would for the sake of a header named Idempotency-Key,
+	// although this third party may ignore keys, and beside the rate.
+	request.GetBody = nil
+	if r.Body == nil {
+		request.Body = http.NoBody
+	} else {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("User-Agent", "orderflow")
+	request.Header.Set(a.spec.Idempotency.Header, r.Key)
+	if a.spec.Auth != nil {
+		authenticate(request, *a.spec.Auth, secret, r.Body, time.Now())
+	}
+	return request, nil
+}
+
+// judge asks the success expression about a 2xx answer.
+func (a *Adapter) judge(ctx context.Context, response *http.Response, body []byte) answer {
+	if len(body) > maxBody {
+		return answer{result: transient, reason: ResponseTooLarge, fateUnknown: true,
+			detail: fmt.Sprintf("answered %d with a body larger than %d bytes", response.StatusCode, maxBody)}
+	}
+	r := expression.Response{Status: response.StatusCode, Headers: map[string]string{}}
+	for name := range response.Header {
+		r.Headers[strings.ToLower(name)] = response.Header.Get(name)
+	}
+	if decoded, err := expression.DecodeJSON(body); err == nil {
+		r.Body = decoded
+	}
+	ok, err := a.success.Bool(ctx, expression.OfResponse(r))
+	if err != nil {
+		return answer{result: transient, reason: ResponseUnreadable, fateUnknown: true,
+			detail: fmt.Sprintf("answered %d, which is not as expected: %v", response.StatusCode, err)}
+	}
+	if !ok {
+		return answer{result: transient, reason: ResponseRejected,
+			detail: fmt.Sprintf("answered %d, but response.successExpression is false", response.StatusCode)}
+	}
+	return answer{result: success}
+}
+
+// broken classifies a request that got no whole answer. Only words of our own come out: errors of net/http quote URLs, in which a key may be, and what
+// the third party sent.
+func (a *Adapter) broken(parent context.Context, err error, timeout time.Duration, sent bool) answer {
+	ans := answer{result: transient, reason: ConnectionFailed, fateUnknown: sent}
+	var refused *addressError
+	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &refused):
+		return answer{result: misconfigured, reason: AddressRefused, detail: refused.Error()}
+	case parent.Err() != nil:
+		ans.result, ans.reason, ans.detail = cut, Stopping, "stopped before the answer came"
+	case errors.Is(err, context.DeadlineExceeded):
+		ans.reason, ans.detail = Timeout, fmt.Sprintf("no whole answer within %v", timeout)
+	case errors.As(err, &dns):
+		ans.detail = "the host's name cannot be resolved"
+	case errors.As(err, &certificate):
+		ans.detail = "the host's certificate cannot be verified"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		ans.detail = "the connection was refused"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		ans.detail = "the connection was reset"
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		ans.detail = "the host cannot be reached"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		ans.detail = "the connection was closed before the whole answer"
+	case sent:
+		ans.detail = "the answer is not HTTP"
+	default:
+		ans.detail = "no connection"
+	}
+	return ans
+}

@@ -1,0 +1,50 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package adapter
+
+import "github.com/orderflow-dev/orderflow/runtime/outcome"
+
+// Reasons of Retry: failures that may pass. With one of them a probe parks.
+const (
+	// Timeout: no whole answer within the adapter's timeout.
+	Timeout outcome.Reason = "Timeout"
+	// ConnectionFailed: no connection, or it broke before the whole answer.
+	ConnectionFailed outcome.Reason = "ConnectionFailed"
+	// TooManyRequests: 429; Retry-After is honoured.
+	TooManyRequests outcome.Reason = "TooManyRequests"
+	// ServerError: 5xx, and the 4xx that say "later" (408, 425).
+	ServerError outcome.Reason = "ServerError"
+	// CredentialRefused: 401 or 407. It is not the message's fault: the circuit opens, and messages wait for the right credential.
+	CredentialRefused outcome.Reason = "CredentialRefused"
+	// ResponseRejected: 2xx, but the success expression says no.
+	ResponseRejected outcome.Reason = "ResponseRejected"
+	// ResponseUnreadable: 2xx, but the success expression cannot be evaluated on the answer.
+	ResponseUnreadable outcome.Reason = "ResponseUnreadable"
+	// ResponseTooLarge: 2xx, but the body the success expression asks for is larger than 1 MiB.
+	ResponseTooLarge outcome.Reason = "ResponseTooLarge"
+)
+
+// Reasons of Dead.
+const (
+	// RequestRefused: any other 4xx.
+	RequestRefused outcome.Reason = "RequestRefused"
+	// Redirected: 3xx.
+	Redirected outcome.Reason = "Redirected"
+	// FateUnknown: the request was sent and may have had its effect; the third party ignores keys, and duplicates are refused.
+	FateUnknown outcome.Reason = "FateUnknown"
+)
+
+// Reasons of Park.
+const (
+	// CircuitOpen: the third party fails; one probe at a time finds out whether it is back.
+	CircuitOpen outcome.Reason = "CircuitOpen"
+	// RateLimited: this pod's rate admits no request within a second.
+	RateLimited outcome.Reason = "RateLimited"
+	// CredentialMissing: the Secret's file is not there or not usable.
+	CredentialMissing outcome.Reason = "CredentialMissing"
+	// AddressRefused: the URL's host has an address third parties may not have.
+	AddressRefused outcome.Reason = "AddressRefused"
+	// Stopping: the caller's context ended.
+	Stopping outcome.Reason = "Stopping"
+)

@@ -1,0 +1,188 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/expression"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/runtime/adapter"
+	"github.com/orderflow-dev/orderflow/runtime/message"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+)
+
+const (
+	// HandlerPanic is Retry: our own code failed.
+	HandlerPanic outcome.Reason = "HandlerPanic"
+	// Undecodable is Dead: the body is not the JSON document an order is.
+	Undecodable outcome.Reason = "Undecodable"
+	// BodyTooLarge is Dead: the body is larger than an order may be.
+	BodyTooLarge outcome.Reason = "BodyTooLarge"
+	// RetriesExhausted is Dead: the plan is used up. The detail names the last failure.
+	RetriesExhausted outcome.Reason = "RetriesExhausted"
+	// IdempotencyWindowPassed is Dead: it was attempted before, and is older than a third party remembers keys.
+	IdempotencyWindowPassed outcome.Reason = "IdempotencyWindowPassed"
+)
+
+// Handler acts on a message whose body is decoded.
+type Handler interface {
+	Handle(ctx context.Context, m *message.Message) outcome.Outcome
+}
+
+// Observer is told of each message, once. Calls come from many goroutines.
+type Observer interface {
+	// Delivered: a message was handled; busy is how long it took without waiting for limits.
+	Delivered(o outcome.Outcome, busy time.Duration)
+}
+
+// Config is what a Delivery is made of; all is needed.
+type Config struct {
+	Handler   Handler
+	Structure worker.Structure
+	Observer  Observer
+	Log       *slog.Logger
+}
+
+// Delivery is the consumer's handler.
+type Delivery struct {
+	handler  Handler
+	plan     []time.Duration
+	window   window
+	observer Observer
+	log      *slog.Logger
+
+	mu     sync.Mutex
+	totals Totals
+}
+
+// Totals are since the start.
+type Totals struct {
+	// InFlight is now.
+	InFlight int
+	// Handled counts messages that were handled, whatever their outcome; parked ones were not.
+	Handled int64
+	// Busy is the time they took, without waiting for limits.
+	Busy time.Duration
+}
+
+// New returns a delivery.
+func New(c Config) *Delivery {
+	return &Delivery{
+		handler:  c.Handler,
+		plan:     c.Structure.Retry.Plan(),
+		window:   narrowest(c.Structure),
+		observer: c.Observer,
+		log:      c.Log,
+	}
+}
+
+// Totals returns the totals as of now.
+func (d *Delivery) Totals() Totals {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.totals
+}
+
+// Handle returns what is to be done with a message.
+func (d *Delivery) Handle(ctx context.Context, raw *rocketmq.Message) outcome.Outcome {
+	start := time.Now()
+	d.add(Totals{InFlight: 1})
+	var clock adapter.WaitClock
+	m := message.New(raw)
+	o := d.next(m.Attempt(), d.handle(adapter.WithWaitClock(ctx, &clock), m))
+	busy := time.Since(start) - clock.Waited()
+	handled := Totals{InFlight: -1}
+	if o.Kind != outcome.Park {
+		handled.Handled, handled.Busy = 1, busy
+	}
+	d.add(handled)
+	d.observer.Delivered(o, busy)
+	d.tell(m, o)
+	return o
+}
+
+func (d *Delivery) add(t Totals) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.totals.InFlight += t.InFlight
+	d.totals.Handled += t.Handled
+	d.totals.Busy += t.Busy
+}
+
+func (d *Delivery) handle(ctx context.Context, m *message.Message) (o outcome.Outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			// What was panicked with may contain values of the order: its type has to do.
+			d.log.Error("handler panicked", "messageId", m.ID(), "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			o = outcome.RetryLater(0, HandlerPanic, "a defect of this worker, see its log")
+		}
+	}()
+	if late := d.window.passed(m, time.Now()); late != "" {
+		return outcome.Kill(IdempotencyWindowPassed, late)
+	}
+	if err := m.Decode(); errors.Is(err, expression.ErrTooLarge) {
+		return outcome.Kill(BodyTooLarge, "the body cannot be an order: "+err.Error())
+	} else if err != nil {
+		return outcome.Kill(Undecodable, "the body is no JSON document: "+err.Error())
+	}
+	return d.handler.Handle(ctx, m)
+}
+
+// next applies the retry plan to what the handler said of an attempt.
+func (d *Delivery) next(attempt int, o outcome.Outcome) outcome.Outcome {
+	if o.Kind != outcome.Retry {
+		return o
+	}
+	if attempt > len(d.plan) {
+		return outcome.Kill(RetriesExhausted, fmt.Sprintf("after attempt %d, %s: %s", attempt, o.Reason, o.Detail))
+	}
+	o.After = max(o.After, d.plan[attempt-1])
+	return o
+}
+
+// tell logs what is not as it should be. Dead letters are few and each matters to someone; retries and parking are many, and counted.
+func (d *Delivery) tell(m *message.Message, o outcome.Outcome) {
+	level := slog.LevelDebug
+	if o.Kind == outcome.Dead {
+		level = slog.LevelWarn
+	}
+	if o.Kind != outcome.Done {
+		d.log.Log(context.Background(), level, "message not done", "outcome", o.Kind.String(), "reason", o.Reason, "detail", o.Detail,
+			"messageId", m.ID(), "attempt", m.Attempt())
+	}
+}
+
+// window is for how long after its birth a message may be sent again.
+type window struct {
+	adapter string
+	length  time.Duration // 0: forever
+}
+
+// narrowest is the shortest window of the adapters whose memory of keys is what prevents a second effect.
+func narrowest(s worker.Structure) window {
+	var w window
+	for _, a := range s.Adapters {
+		contract := a.Idempotency
+		if length := contract.Window.D(); contract.KeysHonoured && !contract.AcceptDuplicates && length > 0 && (w.length == 0 || length < w.length) {
+			w = window{a.Name, length}
+		}
+	}
+	return w
+}
+
+// passed says why a message may not be sent again; "" if it may. A message that was never attempted may always be sent.
+func (w window) passed(m *message.Message, now time.Time) string {
+	if w.length == 0 || m.Attempt() == 1 || now.Sub(m.BornTime()) <= w.length {
+		return ""
+	}
+	return fmt.Sprintf("attempted before, and older than the %v for which adapter %s's third party remembers keys (idempotency.window)", w.length, w.adapter)
+}

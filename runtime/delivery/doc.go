@@ -1,0 +1,12 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package delivery stands between the consumer, which moves messages, and the handler, which acts on them:
+//
+//	recover → is it too late to ask again? → can the body be decoded? → handler → when, or whether, it is tried again
+//
+// The retry plan is worker.Retry's: the consumer rounds a delay up to one of the broker's levels, all of the plan's are. A third party's Retry-After
+// makes a delay longer, never shorter, and does not use up the plan. What comes back as Park has not been tried, and passes unchanged.
+//
+// An attempt counts when the broker counted it. So a message that was in flight when its pod died comes again as the same attempt.
+package delivery

@@ -1,0 +1,149 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package handler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/expression"
+	"github.com/orderflow-dev/orderflow/runtime/adapter"
+	"github.com/orderflow-dev/orderflow/runtime/handler/credit"
+	"github.com/orderflow-dev/orderflow/runtime/handler/http"
+	"github.com/orderflow-dev/orderflow/runtime/handler/marketing"
+	"github.com/orderflow-dev/orderflow/runtime/handler/push"
+	"github.com/orderflow-dev/orderflow/runtime/handler/step"
+	"github.com/orderflow-dev/orderflow/runtime/handler/warehouse"
+	"github.com/orderflow-dev/orderflow/runtime/message"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+)
+
+const (
+	// MappingFailed is Dead: a request cannot be made from this message.
+	MappingFailed outcome.Reason = "MappingFailed"
+	// Skipped is Done without a request: a condition is false, or there is nothing to do.
+	Skipped outcome.Reason = "Skipped"
+)
+
+// kinds are the handlers.
+var kinds = map[worker.HandlerType]func(worker.Handler, step.Programs) []step.Step{
+	worker.HandlerPush:      push.Steps,
+	worker.HandlerWarehouse: warehouse.Steps,
+	worker.HandlerCredit:    credit.Steps,
+	worker.HandlerMarketing: marketing.Steps,
+	worker.HandlerHTTP:      http.Steps,
+}
+
+// Caller makes a step's request; *adapter.Adapter in a worker.
+type Caller interface {
+	Call(ctx context.Context, r adapter.Request) outcome.Outcome
+}
+
+// Config is what a Handler is made of.
+type Config struct {
+	// Structure says what to do.
+	Structure worker.Structure
+	// Adapters by name; one for each the handler refers to.
+	Adapters map[string]Caller
+}
+
+// Handler runs the steps of one group. It is safe for concurrent use.
+type Handler struct {
+	group    string
+	when     *expression.Program
+	key      *expression.Program
+	steps    []step.Step
+	adapters map[string]Caller
+	progress progress
+}
+
+// New compiles the handler's expressions, or says all that is wrong with them.
+func New(c Config) (*Handler, error) {
+	spec := c.Structure.Handler
+	steps, known := kinds[spec.Type]
+	if !known {
+		return nil, fmt.Errorf("this worker does not know handler type %q: run operator and worker of one release", spec.Type)
+	}
+	programs := step.Programs{}
+	var errs []error
+	for _, e := range c.Structure.Expressions() {
+		program, err := expression.Compile(e)
+		programs[e.Field] = program
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	h := &Handler{
+		group:    c.Structure.Group,
+		when:     programs["handler.whenExpression"],
+		key:      programs["idempotency.keyExpression"],
+		steps:    steps(spec, programs),
+		adapters: c.Adapters,
+	}
+	for _, s := range h.steps {
+		if h.adapters[s.Adapter] == nil {
+			return nil, fmt.Errorf("step %s refers to adapter %q, which is not given", s.Name, s.Adapter)
+		}
+	}
+	return h, nil
+}
+
+// Handle does what is to be done with a message whose body is decoded.
+func (h *Handler) Handle(ctx context.Context, m *message.Message) outcome.Outcome {
+	if h.when != nil {
+		wanted, err := h.when.Bool(ctx, expression.OfMessage(m))
+		if err != nil {
+			return unmapped(ctx, err)
+		}
+		if !wanted {
+			return outcome.Outcome{Kind: outcome.Done, Reason: Skipped}
+		}
+	}
+	business, err := m.BusinessKey(ctx, h.key)
+	if err != nil {
+		return unmapped(ctx, err)
+	}
+	return h.run(ctx, m, business)
+}
+
+func (h *Handler) run(ctx context.Context, m *message.Message, business []string) outcome.Outcome {
+	done := outcome.Outcome{Kind: outcome.Done, Reason: Skipped}
+	first := h.progress.take(m.ID())
+	for i := first; i < len(h.steps); i++ {
+		s := h.steps[i]
+		request, err := s.Build(ctx, m)
+		if errors.Is(err, step.ErrSkip) {
+			continue
+		}
+		if err != nil {
+			o := unmapped(ctx, err)
+			o.Detail = fmt.Sprintf("step %s: %s", s.Name, o.Detail)
+			return o
+		}
+		done = h.adapters[s.Adapter].Call(ctx, adapter.Request{
+			Step: s.Name, Method: request.Method, Path: request.Path, Body: request.Body, Key: message.Key(h.group, business, s.Name),
+		})
+		if done.Kind == outcome.Park {
+			h.progress.keep(m.ID(), i)
+		}
+		if done.Kind != outcome.Done {
+			return done
+		}
+	}
+	if first > 0 {
+		done.Reason = "" // earlier steps made their requests before the message was parked
+	}
+	return done
+}
+
+// unmapped is the outcome of a message no request can be made from, unless it was only our own context that ended.
+func unmapped(ctx context.Context, err error) outcome.Outcome {
+	if ctx.Err() != nil {
+		return outcome.ParkUntil(ctx.Done(), adapter.Stopping, "stopped while mapping the message")
+	}
+	return outcome.Kill(MappingFailed, err.Error())
+}

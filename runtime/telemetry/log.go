@@ -1,0 +1,21 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package telemetry
+
+import (
+	"io"
+	"log/slog"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
+)
+
+// NewLogger returns a logger that writes JSON lines which name the group.
+func NewLogger(w io.Writer, level slog.Leveler) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// OfGroup adds which group a worker runs.
+func OfGroup(log *slog.Logger, s worker.Structure) *slog.Logger {
+	return log.With("namespace", s.Namespace, "name", s.Name, "group", s.Group)
+}

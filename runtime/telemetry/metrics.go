@@ -1,0 +1,150 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package telemetry
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/runtime/adapter"
+	"github.com/orderflow-dev/orderflow/runtime/consumer"
+	"github.com/orderflow-dev/orderflow/runtime/delivery"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+)
+
+// Metrics are a worker's. It observes consumer, delivery and adapters.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	messages      *prometheus.CounterVec
+	messageBusy   prometheus.Histogram
+	requests      *prometheus.CounterVec
+	requestTime   *prometheus.HistogramVec
+	waiting       *prometheus.CounterVec
+	circuits      *prometheus.CounterVec
+	pulls         *prometheus.CounterVec
+	pulled        prometheus.Counter
+	brokerErrors  *prometheus.CounterVec
+	committed     prometheus.Counter
+	queueMoves    *prometheus.CounterVec
+	handOver      prometheus.Histogram
+	parked        *prometheus.CounterVec
+	parkedTime    prometheus.Counter
+	probes        prometheus.Counter
+	lost          prometheus.Counter
+	offsetResets  prometheus.Counter
+	offsetMissing prometheus.Counter
+	liveReloads   *prometheus.CounterVec
+}
+
+var (
+	_ consumer.Observer = (*Metrics)(nil)
+	_ adapter.Observer  = (*Metrics)(nil)
+	_ delivery.Observer = (*Metrics)(nil)
+)
+
+// New returns the metrics of a group's worker.
+func New(s worker.Structure) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry()}
+	b := builder{prometheus.WrapRegistererWith(prometheus.Labels{"namespace": s.Namespace, "group": s.Group}, m.registry)}
+	b.register(collectors.NewGoCollector())
+	b.register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	m.messages = b.counters("messages_total", "Messages handled, by what became of them. Parked ones were not tried.", "outcome", "reason")
+	m.messageBusy = b.histogram("message_busy_seconds", "Time spent on a message, without waiting for limits.")
+	m.requests = b.counters("requests_total", "Requests to third parties; the reason is empty for a success.", "adapter", "step", "reason")
+	m.requestTime = b.histograms("request_seconds", "Time from a request to its whole answer.", "adapter", "step")
+	m.waiting = b.counters("limit_wait_seconds_total", "Time requests waited for concurrency and rate.", "adapter")
+	m.circuits = b.counters("circuit_changes_total", "Changes of a circuit, by its new state.", "adapter", "state")
+	m.pulls = b.counters("pulls_total", "Pulls the broker answered, by status.", "status")
+	m.pulled = b.counter("pulled_messages_total", "Messages pulled.")
+	m.brokerErrors = b.counters("broker_errors_total", "Calls of the broker that failed and are tried again.", "call")
+	m.committed = b.counter("committed_messages_total", "Messages whose offset was committed.")
+	m.queueMoves = b.counters("queue_changes_total", "Queues gained, released and lost.", "change")
+	m.handOver = b.histogram("queue_release_seconds", "Time from the wish to give a queue up until it was free.")
+	m.parked = b.counters("parks_total", "Times handing out stopped.", "reason")
+	m.parkedTime = b.counter("parked_seconds_total", "Time during which handing out was stopped, counted when it ends.")
+	m.probes = b.counter("probes_total", "Messages handed out to find out whether handing out may go on.")
+	m.lost = b.counter("messages_lost_total", "Messages the broker deleted before they were read: its retention is too short.")
+	m.offsetResets = b.counter("offset_resets_total", "Committed offsets that lay beyond their queue's end.")
+	m.offsetMissing = b.counter("offset_missing_total", "Looks at a queue that has no committed offset and is held.")
+	m.liveReloads = b.counters("live_reloads_total", "Changes of the limits, by what became of them.", "result")
+	return m
+}
+
+// Watch adds what is read when metrics are asked for.
+func (m *Metrics) Watch(s worker.Structure, snapshot func() consumer.Snapshot, reports func() []worker.AdapterReport) {
+	labels := prometheus.Labels{"namespace": s.Namespace, "group": s.Group}
+	prometheus.WrapRegistererWith(labels, m.registry).MustRegister(&present{snapshot, reports})
+}
+
+// Handler serves the metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Delivered implements delivery.Observer.
+func (m *Metrics) Delivered(o outcome.Outcome, busy time.Duration) {
+	if o.Kind != outcome.Park {
+		m.messageBusy.Observe(busy.Seconds())
+	}
+}
+
+// Requested, Waited and CircuitChanged implement adapter.Observer.
+func (m *Metrics) Requested(adapter, step string, reason outcome.Reason, took time.Duration) {
+	m.requests.WithLabelValues(adapter, step, string(reason)).Inc()
+	m.requestTime.WithLabelValues(adapter, step).Observe(took.Seconds())
+}
+
+func (m *Metrics) Waited(adapter string, took time.Duration) {
+	m.waiting.WithLabelValues(adapter).Add(took.Seconds())
+}
+
+func (m *Metrics) CircuitChanged(adapter string, state worker.Circuit) {
+	m.circuits.WithLabelValues(adapter, string(state)).Inc()
+}
+
+// LiveChanged counts a change of the limits: "applied", or "refused" for one that is not valid.
+func (m *Metrics) LiveChanged(result string) { m.liveReloads.WithLabelValues(result).Inc() }
+
+// The rest implements consumer.Observer.
+
+func (m *Metrics) Pulled(status rocketmq.PullStatus, messages int) {
+	m.pulls.WithLabelValues(status.String()).Inc()
+	m.pulled.Add(float64(messages))
+}
+
+func (m *Metrics) PullFailed(error)       { m.brokerErrors.WithLabelValues("pull").Inc() }
+func (m *Metrics) CommitFailed(error)     { m.brokerErrors.WithLabelValues("commit").Inc() }
+func (m *Metrics) SendBackFailed(error)   { m.brokerErrors.WithLabelValues("send_back").Inc() }
+func (m *Metrics) DeadLetterFailed(error) { m.brokerErrors.WithLabelValues("dead_letter").Inc() }
+func (m *Metrics) Started()               {}
+
+func (m *Metrics) Finished(kind outcome.Kind, reason outcome.Reason, _ time.Duration) {
+	if kind != outcome.Park {
+		m.messages.WithLabelValues(kind.String(), string(reason)).Inc()
+	}
+}
+
+func (m *Metrics) Committed(messages int)     { m.committed.Add(float64(messages)) }
+func (m *Metrics) QueueGained(rocketmq.Queue) { m.queueMoves.WithLabelValues("gained").Inc() }
+func (m *Metrics) QueueLost(rocketmq.Queue)   { m.queueMoves.WithLabelValues("lost").Inc() }
+
+func (m *Metrics) QueueReleased(_ rocketmq.Queue, took time.Duration) {
+	m.queueMoves.WithLabelValues("released").Inc()
+	m.handOver.Observe(took.Seconds())
+}
+
+func (m *Metrics) Parked(reason outcome.Reason)                  { m.parked.WithLabelValues(string(reason)).Inc() }
+func (m *Metrics) Probing()                                      { m.probes.Inc() }
+func (m *Metrics) Resumed(after time.Duration)                   { m.parkedTime.Add(after.Seconds()) }
+func (m *Metrics) MessagesLost(_ rocketmq.Queue, messages int64) { m.lost.Add(float64(messages)) }
+func (m *Metrics) OffsetReset(rocketmq.Queue, int64, int64)      { m.offsetResets.Inc() }
+func (m *Metrics) OffsetMissing(rocketmq.Queue)                  { m.offsetMissing.Inc() }

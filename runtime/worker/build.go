@@ -1,0 +1,150 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/runtime/adapter"
+	"github.com/orderflow-dev/orderflow/runtime/consumer"
+	"github.com/orderflow-dev/orderflow/runtime/delivery"
+	"github.com/orderflow-dev/orderflow/runtime/handler"
+	"github.com/orderflow-dev/orderflow/runtime/secret"
+	"github.com/orderflow-dev/orderflow/runtime/telemetry"
+)
+
+// New reads the files and builds a worker, or says what is wrong with them.
+func New(o Options) (*Worker, error) {
+	data, err := os.ReadFile(o.StructureFile)
+	if err != nil {
+		return nil, fmt.Errorf("read the structure: %w", err)
+	}
+	structure, err := worker.DecodeStructure(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.StructureFile, err)
+	}
+	log := telemetry.OfGroup(o.Log, structure)
+	w := &Worker{
+		options:   o,
+		structure: structure,
+		name:      worker.StructureName(structure.Name, data),
+		metrics:   telemetry.New(structure),
+		log:       log,
+	}
+	if w.live, err = newLive(structure, o.LiveFile, w.metrics, log); err != nil {
+		return nil, err
+	}
+	if err := w.assemble(); err != nil {
+		return nil, err
+	}
+	w.live.setLimits = w.setLimits
+	w.metrics.Watch(structure, w.consumer.Snapshot, w.reports)
+	return w, nil
+}
+
+// assemble builds everything between a message and a third party.
+func (w *Worker) assemble() error {
+	if err := w.buildAdapters(); err != nil {
+		return err
+	}
+	callers := map[string]handler.Caller{}
+	for name, a := range w.adapters {
+		callers[name] = a
+	}
+	h, err := handler.New(handler.Config{Structure: w.structure, Adapters: callers})
+	if err != nil {
+		return fmt.Errorf("build the handler: %w", err)
+	}
+	w.delivery = delivery.New(delivery.Config{Handler: h, Structure: w.structure, Observer: w.metrics, Log: w.log})
+	s := w.structure
+	w.consumer, err = consumer.New(consumer.Config{
+		NameServers:    s.NameServers,
+		Remoting:       rocketmq.Config{Credentials: w.brokerCredentials()},
+		Group:          s.Group,
+		Instance:       w.options.Instance,
+		Topic:          s.Topic,
+		Expression:     s.TagExpression,
+		Mode:           consumer.Mode(s.Mode),
+		Handler:        w.delivery,
+		Concurrency:    s.Concurrency,
+		MaxUncommitted: s.MaxUncommitted,
+		MaxAttempts:    s.Retry.MaxAttempts,
+		Grace:          grace(s.TerminationGrace.D()),
+		Observer:       w.metrics,
+		Log:            w.log,
+	})
+	return err
+}
+
+func (w *Worker) buildAdapters() error {
+	open, err := prefixes(w.structure.PrivateNetworks)
+	if err != nil {
+		return err
+	}
+	w.transport = adapter.NewTransport(open, w.structure.Concurrency)
+	w.adapters = map[string]*adapter.Adapter{}
+	var errs []error
+	for _, spec := range w.structure.Adapters {
+		a, err := adapter.New(adapter.Config{
+			Spec:          spec,
+			Limits:        w.live.limits(spec.Name),
+			CredentialDir: filepath.Join(w.options.AdapterDir, spec.Name),
+			Transport:     w.transport,
+			Observer:      w.metrics,
+		})
+		w.adapters[spec.Name] = a
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func prefixes(cidrs []string) ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, cidr := range cidrs {
+		prefix, err := netip.ParsePrefix(cidr)
+		if err != nil {
+			return nil, fmt.Errorf("privateNetworks: %q is no network like 10.0.0.0/8", cidr)
+		}
+		list = append(list, prefix)
+	}
+	return list, nil
+}
+
+// brokerCredentials returns what reads the cluster's ACL Secret, nil without access control. While the Secret cannot be read requests go out
+// unsigned, and the broker says what is missing.
+func (w *Worker) brokerCredentials() func() rocketmq.Credentials {
+	if !w.structure.ACL {
+		return nil
+	}
+	read := secret.Cached(func() (rocketmq.Credentials, error) {
+		access, errAccess := secret.Text(w.options.BrokerDir, worker.AccessKeyKey)
+		key, errKey := secret.Text(w.options.BrokerDir, worker.SecretKeyKey)
+		token, errToken := secret.Text(w.options.BrokerDir, worker.SecurityTokenKey)
+		if errors.Is(errToken, secret.ErrMissing) {
+			errToken = nil // it comes with temporary credentials only
+		}
+		if err := errors.Join(errAccess, errKey, errToken); err != nil {
+			w.log.Error("the broker's credentials cannot be read", "error", err)
+			return rocketmq.Credentials{}, err
+		}
+		return rocketmq.Credentials{AccessKey: access, SecretKey: key, SecurityToken: token}, nil
+	})
+	return func() rocketmq.Credentials {
+		credentials, _ := read() // said in the log
+		return credentials
+	}
+}
+
+// grace is what the consumer may use of the time a stopping pod has: the rest is for committing, unregistering and ending the process.
+func grace(termination time.Duration) time.Duration {
+	const margin = 5 * time.Second
+	return termination - min(margin, termination/4)
+}

@@ -1,0 +1,17 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package worker is a worker pod's process: it reads its files, builds consumer, delivery, handler and adapters from them, and runs until it is told to stop.
+//
+//	structure.json ──▶ consumer ▶ delivery ▶ handler ▶ adapters ◀── live.json, or /sync
+//	                       └── /healthz /readyz ──── /sync /metrics ──┘
+//
+// It needs no control plane: all it reads are files, and it refuses to start with a clear sentence if they are not right. Limits change while it runs. They
+// come from the file, which is looked at every two seconds, and from the sync call, which is faster; what a sync call brought holds until the file
+// changes. Limits that are not valid change nothing, and are named in log, metrics and the sync answer.
+//
+// Stopping: readiness off → the consumer hands its queues over, which ends running calls within the grace period → the servers close.
+//
+// /healthz answers as long as the consumer can tell its state, /readyz while it is a member of its group. Both are plain HTTP for the kubelet and
+// say nothing else. /sync and /metrics want TLS with the group's certificate, and its token.
+package worker

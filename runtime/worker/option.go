@@ -1,0 +1,39 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package worker
+
+import (
+	"log/slog"
+	"os"
+	"strconv"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
+)
+
+// Options are where a worker finds its files and listens. A pod runs with Defaults.
+type Options struct {
+	StructureFile, LiveFile        string
+	SyncDir, BrokerDir, AdapterDir string
+	// SyncAddress serves /sync and /metrics, HealthAddress /healthz and /readyz; host:port.
+	SyncAddress, HealthAddress string
+	// Instance tells this worker from all others of its group, and is the same after its container was restarted: a pod's name.
+	Instance string
+	Log      *slog.Logger
+}
+
+// Defaults are a pod's.
+func Defaults(log *slog.Logger) (Options, error) {
+	instance, err := os.Hostname()
+	return Options{
+		StructureFile: worker.StructureFile,
+		LiveFile:      worker.LiveFile,
+		SyncDir:       worker.SyncDir,
+		BrokerDir:     worker.BrokerDir,
+		AdapterDir:    worker.AdaptersDir,
+		SyncAddress:   ":" + strconv.Itoa(worker.SyncPort),
+		HealthAddress: ":" + strconv.Itoa(worker.HealthPort),
+		Instance:      instance,
+		Log:           log,
+	}, err
+}

@@ -1,0 +1,120 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/runtime/adapter"
+	"github.com/orderflow-dev/orderflow/runtime/consumer"
+	"github.com/orderflow-dev/orderflow/runtime/delivery"
+	"github.com/orderflow-dev/orderflow/runtime/telemetry"
+)
+
+// Worker is one pod's process. Make it with New, run it once.
+type Worker struct {
+	options   Options
+	structure worker.Structure
+	// name is that of the ConfigMap the structure came from.
+	name      string
+	live      *live
+	metrics   *telemetry.Metrics
+	transport *http.Transport
+	adapters  map[string]*adapter.Adapter
+	delivery  *delivery.Delivery
+	consumer  *consumer.Consumer
+	log       *slog.Logger
+	stopping  atomic.Bool
+}
+
+// Run consumes until ctx ends, and then hands over what it has. The error says what kept it from running, or what did not end in time.
+func (w *Worker) Run(ctx context.Context) error {
+	defer w.transport.CloseIdleConnections()
+	// What serves and watches outlives ctx: a pod that hands over still answers.
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	var tasks sync.WaitGroup
+	defer func() {
+		end()
+		tasks.Wait()
+	}()
+	consuming, stop := context.WithCancel(ctx)
+	defer stop()
+
+	servers, err := w.listen()
+	if err != nil {
+		return err
+	}
+	failures := make(chan error, len(servers))
+	for _, s := range servers {
+		tasks.Go(func() {
+			if err := s.run(background); err != nil {
+				failures <- err
+				stop()
+			}
+		})
+	}
+	tasks.Go(func() { w.live.watch(background) })
+	tasks.Go(func() {
+		<-consuming.Done()
+		w.stopping.Store(true)
+	})
+
+	w.log.Info("worker started", "structure", w.name, "liveRevision", w.live.revision(), "instance", w.options.Instance)
+	err = w.consumer.Run(consuming)
+	stop()
+	select {
+	case failure := <-failures:
+		err = errors.Join(failure, err)
+	default:
+	}
+	if err != nil {
+		return fmt.Errorf("run the worker of group %s: %w", w.structure.Group, err)
+	}
+	w.log.Info("worker stopped")
+	return nil
+}
+
+// setLimits changes the limits of the adapters that have any.
+func (w *Worker) setLimits(l worker.Live) {
+	for _, limits := range l.Adapters {
+		if a := w.adapters[limits.Name]; a != nil {
+			a.SetLimits(limits)
+		}
+	}
+}
+
+// reports are the third parties as this pod sees them, by name.
+func (w *Worker) reports() []worker.AdapterReport {
+	var reports []worker.AdapterReport
+	for _, a := range w.adapters {
+		reports = append(reports, a.Report())
+	}
+	slices.SortFunc(reports, func(a, b worker.AdapterReport) int { return strings.Compare(a.Name, b.Name) })
+	return reports
+}
+
+// sync is the answer to a sync call.
+func (w *Worker) sync() worker.SyncResponse {
+	snapshot, totals := w.consumer.Snapshot(), w.delivery.Totals()
+	return worker.SyncResponse{
+		Structure:    w.name,
+		LiveRevision: w.live.revision(),
+		LiveProblem:  w.live.problem(),
+		InFlight:     snapshot.InFlight,
+		BusySeconds:  totals.Busy.Seconds(),
+		Handled:      totals.Handled,
+		Queues:       len(snapshot.Queues),
+		Parked:       snapshot.Parked,
+		Adapters:     w.reports(),
+	}
+}
