@@ -65,7 +65,19 @@ deploy: build ## build the images, load them and install OrderFlow on the cluste
 	$(LOCAL) image build
 	KUBECONFIG=$$($(LOCAL) kubeconfig) kubectl apply --server-side -k config/default
 
+.PHONY: demo
+demo: build ## watch the experiment OrderFlow exists for, about 3 minutes; KEEP=1 leaves everything up
+	$(LOCAL) up
+	$(LOCAL) image build
+	go run ./test/cmd/demo; status=$$?; $(if $(KEEP),,$(LOCAL) down;) exit $$status
+
 ##@ Measure
+.PHONY: bench-demo
+bench-demo: build ## pay latency with SMS slow and dead against healthy, in shuffled rounds
+	$(LOCAL) up
+	$(LOCAL) image build
+	go run ./test/cmd/demo -bench; status=$$?; $(LOCAL) down; exit $$status
+
 .PHONY: evidence
 evidence: ## recompute the figures of out/*.json from their samples and print them beside their goals
 	go run ./hack/evidence
