@@ -56,10 +56,8 @@ func (m *membership) giveUp(ours []rocketmq.Queue) {
 	for _, q := range m.dispatch.surplus(ours, m.leaving || m.rejoin) {
 		m.tasks.Go(func() {
 			m.release(q)
-			select {
-			case m.released <- q:
-			case <-m.calls.Done(): // lost meanwhile, and the loop has ended
-			}
+			m.dispatch.forget(q)
+			m.poke()
 		})
 	}
 }

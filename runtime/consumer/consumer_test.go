@@ -27,6 +27,14 @@ func taking(d time.Duration) handlerFunc {
 	}
 }
 
+// handlerWaiting makes a handler that waits until released is closed, whatever its context says, and succeeds.
+func handlerWaiting(released <-chan struct{}) handlerFunc {
+	return func(context.Context, *rocketmq.Message) outcome.Outcome {
+		<-released
+		return outcome.Succeed()
+	}
+}
+
 func TestABacklogIsHandledOnceAndCommitted(t *testing.T) {
 	const n = 1000
 	consume := func(t *testing.T, w *world) {

@@ -70,17 +70,12 @@ func deadLetter(group string, m *rocketmq.Message, o outcome.Outcome) rocketmq.O
 	return letter
 }
 
-// originID is the id the message had when it was sent first.
+// originID is the id a broker gave the message when it was sent first.
 func originID(m *rocketmq.Message) string {
-	for _, name := range []string{rocketmq.PropertyOriginID, rocketmq.PropertyUniqueKey} {
-		if id := m.Property(name); id != "" {
-			return id
-		}
+	if id := m.Property(rocketmq.PropertyOriginID); id != "" || !m.StoreHost.IsValid() {
+		return id
 	}
-	if m.StoreHost.IsValid() {
-		return m.ID()
-	}
-	return ""
+	return m.ID()
 }
 
 // plain makes text fit to be a property.

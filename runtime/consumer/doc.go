@@ -11,15 +11,15 @@
 //
 // # How it works
 //
-//	              ┌────────────── membership ──────────────┐      one goroutine: who is there, what falls to us
-//	              │ heartbeat · members · allocate · locks │
-//	              └──┬── takes ──────────────── releases ──┘
-//	                 ▼                             ▲
-//	 broker ──pull──▶ queue ──▶ dispatcher ──▶ hands ──▶ Handler         fetch: a goroutine of each queue
-//	    ▲              window     fence, gate     │
-//	    │              ▲  │                       ▼
-//	    └── commit ◀───┼──┘ lowest unfinished   Outcome: pass · send back · dead letter · park
-//	                   └──────────────────────────┘
+//	             ┌────────────── membership ──────────────┐      one goroutine: who is there, what falls to us
+//	             │ heartbeat · members · allocate · locks │
+//	             └──┬── takes ──────────────── releases ──┘
+//	                ▼                             ▲
+//	broker ──pull──▶ queue ──▶ dispatcher ──▶ hands ──▶ Handler         fetch: a goroutine of each queue
+//	   ▲              window     fence, gate     │
+//	   │              ▲  │                       ▼
+//	   └── commit ◀───┼──┘ lowest unfinished   Outcome: pass · send back · dead letter · park
+//	                  └──────────────────────────┘
 //
 // Membership (loop.go, claim.go, member.go, route.go, link.go). Members register by heartbeat with every broker of the topic, look at each other
 // through the brokers' lists, and divide the queues by the algorithm of the Java and Go clients (allocate.go). A queue that falls to us is taken by

@@ -13,30 +13,31 @@ import (
 
 // ledger notes what handlers saw, of all members.
 type ledger struct {
-	mu     sync.Mutex
-	events []*event
-	dead   map[*member]bool
-	active map[rocketmq.Queue]map[*member]int
+	mu      sync.Mutex
+	events  []*event
+	bodies  map[string]int
+	members map[*member]int
+	dead    map[*member]bool
+	active  map[rocketmq.Queue]map[*member]int
 	// twoOwners counts starts on a queue while another living member still worked on it.
 	twoOwners int
 }
 
 // event is one message handed out.
 type event struct {
-	body         string
-	member       *member
-	queue        rocketmq.Queue
-	offset       int64
-	reconsumed   int
-	started      time.Time
-	ended        time.Time
-	kind         outcome.Kind // 0: not ended
-	afterKill    bool
-	diedInFlight bool
+	body       string
+	member     *member
+	queue      rocketmq.Queue
+	offset     int64
+	reconsumed int
+	started    time.Time
+	ended      time.Time
+	kind       outcome.Kind // 0: not ended
+	afterKill  bool
 }
 
 func newLedger() *ledger {
-	return &ledger{dead: map[*member]bool{}, active: map[rocketmq.Queue]map[*member]int{}}
+	return &ledger{bodies: map[string]int{}, members: map[*member]int{}, dead: map[*member]bool{}, active: map[rocketmq.Queue]map[*member]int{}}
 }
 
 func (l *ledger) start(x *member, m *rocketmq.Message) *event {
@@ -47,6 +48,8 @@ func (l *ledger) start(x *member, m *rocketmq.Message) *event {
 		return e
 	}
 	l.events = append(l.events, e)
+	l.bodies[e.body]++
+	l.members[x]++
 	for other, n := range l.active[m.Queue] {
 		if other != x && n > 0 && !l.dead[other] {
 			l.twoOwners++
@@ -84,22 +87,14 @@ type tally struct {
 func (l *ledger) tally() tally {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	seen := map[string]int{}
-	for _, e := range l.events {
-		seen[e.body]++
-	}
-	return tally{starts: len(l.events), unique: len(seen), duplicates: len(l.events) - len(seen), twoOwners: l.twoOwners}
+	return tally{starts: len(l.events), unique: len(l.bodies), duplicates: len(l.events) - len(l.bodies), twoOwners: l.twoOwners}
 }
 
-func (l *ledger) by(x *member) (starts int) {
+// by is how many messages the member started.
+func (l *ledger) by(x *member) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, e := range l.events {
-		if e.member == x {
-			starts++
-		}
-	}
-	return starts
+	return l.members[x]
 }
 
 // all returns a copy of the events.

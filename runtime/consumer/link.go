@@ -24,9 +24,12 @@ type link struct {
 
 	// The rest is the loop's.
 
-	// beatAt and renewAt are when heartbeat and confirmation are due, retryAt when a broker that failed is tried again after pause.
-	beatAt, renewAt, retryAt time.Time
-	pause                    time.Duration
+	// beatAt is when heartbeat and confirmation are due, registered the generation of the last heartbeat.
+	beatAt     time.Time
+	registered int
+	// retryAt is when a broker that failed is tried again, after pause.
+	retryAt time.Time
+	pause   time.Duration
 	// settleAt and claimAt are when locks may be confirmed and when new ones may be taken, after an absence.
 	settleAt, claimAt time.Time
 	// freeAt is when locks of the dead may be freed again.

@@ -16,8 +16,7 @@ import (
 
 // The periods of membership. The broker frees a lock after 60 s, and forgets a silent member after 120 s.
 const (
-	beatPeriod  = 10 * time.Second
-	renewPeriod = 10 * time.Second
+	beatPeriod = 10 * time.Second
 	// watchPeriod is how often the members are looked at without a hint; hurry is how often while something is missing.
 	watchPeriod = 2 * time.Second
 	hurry       = 100 * time.Millisecond
@@ -38,8 +37,7 @@ const (
 // up. Its fields are its own.
 type membership struct {
 	*Consumer
-	kick     chan struct{}
-	released chan *queue
+	kick chan struct{}
 
 	epoch   int64 // our subscription's version
 	routes  routes
@@ -56,7 +54,6 @@ func newMembership(c *Consumer) *membership {
 	return &membership{
 		Consumer: c,
 		kick:     make(chan struct{}, 1),
-		released: make(chan *queue),
 		epoch:    time.Now().UnixMilli(),
 		routes:   newRoutes(c.cfg),
 		slot:     -1,
@@ -89,8 +86,6 @@ func (m *membership) run(ctx context.Context) {
 			patience := time.AfterFunc(m.cfg.Grace+stragglers+callTimeout, m.endCalls)
 			defer patience.Stop()
 		case <-m.kick:
-		case q := <-m.released:
-			m.dispatch.forget(q)
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -132,7 +127,7 @@ func (m *membership) next(settled bool) time.Time {
 	}
 	due(m.routes.dueAt)
 	for _, l := range m.links {
-		for _, t := range []time.Time{l.retryAt, l.beatAt, l.renewAt, l.settleAt, l.claimAt} {
+		for _, t := range []time.Time{l.retryAt, l.beatAt, l.settleAt, l.claimAt} {
 			due(t)
 		}
 	}
@@ -174,17 +169,20 @@ func (m *membership) refresh(l *link) {
 // register sends heartbeat and confirmation if they are due or the connection was lost.
 func (m *membership) register(l *link, now time.Time) error {
 	generation, intact := m.dispatch.generation(l)
-	if intact && now.Before(l.beatAt) && now.Before(l.renewAt) {
+	due := !now.Before(l.beatAt)
+	if intact && !due {
 		return nil
 	}
-	ctx, cancel := m.call()
-	defer cancel()
-	if err := m.client.Heartbeat(ctx, l.address(), m.heartbeat()); err != nil {
-		return err
-	}
-	l.beatAt = now.Add(beatPeriod)
-	if !intact {
-		m.returned(l, time.Now())
+	if due || l.registered != generation {
+		ctx, cancel := m.call()
+		defer cancel()
+		if err := m.client.Heartbeat(ctx, l.address(), m.heartbeat()); err != nil {
+			return err
+		}
+		l.beatAt, l.registered = now.Add(beatPeriod), generation
+		if !intact {
+			m.returned(l, time.Now())
+		}
 	}
 	if time.Now().Before(l.settleAt) {
 		return nil
@@ -225,7 +223,6 @@ func (m *membership) confirm(l *link, generation int) error {
 			return err
 		}
 	}
-	l.renewAt = at.Add(renewPeriod)
 	for _, q := range m.dispatch.confirm(l, generation, at, held) {
 		m.lose(q)
 	}

@@ -4,7 +4,9 @@
 package consumer
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -57,6 +59,8 @@ func (c *Consumer) drain(q *queue) {
 	c.dispatch.seal(q)
 }
 
+var errUncovered = errors.New("the broker did not confirm in time that the queue is still ours")
+
 // lastCommit commits the position until that succeeds, the queue is lost, or a stop has lasted too long.
 func (c *Consumer) lastCommit(q *queue) error {
 	var pause backoff
@@ -66,7 +70,7 @@ func (c *Consumer) lastCommit(q *queue) error {
 			return nil
 		}
 		if pause.wait(c.calls); c.calls.Err() != nil {
-			return fmt.Errorf("commit the last offset of %v: the broker did not confirm it in time: %w", q.id, err)
+			return fmt.Errorf("commit the last offset of %v: %w", q.id, cmp.Or(err, errUncovered))
 		}
 	}
 }

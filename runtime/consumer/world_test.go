@@ -5,6 +5,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -115,12 +116,8 @@ func (w *world) awaitRoutes(cluster *rocketmq.Cluster) {
 	}
 }
 
-// ctx bounds one call of a test.
-func (w *world) ctx() context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	w.t.Cleanup(cancel)
-	return ctx
-}
+// ctx bounds the calls of a test.
+func (w *world) ctx() context.Context { return w.t.Context() }
 
 func (w *world) must(err error) {
 	w.t.Helper()
@@ -132,7 +129,7 @@ func (w *world) must(err error) {
 // eventually polls.
 func (w *world) eventually(what string, patience time.Duration, done func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("waited %v for %s", patience, what)
 		}
@@ -160,8 +157,7 @@ func (w *world) fillBodies(n, size int) {
 				Properties: rocketmq.Fields{{Name: rocketmq.PropertyUniqueKey, Value: "U" + body}, {Name: rocketmq.PropertyKeys, Value: "k" + body}},
 			})
 		}
-		_, err := w.client.Send(w.ctx(), w.masters[q.Broker], rocketmq.SendRequest{Group: "test", Queue: q, Messages: messages})
-		w.must(err)
+		w.send(q, messages...)
 	}
 	w.nextMessage += n
 }
@@ -169,11 +165,20 @@ func (w *world) fillBodies(n, size int) {
 // sendTo sends one message with the next number as its body.
 func (w *world) sendTo(q rocketmq.Queue, properties ...rocketmq.Field) {
 	w.t.Helper()
-	_, err := w.client.Send(w.ctx(), w.masters[q.Broker], rocketmq.SendRequest{
-		Group: "test", Queue: q, Messages: []rocketmq.OutMessage{{Body: []byte(fmt.Sprint(w.nextMessage)), Properties: properties}},
-	})
-	w.must(err)
+	w.send(q, rocketmq.OutMessage{Body: []byte(fmt.Sprint(w.nextMessage)), Properties: properties})
 	w.nextMessage++
+}
+
+// send sends messages, again while the broker is too busy to store them.
+func (w *world) send(q rocketmq.Queue, messages ...rocketmq.OutMessage) {
+	w.t.Helper()
+	for {
+		_, err := w.client.Send(w.ctx(), w.masters[q.Broker], rocketmq.SendRequest{Group: "test", Queue: q, Messages: messages})
+		if !errors.Is(err, rocketmq.ErrBusy) {
+			w.must(err)
+			return
+		}
+	}
 }
 
 // committed is the sum of the committed offsets of the topic's queues.

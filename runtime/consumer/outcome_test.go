@@ -1,0 +1,408 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+	"github.com/orderflow-dev/orderflow/test/broker"
+)
+
+// both runs a test against the fake and against a real broker.
+func both(t *testing.T, queues int, test func(t *testing.T, w *world)) {
+	t.Helper()
+	t.Run("fake", func(t *testing.T) { inBubble(t, 1, queues, test) })
+	t.Run("real", func(t *testing.T) {
+		t.Parallel()
+		test(t, real(t, broker.Shared(t).NameServer(), queues))
+	})
+}
+
+// always makes a handler that says the same of every message.
+func always(o outcome.Outcome) handlerFunc {
+	return func(context.Context, *rocketmq.Message) outcome.Outcome { return o }
+}
+
+func (w *world) onlyBroker() string { return w.queues[0].Broker }
+
+// await waits until the queue has n messages.
+func (w *world) await(q rocketmq.Queue, n int, patience time.Duration) (messages []rocketmq.Message) {
+	w.t.Helper()
+	w.eventually(fmt.Sprintf("%d messages in %v", n, q), patience, func() bool {
+		messages = w.read(q)
+		return len(messages) >= n
+	})
+	return messages
+}
+
+func (w *world) awaitDeadLetters(n int, patience time.Duration) []rocketmq.Message {
+	w.t.Helper()
+	return w.await(w.deadLetters(w.onlyBroker()), n, patience)
+}
+
+func TestARetryComesAgainAfterItsDelay(t *testing.T) {
+	both(t, 1, func(t *testing.T, w *world) {
+		w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
+			if m.Reconsumed < 2 {
+				return outcome.RetryLater(time.Second, "Timeout", "")
+			}
+			return outcome.Succeed()
+		})
+		w.sendTo(w.queues[0], rocketmq.Field{Name: rocketmq.PropertyKeys, Value: "order-1"})
+		w.eventually("three attempts", 30*time.Second, func() bool { return w.ledger.tally().starts == 3 })
+		events := w.ledger.all()
+		for i, e := range events {
+			if e.reconsumed != i {
+				t.Errorf("attempt %d says it was sent back %d times", i+1, e.reconsumed)
+			}
+			if i > 0 && e.started.Sub(events[i-1].started) < time.Second {
+				t.Errorf("attempt %d began %v after the last, want at least a second", i+1, e.started.Sub(events[i-1].started))
+			}
+		}
+		w.eventually("the offset to be committed", 5*time.Second, func() bool { return w.committed() == 1 })
+	})
+}
+
+func TestADeadLetterSaysWhyAndWhereFrom(t *testing.T) {
+	both(t, 1, func(t *testing.T, w *world) {
+		w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
+			if m.Reconsumed == 0 {
+				return outcome.RetryLater(time.Second, "Timeout", "")
+			}
+			return outcome.Kill("BadRequest", "status 400")
+		})
+		w.sendTo(w.queues[0], rocketmq.Field{Name: rocketmq.PropertyUniqueKey, Value: "U1"}, rocketmq.Field{Name: rocketmq.PropertyKeys, Value: "order-1"}, rocketmq.Field{Name: "TRAN_MSG", Value: "false"})
+		original := w.await(w.queues[0], 1, 10*time.Second)[0]
+		letter := w.awaitDeadLetters(1, 30*time.Second)[0]
+		got := map[string]string{}
+		for name, value := range letter.Properties() {
+			got[name] = value
+		}
+		for name, want := range map[string]string{
+			rocketmq.PropertyUniqueKey:  "U1",
+			rocketmq.PropertyKeys:       "order-1",
+			rocketmq.PropertyRetryTopic: w.topic,
+			propertyRealTopic:           rocketmq.RetryTopic(w.group),
+			rocketmq.PropertyOriginID:   original.ID(),
+			PropertyKind:                "dead",
+			PropertyReason:              "BadRequest",
+			PropertyDetail:              "status 400",
+			PropertyAttempts:            "2",
+			PropertyQueue:               rocketmq.RetryTopic(w.group) + "@" + w.onlyBroker() + "#0",
+			PropertyOffset:              "0",
+			PropertyBorn:                fmt.Sprint(original.Born),
+			"TRAN_MSG":                  "",
+			rocketmq.PropertyDelayLevel: "",
+		} {
+			if got[name] != want {
+				t.Errorf("property %s is %q, want %q", name, got[name], want)
+			}
+		}
+		if string(letter.Body) != string(original.Body) {
+			t.Errorf("the body is %q, want %q", letter.Body, original.Body)
+		}
+	})
+}
+
+func TestExpiredMessagesAreDeadLettersOfTheirOwnKind(t *testing.T) {
+	inBubble(t, 1, 1, func(t *testing.T, w *world) {
+		w.join("one", always(outcome.Expire("TooLate", "31m")))
+		w.fill(3)
+		for _, letter := range w.awaitDeadLetters(3, 10*time.Second) {
+			if kind, reason := letter.Property(PropertyKind), letter.Property(PropertyReason); kind != "expired" || reason != "TooLate" {
+				t.Errorf("kind %q and reason %q, want expired and TooLate", kind, reason)
+			}
+		}
+	})
+}
+
+func TestWhatCannotBeDecodedBecomesADeadLetterAndDoesNotDisturbItsNeighbours(t *testing.T) {
+	both(t, 1, func(t *testing.T, w *world) {
+		w.sendTo(w.queues[0])
+		w.send(w.queues[0], rocketmq.OutMessage{Body: []byte("this is no zlib stream"), Compressed: true})
+		w.sendTo(w.queues[0])
+		w.join("one", done)
+		letter := w.awaitDeadLetters(1, 20*time.Second)[0]
+		if letter.Property(PropertyReason) != string(Undecodable) || !strings.Contains(string(letter.Body), "this is no zlib stream") {
+			t.Errorf("reason %q, body %q; want %s and the raw bytes", letter.Property(PropertyReason), letter.Body, Undecodable)
+		}
+		w.eventually("all three to be committed", 10*time.Second, func() bool { return w.committed() == 3 })
+		if got, want := w.ledger.tally(), (tally{starts: 2, unique: 2}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	})
+}
+
+func TestNothingStartsUntilADeadLetterIsWritten(t *testing.T) {
+	inBubble(t, 1, 2, func(t *testing.T, w *world) {
+		o := &noting{}
+		x := w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
+			if string(m.Body) == "0" {
+				return outcome.Kill("BadRequest", "")
+			}
+			return outcome.Succeed()
+		}, o.observe)
+		w.awaitOwner(x)
+		w.fake.Inject(fake.Fault{Op: rocketmq.OpSend, Code: rocketmq.CodeSystemError, Times: 20})
+		w.client.Close() // whose sends would be refused too
+		other := rocketmq.NewClient(rocketmq.Config{DialContext: w.dial})
+		t.Cleanup(other.Close)
+		w.client = other
+		w.fake.Heal()
+		w.must(w.client.DeleteTopic(w.ctx(), w.masters["broker-a"], rocketmq.DeadLetterTopic(w.group)))
+		w.fill(1)
+		w.eventually("the consumer to park", 10*time.Second, func() bool { return x.Snapshot().Parked })
+		w.fill(50)
+		elapse(time.Minute)
+		if got := w.ledger.tally(); got.starts != 1 || w.committed() != 0 {
+			t.Fatalf("%d messages were started and %d committed while a dead letter could not be written", got.starts, w.committed())
+		}
+		w.createTopic(w.masters["broker-a"], rocketmq.DeadLetterTopic(w.group), 1)
+		w.awaitHandled(51, 10*time.Second)
+		if n := len(w.awaitDeadLetters(1, time.Second)); n != 1 || o.count("DeadLetterFailed") == 0 || o.count("Parked DeadLetterRefused") != 1 {
+			t.Errorf("%d dead letters, told of %v", n, o.counts)
+		}
+	})
+}
+
+func TestADeadLetterThatIsTooLargeIsCompressedOrLeftToTheBroker(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		refusals int
+		reason   string
+	}{
+		{"compressed if the broker refuses it once", 1, "BadRequest"},
+		{"copied by the broker if that is too large as well", 2, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, 1, 1, func(t *testing.T, w *world) {
+				w.fillBodies(1, 10000)
+				w.fake.Inject(fake.Fault{Op: rocketmq.OpSend, Code: rocketmq.CodeMessageIllegal, Times: tt.refusals})
+				x := w.join("one", always(outcome.Kill("BadRequest", "")))
+				letter := w.awaitDeadLetters(1, 10*time.Second)[0]
+				if letter.Property(PropertyReason) != tt.reason || len(letter.Body) != 10000 || letter.Compressed() != (tt.refusals == 1) {
+					t.Errorf("reason %q, %d bytes, compressed %v", letter.Property(PropertyReason), len(letter.Body), letter.Compressed())
+				}
+				w.awaitHandled(1, 5*time.Second)
+				if x.Snapshot().Parked {
+					t.Error("parked for a dead letter that was written")
+				}
+			})
+		})
+	}
+}
+
+func TestAMessageOfFourMiBReachesTheHandlerAndTheDeadLetters(t *testing.T) {
+	t.Parallel()
+	w := real(t, broker.Shared(t).NameServer(), 1)
+	const size = 4 << 20
+	plain := rocketmq.OutMessage{Body: []byte(strings.Repeat("0123456789abcdef", size/16))}
+	compressed := rocketmq.OutMessage{Body: []byte(strings.Repeat("0123456789abcdef", size/16))}
+	compressed.Compress()
+	w.send(w.queues[0], plain)
+	w.send(w.queues[0], compressed)
+	w.join("one", always(outcome.Kill("BadRequest", "status 400")))
+	for _, letter := range w.awaitDeadLetters(2, time.Minute) {
+		if len(letter.Body) != size || letter.Property(PropertyReason) != "BadRequest" {
+			t.Errorf("a dead letter of %d bytes with reason %q, want %d and BadRequest", len(letter.Body), letter.Property(PropertyReason), size)
+		}
+	}
+	w.eventually("both to be committed", 10*time.Second, func() bool { return w.committed() == 2 })
+}
+
+func TestASendBackThatFailsIsRepeatedAndNothingIsCommittedBefore(t *testing.T) {
+	inBubble(t, 1, 1, func(t *testing.T, w *world) {
+		o := &noting{}
+		w.fake.Inject(fake.Fault{Op: rocketmq.OpSendBack, Code: rocketmq.CodeSystemError, Times: 5})
+		w.fill(1)
+		w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
+			if m.Reconsumed == 0 {
+				return outcome.RetryLater(0, "Timeout", "")
+			}
+			return outcome.Succeed()
+		}, o.observe)
+		w.eventually("four failures", 20*time.Second, func() bool { return o.count("SendBackFailed") == 4 })
+		if n := w.committed(); n != 0 {
+			t.Fatalf("offset %d was committed before the message was sent back", n)
+		}
+		w.eventually("the second attempt", 20*time.Second, func() bool { return w.ledger.tally().starts == 2 })
+		if levels := w.fake.Calls(rocketmq.OpSendBack); levels[0].Fields.Get("delayLevel") != "0" || levels[0].Fields.Get("maxReconsumeTimes") != "24" {
+			t.Errorf("sent back with %v, want the broker's delay and a limit above ours", levels[0].Fields)
+		}
+	})
+}
+
+func TestWhatAHandlerMustNotDoCountsAsARetry(t *testing.T) {
+	for name, misbehave := range map[string]struct {
+		handle handlerFunc
+		reason outcome.Reason
+	}{
+		"a panic":                 {func(context.Context, *rocketmq.Message) outcome.Outcome { panic("no such key") }, HandlerPanic},
+		"no outcome":              {always(outcome.Outcome{}), InvalidOutcome},
+		"a park without an end":   {always(outcome.Outcome{Kind: outcome.Park}), InvalidOutcome},
+		"an outcome nobody knows": {always(outcome.Outcome{Kind: 99}), InvalidOutcome},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, 1, func(t *testing.T, w *world) {
+				o := &noting{}
+				w.fill(1)
+				w.join("one", misbehave.handle, o.observe)
+				want := "Finished retry " + string(misbehave.reason)
+				w.eventually(want, 20*time.Second, func() bool { return o.count(want) == 1 })
+				w.eventually("the message to be sent back", 5*time.Second, func() bool { return w.committed() == 1 })
+			})
+		})
+	}
+}
+
+func TestThePullOutcomes(t *testing.T) {
+	tagged := func(tag string) rocketmq.Field { return rocketmq.Field{Name: rocketmq.PropertyTags, Value: tag} }
+	only := func(tag string) func(*Config) { return func(cfg *Config) { cfg.Expression = tag } }
+	for _, tt := range []struct {
+		name    string
+		prepare func(w *world)
+		option  func(*Config)
+		told    map[string]int
+		handled int
+		ends    int // the committed offset at the end
+	}{
+		{
+			name:    "FOUND hands out",
+			prepare: func(w *world) { w.fill(5) },
+			told:    map[string]int{"FOUND": 1}, handled: 5, ends: 5,
+		},
+		{
+			name:    "NO_NEW_MSG waits for more",
+			prepare: func(*world) {},
+			told:    map[string]int{"FOUND": 0, "PullFailed": 0},
+		},
+		{
+			name: "NO_MATCHED_MSG goes on behind what does not match",
+			prepare: func(w *world) {
+				for range 5 {
+					w.sendTo(w.queues[0], tagged("other"))
+				}
+			},
+			option: only("wanted"), told: map[string]int{"NO_MATCHED_MSG": 1}, ends: 5,
+		},
+		{
+			name: "OFFSET_ILLEGAL beyond the end goes back to it",
+			prepare: func(w *world) {
+				w.must(w.client.CommitOffset(w.ctx(), w.masters[w.onlyBroker()], w.group, w.queues[0], 1000))
+			},
+			told: map[string]int{"OFFSET_ILLEGAL": 1, "OffsetReset": 1, "MessagesLost": 0},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			both(t, 1, func(t *testing.T, w *world) {
+				tt.prepare(w)
+				o := &noting{}
+				options := []func(*Config){o.observe}
+				if tt.option != nil {
+					options = append(options, tt.option)
+				}
+				x := w.join("one", done, options...)
+				w.awaitOwner(x)
+				w.eventually("what is expected", 20*time.Second, func() bool {
+					for what, n := range tt.told {
+						if n > 0 && o.count(what) < n {
+							return false
+						}
+					}
+					return w.committed() == tt.ends && w.ledger.tally().starts == tt.handled
+				})
+				for what, n := range tt.told {
+					if n == 0 && o.count(what) > 0 {
+						t.Errorf("told %d times of %s, want never", o.count(what), what)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestMessagesDeletedBeforeTheyWereReadAreReportedAsLost(t *testing.T) {
+	inBubble(t, 1, 1, func(t *testing.T, w *world) {
+		o := &noting{}
+		x := w.join("one", done, o.observe)
+		w.awaitOwner(x)
+		q := x.dispatch.queues[w.queues[0]]
+		x.offsetIllegal(q, 0, rocketmq.PullResult{Status: rocketmq.OffsetIllegal, Min: 70, Max: 100, Next: 70})
+		if lost := o.count("MessagesLost"); lost != 70 || x.Snapshot().Queues[1].Next != 70 {
+			t.Errorf("told of %d lost messages, next offset %d; want 70 and 70", lost, x.Snapshot().Queues[1].Next)
+		}
+	})
+}
+
+func TestAnotherTagWithTheSameHashIsLeftOut(t *testing.T) {
+	c := &Consumer{}
+	q := &queue{subscription: rocketmq.Subscription{Topic: "T", Expression: "Aa || C"}}
+	messages := make([]rocketmq.Message, 3)
+	for i, tag := range []string{"Aa", "BB", "C"} { // Aa and BB have one hash
+		encoded, err := rocketmq.EncodeProperties(rocketmq.Fields{{Name: rocketmq.PropertyTags, Value: tag}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		messages[i].SetProperties(encoded)
+	}
+	messages = append(messages, rocketmq.Message{Err: fmt.Errorf("unreadable")})
+	var got []string
+	for _, m := range c.wanted(q, messages) {
+		got = append(got, m.Property(rocketmq.PropertyTags))
+	}
+	if want := []string{"Aa", "C", ""}; !cmp.Equal(got, want) {
+		t.Errorf("tags %q are left, want %q", got, want)
+	}
+}
+
+func TestWhatRunsBeyondTheGracePeriodIsCancelledAndLeftUncommitted(t *testing.T) {
+	for name, ignore := range map[string]bool{"and returns": false, "and ignores it": true} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, 1, func(t *testing.T, w *world) {
+				released := make(chan struct{})
+				handle := taking(time.Hour)
+				if ignore {
+					handle = handlerWaiting(released)
+				}
+				w.fill(3)
+				x := w.join("one", func(ctx context.Context, m *rocketmq.Message) outcome.Outcome {
+					if m.Offset == 0 {
+						return outcome.Succeed()
+					}
+					return handle(ctx, m)
+				})
+				w.eventually("messages in flight", 10*time.Second, func() bool { return x.Snapshot().InFlight == 2 })
+				begun := time.Now()
+				x.stop()
+				err := <-x.err
+				x.stop = nil
+				if took := time.Since(begun); took < x.cfg.Grace || took > x.cfg.Grace+3*stragglers {
+					t.Errorf("stopped after %v, want the grace period of %v and little more", took, x.cfg.Grace)
+				}
+				if (err != nil) != ignore {
+					t.Errorf("stop: %v", err)
+				}
+				close(released)
+				if n := w.committed(); n != 1 {
+					t.Errorf("offset %d is committed, want 1", n)
+				}
+				if sent := w.read(w.retryQueue("broker-a")); len(sent) != 0 {
+					t.Errorf("%d messages that we cut short were sent back", len(sent))
+				}
+				if owner := w.lockedBy(w.queues[0]); owner != "" {
+					t.Errorf("the queue is still locked by %q", owner)
+				}
+			})
+		})
+	}
+}

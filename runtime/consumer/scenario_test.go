@@ -1,0 +1,125 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/hack/local/rocketmq"
+	mq "github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+	"github.com/orderflow-dev/orderflow/test/broker"
+)
+
+// between makes a handler that takes a random time, so that messages end in another order than they began.
+func between(least, most time.Duration) handlerFunc {
+	return func(ctx context.Context, m *mq.Message) outcome.Outcome {
+		return taking(least+rand.N(most-least))(ctx, m)
+	}
+}
+
+// produce sends at a steady rate until the returned function is called, which returns how many were sent.
+func (w *world) produce(perSecond int) (stop func() int) {
+	ended, end := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		begun, sent := time.Now(), 0
+		for {
+			select {
+			case <-end:
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+			for ; sent < int(time.Since(begun).Seconds()*float64(perSecond)); sent++ {
+				w.sendTo(w.queues[sent%len(w.queues)])
+			}
+		}
+	}()
+	return func() int {
+		close(end)
+		<-ended
+		return w.nextMessage
+	}
+}
+
+// awaitHandled waits until every message sent was handed out, and all offsets are committed.
+func (w *world) awaitHandled(n int, patience time.Duration) {
+	w.t.Helper()
+	w.eventually(fmt.Sprintf("%d messages to be handled", n), patience, func() bool { return w.ledger.tally().unique >= n })
+	w.eventually("every offset to be committed", 10*time.Second, func() bool { return w.committed() == n })
+}
+
+func TestMembersJoinLeaveAndCrash(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		brokers int
+		run     func(t *testing.T, w *world)
+	}{
+		{"with messages arriving", 1, joinLeaveCrash(0)},
+		{"with a backlog", 1, joinLeaveCrash(16000)},
+		{"with messages arriving at two brokers", 2, joinLeaveCrash(0)},
+	} {
+		t.Run("fake "+tt.name, func(t *testing.T) { inBubble(t, tt.brokers, 8/tt.brokers, tt.run) })
+		t.Run("real "+tt.name, func(t *testing.T) {
+			t.Parallel()
+			if tt.brokers == 1 {
+				tt.run(t, real(t, broker.Shared(t).NameServer(), 8))
+				return
+			}
+			cluster := broker.Own(t, rocketmq.Options{Brokers: []rocketmq.Broker{{Name: "broker-a"}, {Name: "broker-b"}}})
+			tt.run(t, real(t, cluster.NameServer(), 4))
+		})
+	}
+}
+
+// joinLeaveCrash is the story of three members: two work, a third joins, the second leaves, the first is killed.
+func joinLeaveCrash(backlog int) func(t *testing.T, w *world) {
+	return func(t *testing.T, w *world) {
+		stop := func() int { return w.nextMessage }
+		if backlog > 0 {
+			w.fill(backlog)
+		} else {
+			stop = w.produce(200)
+		}
+		busy := between(2*time.Millisecond, 60*time.Millisecond)
+		one, two := w.join("one", busy), w.join("two", busy)
+		w.eventually("both to have their share", 20*time.Second, func() bool { return one.owns() == 4 && two.owns() == 4 })
+		elapse(2 * time.Second)
+
+		joined := time.Now()
+		three := w.join("three", busy)
+		w.eventually("the third to have its share", 20*time.Second, func() bool { return three.owns() >= 2 && w.ledger.by(three) > 0 })
+		elapse(2 * time.Second)
+		t.Logf("join: hand-over within %v", w.ledger.handover(joined))
+
+		left := time.Now()
+		two.leave()
+		w.eventually("the others to divide its queues", 20*time.Second, func() bool { return one.owns() == 4 && three.owns() == 4 })
+		elapse(2 * time.Second)
+		t.Logf("leave: hand-over within %v", w.ledger.handover(left))
+		if got := w.ledger.tally(); got.duplicates != 0 || got.twoOwners != 0 {
+			t.Errorf("after join and leave: %+v, want no duplicates and no queue with two owners", got)
+		}
+
+		killed := time.Now()
+		window := one.owns() * one.cfg.MaxUncommitted
+		one.kill()
+		w.eventually("the survivor to own everything", 30*time.Second, func() bool { return three.owns() == 8 })
+		elapse(time.Second)
+		n := stop()
+		w.awaitHandled(n, time.Minute)
+		got := w.ledger.tally()
+		t.Logf("crash: hand-over within %v, %+v", w.ledger.handover(killed), got)
+		if got.unique != n || got.duplicates > window || got.twoOwners != 0 {
+			t.Errorf("after the crash: %+v of %d sent, want all of them and at most %d duplicates", got, n, window)
+		}
+	}
+}
+
+// elapse lets time pass that no condition stands for: members work on.
+func elapse(d time.Duration) { <-time.After(d) }
