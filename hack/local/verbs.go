@@ -151,7 +151,11 @@ func buildImages(ctx context.Context, env *cluster.Env, names []string, log io.W
 			return fmt.Errorf("no image is called %q", name)
 		}
 	}
-	dir, err := os.MkdirTemp("", "orderflow-image-")
+	parent, err := cluster.Dir() // whose removal ends what an interrupted build leaves
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(parent, "image-")
 	if err != nil {
 		return fmt.Errorf("create a folder for archives: %w", err)
 	}

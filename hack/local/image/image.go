@@ -4,8 +4,8 @@
 // Package image builds the project's container images from its Dockerfiles, with or without a Docker daemon.
 //
 // Every image is a static binary on nothing ("FROM scratch"), so building one pulls nothing and takes a second. Where a
-// Docker daemon answers it builds; elsewhere Debian's buildah does, without a daemon, in a storage that is thrown away.
-// Either way the result is an archive that containerd imports.
+// Docker daemon answers it builds; elsewhere Debian's buildah does, without a daemon, in a storage beside the archive that is
+// thrown away. Either way the result is an archive that containerd imports.
 package image
 
 import (
@@ -62,7 +62,7 @@ func (b Builder) docker(ctx context.Context, i Image, out string) error {
 }
 
 func (b Builder) buildah(ctx context.Context, i Image, out string) error {
-	storage, err := os.MkdirTemp("", "orderflow-image-")
+	storage, err := os.MkdirTemp(filepath.Dir(out), "storage-")
 	if err != nil {
 		return fmt.Errorf("create a storage for buildah: %w", err)
 	}
