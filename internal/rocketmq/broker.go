@@ -19,9 +19,6 @@ const (
 	AutoCreateGroup = "autoCreateSubscriptionGroup" // groups made by joining them
 	AuthEnabled     = "authenticationEnabled"       // requests must be signed
 	DelayLevels     = "messageDelayLevel"           // "1s 5s 10s …"
-	RetentionHours  = "fileReservedTime"
-	MaxMessageSize  = "maxMessageSize" // bytes
-	TransferLimit   = "maxTransferCountOnMessageInMemory"
 )
 
 // Enabled reports whether a boolean property is "true".

@@ -8,8 +8,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -124,10 +126,11 @@ func NewClient(cfg Config) *Client {
 func (c *Client) Close() {
 	c.mu.Lock()
 	c.closed = true
-	for _, k := range c.conns {
+	conns := slices.Collect(maps.Values(c.conns))
+	c.mu.Unlock()
+	for _, k := range conns {
 		k.fail(ErrClosed)
 	}
-	c.mu.Unlock()
 	c.cancel()
 	c.running.Wait()
 }

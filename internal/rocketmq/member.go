@@ -4,6 +4,7 @@
 package rocketmq
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -78,19 +79,9 @@ func (s *Subscription) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-func (s Subscription) expression() string {
-	if s.Expression == "" {
-		return "*"
-	}
-	return s.Expression
-}
+func (s Subscription) expression() string { return cmp.Or(s.Expression, "*") }
 
-func (s Subscription) expressionType() ExpressionType {
-	if s.Type == "" {
-		return TypeTag
-	}
-	return s.Type
-}
+func (s Subscription) expressionType() ExpressionType { return cmp.Or(s.Type, TypeTag) }
 
 // javaHash is Java's String.hashCode, by which brokers filter tags.
 func javaHash(s string) int32 {
@@ -133,9 +124,9 @@ func (c *Client) Heartbeat(ctx context.Context, addr string, hb Heartbeat) error
 	hb.Consumers = append([]Membership{}, hb.Consumers...)
 	for i := range hb.Consumers {
 		m := &hb.Consumers[i]
-		m.ConsumeType = orElse(m.ConsumeType, "CONSUME_PASSIVELY")
-		m.Model = orElse(m.Model, "CLUSTERING")
-		m.From = orElse(m.From, "CONSUME_FROM_FIRST_OFFSET")
+		m.ConsumeType = cmp.Or(m.ConsumeType, "CONSUME_PASSIVELY")
+		m.Model = cmp.Or(m.Model, "CLUSTERING")
+		m.From = cmp.Or(m.From, "CONSUME_FROM_FIRST_OFFSET")
 		m.Subscriptions = append([]Subscription{}, m.Subscriptions...)
 	}
 	body, err := json.Marshal(hb)
@@ -143,13 +134,6 @@ func (c *Client) Heartbeat(ctx context.Context, addr string, hb Heartbeat) error
 		return fmt.Errorf("write a heartbeat: %w", err)
 	}
 	return c.tell(ctx, addr, OpHeartbeat, nil, body)
-}
-
-func orElse(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 // Unregister takes the client out of the group at one broker; the other members

@@ -21,9 +21,7 @@ const (
 	PropertyRetryTopic  = "RETRY_TOPIC"       // in %RETRY% and %DLQ%: the original topic
 	PropertyOriginID    = "ORIGIN_MESSAGE_ID" // in %RETRY% and %DLQ%: the original message id
 	PropertyDelayLevel  = "DELAY"             // deliver after this delay level
-	PropertyReconsume   = "RECONSUME_TIME"
 	PropertyShardingKey = "__SHARDINGKEY"
-	PropertyWaitStored  = "WAIT"
 	propertySeparator   = '\x01'
 	propertyEnd         = '\x02'
 )

@@ -299,3 +299,18 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestOffsetsThatABrokerResets(t *testing.T) {
+	want := map[Queue]int64{testQueue: 5, {Topic: "orders", Broker: "broker-a", ID: 4}: 6}
+	body, err := AppendByQueue([]byte(`{"offsetTable":`), want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := (&Request{Command: &Command{Body: append(body, '}')}}).Offsets()
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if _, err := (&Request{Command: &Command{Body: []byte("{{")}}).Offsets(); err == nil {
+		t.Error("a body that is nothing is accepted")
+	}
+}

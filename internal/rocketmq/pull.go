@@ -37,8 +37,10 @@ const (
 	NoNewMessage
 	// NoMatchedMessage: all that was looked at is filtered out; go on at Next.
 	NoMatchedMessage
-	// OffsetIllegal: the offset is below the minimum or beyond the maximum; Next
-	// is the nearest legal one. Messages were lost to the group if it moved up.
+	// OffsetIllegal: the offset is below the minimum or beyond the maximum, and
+	// Next is the nearest legal one; or an administrator reset the group, and Next
+	// is where to (said once; what is committed says so too). Messages were lost to
+	// the group if the minimum moved up past the offset.
 	OffsetIllegal
 )
 

@@ -29,19 +29,86 @@ func TestRealBrokerThatChecksSignatures(t *testing.T) {
 	})
 }
 
-// What a member says of itself must be readable by RocketMQ's own tools.
-func TestTheAdministrationToolReadsAMember(t *testing.T) {
+// What a member says of itself RocketMQ's own tools read, and it understands what
+// they want of it.
+func TestTheAdministrationToolTalksToAMember(t *testing.T) {
 	mq := broker.Shared(t)
 	topic, group := broker.Name(t, "topic"), broker.Name(t, "group")
-	client := remoting.NewClient(remoting.Config{OnRequest: func(r *remoting.Request) {
-		if r.Op() != remoting.OpRunningInfo {
-			return
+	queue := remoting.Queue{Topic: topic, Broker: rocketmq.DefaultBroker, ID: 0}
+	client, addr := member(t, mq.NameServer(), topic, group, func(r *remoting.Request) (body []byte, err error) {
+		switch r.Op() {
+		case remoting.OpRunningInfo:
+			return remoting.RunningInfo{
+				Properties:    map[string]string{"PROP_CONSUME_TYPE": "CONSUME_PASSIVELY", "PROP_CLIENT_VERSION": "V5_5_0", "PROP_CONSUMER_START_TIMESTAMP": "1"},
+				Subscriptions: []remoting.Subscription{{Topic: topic, Expression: "A || B"}},
+				Queues:        map[remoting.Queue]remoting.QueueInfo{queue: {Committed: 4711}},
+			}.Encode()
+		case remoting.OpClientStatus:
+			return remoting.EncodeOffsets(map[remoting.Queue]int64{queue: 4712})
 		}
-		body, err := remoting.RunningInfo{
-			Properties:    map[string]string{"PROP_CONSUME_TYPE": "CONSUME_PASSIVELY", "PROP_CLIENT_VERSION": "V5_5_0", "PROP_CONSUMER_START_TIMESTAMP": "1"},
-			Subscriptions: []remoting.Subscription{{Topic: topic, Expression: "A || B"}},
-			Queues:        map[remoting.Queue]remoting.QueueInfo{{Topic: topic, Broker: rocketmq.DefaultBroker, ID: 0}: {Committed: 4711}},
-		}.Encode()
+		return nil, nil
+	})
+	for _, c := range []struct {
+		command []string
+		want    string
+	}{
+		{[]string{"consumerStatus", "-g", group, "-i", "m@1"}, "4711"},
+		{[]string{"consumerStatus", "-g", group, "-i", "m@1"}, "A || B"},
+	} {
+		printed, err := mq.Admin(t.Context(), c.command...)
+		if err != nil || !strings.Contains(printed, c.want) {
+			t.Errorf("%v: %v: %q is not in what was printed:\n%s", c.command, err, c.want, printed)
+		}
+	}
+	// The tool has no command for this one any more, the broker has.
+	const clientStatus = 223
+	r, err := client.Do(t.Context(), addr, clientStatus, remoting.Fields{{Name: "topic", Value: topic}, {Name: "group", Value: group}}, nil)
+	if err != nil || !strings.Contains(string(r.Body), "4712") {
+		t.Errorf("where the member stands: %v, %v", r, err)
+	}
+}
+
+// An administrator's reset reaches whoever pulls as an offset that moved, not as a
+// request to the members.
+func TestAResetMovesTheNextPull(t *testing.T) {
+	mq := broker.Shared(t)
+	topic, group := broker.Name(t, "topic"), broker.Name(t, "group")
+	queue := remoting.Queue{Topic: topic, Broker: rocketmq.DefaultBroker, ID: 0}
+	client, addr := member(t, mq.NameServer(), topic, group, func(r *remoting.Request) ([]byte, error) {
+		if r.Op() == remoting.OpResetClientOffset {
+			t.Error("the member was asked to reset")
+		}
+		return nil, nil
+	})
+	_, err := client.Send(t.Context(), addr, remoting.SendRequest{Group: "p", Queue: queue, Messages: []remoting.OutMessage{{Body: []byte("a")}, {Body: []byte("b")}}})
+	if err == nil {
+		err = client.CommitOffset(t.Context(), addr, group, queue, 2)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mq.Admin(t.Context(), "resetOffsetByTime", "-g", group, "-t", topic, "-s", "0"); err != nil {
+		t.Fatal(err)
+	}
+	p := remoting.PullRequest{Group: group, Queue: queue, Offset: 2, MaxMessages: 1}
+	for _, want := range []remoting.PullResult{
+		{Status: remoting.OffsetIllegal, Next: 0},
+		{Status: remoting.NoNewMessage, Next: 2}, // it is said once
+	} {
+		r, err := client.Pull(t.Context(), addr, p)
+		if err != nil || r.Status != want.Status || r.Next != want.Next {
+			t.Errorf("got %+v, %v, want %v at %d", r, err, want.Status, want.Next)
+		}
+	}
+	if offset, err := client.QueryOffset(t.Context(), addr, group, queue); offset != 0 || err != nil {
+		t.Errorf("the group stands at %d, %v", offset, err)
+	}
+}
+
+// member joins a new group of a new topic as m@1 and answers what the broker asks.
+func member(t *testing.T, nameServer, topic, group string, answer func(*remoting.Request) ([]byte, error)) (*remoting.Client, string) {
+	client := remoting.NewClient(remoting.Config{OnRequest: func(r *remoting.Request) {
+		body, err := answer(r)
 		if err == nil {
 			err = r.Reply(remoting.CodeOK, "", body)
 		}
@@ -50,7 +117,7 @@ func TestTheAdministrationToolReadsAMember(t *testing.T) {
 		}
 	}})
 	t.Cleanup(client.Close)
-	cluster, err := remoting.NewCluster(client, []string{mq.NameServer()}, nil)
+	cluster, err := remoting.NewCluster(client, []string{nameServer}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,13 +137,5 @@ func TestTheAdministrationToolReadsAMember(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	printed, err := mq.Admin(t.Context(), "consumerStatus", "-g", group, "-i", "m@1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"4711", "A || B", topic} {
-		if !strings.Contains(printed, want) {
-			t.Errorf("%q is not in what the tool printed:\n%s", want, printed)
-		}
-	}
+	return client, addr
 }
