@@ -62,7 +62,7 @@ type Handler struct {
 
 // RequestPath is appended to the path of the adapter's URL.
 // +kubebuilder:validation:MaxLength=512
-// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^/[A-Za-z0-9._~!$&()*+,;=:@%/-]*$')",message="a path begins with / and has no query or fragment, for example /v1/send"
+// +kubebuilder:validation:XValidation:rule="self.size() == 0 || self.matches('^/[A-Za-z0-9._~!$&()*+,;=:@%/-]*$')",message="a path begins with / and has no query or fragment, for example /v1/send"
 type RequestPath string
 
 // PushHandler sends `POST <path>` with {"templateId", "to", "parameters"}.

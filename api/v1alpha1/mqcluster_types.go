@@ -125,7 +125,7 @@ type BrokerStatus struct {
 
 // MQClusterStatus is what was last seen of the cluster.
 type MQClusterStatus struct {
-	// conditions: Ready, Reconciling and Stalled. Ready is False with reason NameServerUnreachable, BrokerUnreachable, PermissionDenied,
+	// conditions are Ready, Reconciling and Stalled. Ready is False with reason NameServerUnreachable, BrokerUnreachable, PermissionDenied,
 	// SecretNotFound, SecretKeyMissing, SecretNotAllowed or NoMaster; Unknown while nothing could be read yet.
 	// +optional
 	// +listType=map
@@ -180,6 +180,7 @@ type MQClusterStatus struct {
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 type MQCluster struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata is the object's.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 	// spec is what is wanted.

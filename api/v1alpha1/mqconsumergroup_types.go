@@ -84,7 +84,7 @@ type AdapterUse struct {
 
 // MQConsumerGroupStatus is what was last seen of the group, its pods and its lag.
 type MQConsumerGroupStatus struct {
-	// conditions: Ready, Reconciling, Stalled, BrokerReady, WorkloadReady, ConfigCurrent, ForeignConsumers, ThirdPartyDown and Scaling;
+	// conditions are Ready, Reconciling, Stalled, BrokerReady, WorkloadReady, ConfigCurrent, ForeignConsumers, ThirdPartyDown and Scaling;
 	// the reasons are listed with the constants of this API.
 	// +optional
 	// +listType=map
@@ -177,6 +177,7 @@ type MQConsumerGroupStatus struct {
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 61 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="the name of an MQConsumerGroup has at most 61 characters: lower-case letters, digits and '-'; it names Deployment and Service"
 type MQConsumerGroup struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata is the object's.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 	// spec is what is wanted.

@@ -195,7 +195,7 @@ type TopicStatus struct {
 
 // OrderFlowStatus is what was last seen of the pipeline.
 type OrderFlowStatus struct {
-	// conditions: Ready, Reconciling, Stalled, TopicReady and ConsumersReady; the reasons are listed with the constants of this API.
+	// conditions are Ready, Reconciling, Stalled, TopicReady and ConsumersReady; the reasons are listed with the constants of this API.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -217,7 +217,7 @@ type OrderFlowStatus struct {
 	// +optional
 	Binding *LocalObjectReference `json:"binding,omitempty"`
 
-	// consumers, in the order of the spec.
+	// consumers are listed in the order of the spec.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -240,6 +240,7 @@ type OrderFlowStatus struct {
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="the name of an OrderFlow has at most 40 characters: lower-case letters, digits and '-'; the names of its groups are made from it"
 type OrderFlow struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata is the object's.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 	// spec is what is wanted.

@@ -13,9 +13,9 @@ type LocalObjectReference struct {
 	Name string `json:"name,omitempty"`
 }
 
-// A Secret that OrderFlow may use carries this label with the value "true", so that nobody can have an arbitrary
-// Secret sent to a server of their choice by naming it in an adapter.
-const CredentialLabel = "orderflow.dev/credential"
+// CredentialLabel marks, with the value "true", a Secret that OrderFlow may use, so that nobody can have an arbitrary Secret sent to a
+// server of their choice by naming it in an adapter.
+const CredentialLabel = "orderflow.dev/credential" //nolint:gosec // the name of a label
 
 // AllowedHostsAnnotation lists, separated by commas, the hosts a credential Secret may be sent to: host names without a
 // port, or "*.example.com" for one level of sub-domains. The host of the adapter's URL (or of each name server) has to match.

@@ -41,8 +41,9 @@ func (h *Handler) Steps() []Step {
 
 // Adapters lists the names of the ThirdPartyAdapters the handler refers to, sorted, each once.
 func (h *Handler) Adapters() []string {
-	var names []string
-	for _, step := range h.Steps() {
+	steps := h.Steps()
+	names := make([]string, 0, len(steps))
+	for _, step := range steps {
 		names = append(names, step.Adapter)
 	}
 	slices.Sort(names)

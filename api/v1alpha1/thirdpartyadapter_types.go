@@ -340,7 +340,7 @@ type AdapterShare struct {
 
 // ThirdPartyAdapterStatus is what the pods report of the third party.
 type ThirdPartyAdapterStatus struct {
-	// conditions: Ready, Reconciling, Stalled and ThirdPartyDown; the reasons are listed with the constants of this API.
+	// conditions are Ready, Reconciling, Stalled and ThirdPartyDown; the reasons are listed with the constants of this API.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -393,6 +393,7 @@ type ThirdPartyAdapterStatus struct {
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="the name of a ThirdPartyAdapter has at most 63 characters: lower-case letters, digits and '-'; it names a volume of the pods"
 type ThirdPartyAdapter struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata is the object's.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 	// spec is what is wanted.

@@ -88,16 +88,20 @@ func (l Live) Validate() error {
 		errs = append(errs, errors.New("revision is empty"))
 	}
 	for _, a := range l.Adapters {
-		switch b := a.Breaker; {
+		switch {
 		case a.Name == "":
 			errs = append(errs, errors.New("an adapter has no name"))
 		case a.Timeout <= 0 || a.RequestAttempts < 1 || a.RetryDelay < 0:
 			errs = append(errs, fmt.Errorf("adapter %q needs a positive timeout and requestAttempts", a.Name))
-		case b.FailurePercentage < 1 || b.FailurePercentage > 100 || b.MinimumRequests < 1 || b.Window <= 0 || b.OpenDuration <= 0:
+		case !a.Breaker.valid():
 			errs = append(errs, fmt.Errorf("adapter %q has a breaker without failurePercentage, minimumRequests, window or openDuration", a.Name))
 		case a.RequestsPerSecond < 0 || a.Concurrency < 0 || (a.RequestsPerSecond > 0 && a.Burst < 1):
 			errs = append(errs, fmt.Errorf("adapter %q has a negative limit, or a rate without a burst", a.Name))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (b Breaker) valid() bool {
+	return b.FailurePercentage >= 1 && b.FailurePercentage <= 100 && b.MinimumRequests >= 1 && b.Window > 0 && b.OpenDuration > 0
 }
