@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"sync"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -42,7 +41,7 @@ type applied struct {
 	version     string
 }
 
-// New returns an Applier that writes by c. Objects are read by c too, which may have a cache, but Secrets by live, which has none.
+// New returns an Applier that writes by c, which may have a cache, though not of Secrets. live reads without a cache.
 func New(c client.Client, live client.Reader) *Applier {
 	return &Applier{client: c, live: live, applied: map[types.UID]applied{}}
 }
@@ -96,23 +95,24 @@ func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error 
 	return runtime.DefaultUnstructuredConverter.FromUnstructured(declared.Object, object)
 }
 
-// read returns the object as it is, nil if there is none.
+// read returns the object as it is, nil if there is none. That there is none is asked of the API itself: a cache may lag behind, or hold
+// labelled objects only, and what belongs to somebody else must not be overwritten.
 func (a *Applier) read(ctx context.Context, declared *unstructured.Unstructured) (client.Object, error) {
-	kind := declared.GroupVersionKind()
-	empty, err := a.client.Scheme().New(kind)
+	empty, err := a.client.Scheme().New(declared.GroupVersionKind())
 	if err != nil {
-		return nil, fmt.Errorf("make an empty %s: %w", kind.Kind, err)
+		return nil, fmt.Errorf("make an empty %s: %w", declared.GetKind(), err)
 	}
 	found := empty.(client.Object) //nolint:forcetypeassert // declared was made from one
-	var reader client.Reader = a.client
-	if _, isSecret := found.(*corev1.Secret); isSecret {
-		reader = a.live
+	key := client.ObjectKeyFromObject(declared)
+	err = a.client.Get(ctx, key, found)
+	if apierrors.IsNotFound(err) {
+		err = a.live.Get(ctx, key, found)
 	}
-	switch err := reader.Get(ctx, client.ObjectKeyFromObject(declared), found); {
+	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("read %s %s: %w", kind.Kind, declared.GetName(), err)
+		return nil, fmt.Errorf("read %s %s: %w", declared.GetKind(), declared.GetName(), err)
 	}
 	return found, nil
 }
@@ -208,14 +208,48 @@ func (a *Applier) Prune(ctx context.Context, owner client.Object, list client.Ob
 		if slices.Contains(keep, object.GetName()) || !metav1.IsControlledBy(object, owner) || object.GetDeletionTimestamp() != nil {
 			return nil
 		}
-		// The UID makes sure that what is deleted is what was looked at; the cache may lag behind.
-		err := a.client.Delete(ctx, object, client.Preconditions{UID: new(object.GetUID())}, client.PropagationPolicy(metav1.DeletePropagationBackground))
-		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-			return fmt.Errorf("delete %s: %w", object.GetName(), err)
-		}
-		a.forget(object)
-		return nil
+		return a.delete(ctx, object)
 	})
+}
+
+// Delete deletes an object if it is there and the owner's.
+func (a *Applier) Delete(ctx context.Context, owner, object client.Object) error {
+	if err := a.live.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if !metav1.IsControlledBy(object, owner) {
+		return nil
+	}
+	return a.delete(ctx, object)
+}
+
+// delete deletes just the object that was looked at: the UID makes sure of it, as the look may be old.
+func (a *Applier) delete(ctx context.Context, object client.Object) error {
+	a.forget(object)
+	err := a.client.Delete(ctx, object, client.Preconditions{UID: new(object.GetUID())}, client.PropagationPolicy(metav1.DeletePropagationBackground))
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("delete %s: %w", object.GetName(), err)
+	}
+	return nil
+}
+
+// Finalizer makes the object have the finalizer, or not have it.
+func (a *Applier) Finalizer(ctx context.Context, object client.Object, name string, wanted bool) error {
+	if controllerutil.ContainsFinalizer(object, name) == wanted {
+		return nil
+	}
+	before := object.DeepCopyObject().(client.Object) //nolint:forcetypeassert // a copy has its original's type
+	if wanted {
+		controllerutil.AddFinalizer(object, name)
+	} else {
+		controllerutil.RemoveFinalizer(object, name)
+	}
+	// A merge patch replaces the whole list, so it must be of the list that was read.
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := a.client.Patch(ctx, object, patch, FieldOwner); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("set the finalizer of %s: %w", object.GetName(), err)
+	}
+	return nil
 }
 
 // Status patches the status of after, if it differs from that of before; both are the same object. It is not an error if the object has

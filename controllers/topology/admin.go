@@ -43,6 +43,10 @@ func (a *Admin) Survey(ctx context.Context) (Cluster, result.Result) {
 	if err != nil {
 		return Cluster{}, explain(err, v1alpha1.ReasonNameServerUnreachable, "asking the name servers for the brokers of the cluster")
 	}
+	return interpret(info)
+}
+
+func interpret(info rocketmq.ClusterInfo) (Cluster, result.Result) {
 	if len(info.Clusters) > 1 {
 		names := slices.Sorted(maps.Keys(info.Clusters))
 		return Cluster{}, result.Stall(v1alpha1.ReasonSeveralClusters,
