@@ -1,0 +1,116 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package telemetry
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/runtime/consumer"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var structure = worker.Structure{Namespace: "shop", Name: "push", Group: "g"}
+
+func scrape(t *testing.T, m *Metrics) string {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	m.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	return answer.Body.String()
+}
+
+func TestWhatIsObservedIsCounted(t *testing.T) {
+	m := New(structure)
+	m.Finished(outcome.Dead, "MappingFailed", time.Second)
+	m.Finished(outcome.Park, "CircuitOpen", time.Second)
+	m.Delivered(outcome.Succeed(), 200*time.Millisecond)
+	m.Delivered(outcome.ParkUntil(nil, "CircuitOpen", ""), time.Second)
+	m.Requested("sms", "push", "Timeout", 3*time.Second)
+	m.Waited("sms", 1500*time.Millisecond)
+	m.CircuitChanged("sms", worker.CircuitOpen)
+	m.Pulled(rocketmq.Found, 32)
+	for _, failed := range []func(error){m.PullFailed, m.CommitFailed, m.SendBackFailed, m.DeadLetterFailed} {
+		failed(errors.New("refused"))
+	}
+	m.Committed(7)
+	m.QueueGained(rocketmq.Queue{})
+	m.QueueReleased(rocketmq.Queue{}, time.Second)
+	m.QueueLost(rocketmq.Queue{})
+	m.Parked("CircuitOpen")
+	m.Probing()
+	m.Resumed(2 * time.Second)
+	m.MessagesLost(rocketmq.Queue{}, 3)
+	m.OffsetReset(rocketmq.Queue{}, 9, 5)
+	m.OffsetMissing(rocketmq.Queue{})
+	m.LiveChanged("applied")
+	m.Watch(structure,
+		func() consumer.Snapshot {
+			return consumer.Snapshot{InFlight: 2, Parked: true, Queues: []consumer.QueueSnapshot{{Waiting: 3}, {Waiting: 4}}}
+		},
+		func() []worker.AdapterReport {
+			return []worker.AdapterReport{{Name: "sms", Circuit: worker.CircuitHalfOpen, InFlight: 5}}
+		})
+	text := scrape(t, m)
+	for _, want := range []string{
+		`messages_total{group="g",namespace="shop",outcome="dead",reason="MappingFailed"} 1`,
+		`message_busy_seconds_count{group="g",namespace="shop"} 1`,
+		`requests_total{adapter="sms",group="g",namespace="shop",reason="Timeout",step="push"} 1`,
+		`request_seconds_sum{adapter="sms",group="g",namespace="shop",step="push"} 3`,
+		`limit_wait_seconds_total{adapter="sms",group="g",namespace="shop"} 1.5`,
+		`circuit_changes_total{adapter="sms",group="g",namespace="shop",state="Open"} 1`,
+		`pulls_total{group="g",namespace="shop",status="FOUND"} 1`,
+		`pulled_messages_total{group="g",namespace="shop"} 32`,
+		`broker_errors_total{call="dead_letter",group="g",namespace="shop"} 1`,
+		`committed_messages_total{group="g",namespace="shop"} 7`,
+		`queue_changes_total{change="lost",group="g",namespace="shop"} 1`,
+		`queue_release_seconds_count{group="g",namespace="shop"} 1`,
+		`parks_total{group="g",namespace="shop",reason="CircuitOpen"} 1`,
+		`parked_seconds_total{group="g",namespace="shop"} 2`,
+		`probes_total{group="g",namespace="shop"} 1`,
+		`messages_lost_total{group="g",namespace="shop"} 3`,
+		`offset_resets_total{group="g",namespace="shop"} 1`,
+		`offset_missing_total{group="g",namespace="shop"} 1`,
+		`live_reloads_total{group="g",namespace="shop",result="applied"} 1`,
+		`queues{group="g",namespace="shop"} 2`,
+		`messages_in_flight{group="g",namespace="shop"} 2`,
+		`messages_waiting{group="g",namespace="shop"} 7`,
+		`parked{group="g",namespace="shop"} 1`,
+		`requests_in_flight{adapter="sms",group="g",namespace="shop"} 5`,
+		`circuit{adapter="sms",group="g",namespace="shop",state="HalfOpen"} 1`,
+		`circuit{adapter="sms",group="g",namespace="shop",state="Open"} 0`,
+	} {
+		if !strings.Contains(text, "\norderflow_"+want+"\n") {
+			t.Errorf("missing: orderflow_%s", want)
+		}
+	}
+	if strings.Contains(text, `outcome="park"`) {
+		t.Error("a parked message is counted as handled")
+	}
+	for _, help := range regexp.MustCompile(`# HELP (orderflow_\S+) ?\n`).FindAllStringSubmatch(text, -1) {
+		t.Errorf("%s has no help text", help[1])
+	}
+}
+
+func TestLogLinesNameTheGroup(t *testing.T) {
+	var out bytes.Buffer
+	OfGroup(NewLogger(&out, slog.LevelInfo), structure).Info("hello")
+	for _, want := range []string{`"msg":"hello"`, `"namespace":"shop"`, `"name":"push"`, `"group":"g"`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s is not in %s", want, out.String())
+		}
+	}
+}

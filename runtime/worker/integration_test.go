@@ -1,0 +1,392 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package worker
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/test/broker"
+)
+
+// provider is a third party on an address of this machine that a worker may dial.
+type provider struct {
+	server *httptest.Server
+	addr   net.IP
+
+	mu      sync.Mutex
+	down    bool
+	latency time.Duration
+	calls   []received
+}
+
+type received struct{ order, key, authorization string }
+
+func newProvider(t *testing.T) *provider {
+	t.Helper()
+	p := &provider{addr: ownAddress(t)}
+	listener, err := net.Listen("tcp", net.JoinHostPort(p.addr.String(), "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(p.serve)}}
+	p.server.Start()
+	t.Cleanup(p.server.Close)
+	return p
+}
+
+// ownAddress is an IPv4 address of this machine that is neither loopback nor link-local, as third parties have them.
+func ownAddress(t *testing.T) net.IP {
+	t.Helper()
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, addr := range addrs {
+		if n, ok := addr.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
+			return n.IP
+		}
+	}
+	t.Fatal("this test needs an IPv4 address besides loopback, which workers never dial")
+	return nil
+}
+
+func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
+	var body struct{ Parameters struct{ OrderID string } }
+	_ = json.NewDecoder(r.Body).Decode(&body)
+	p.mu.Lock()
+	down, latency := p.down, p.latency
+	p.mu.Unlock()
+	if down {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	time.Sleep(latency)
+	p.mu.Lock()
+	p.calls = append(p.calls, received{body.Parameters.OrderID, r.Header.Get("Idempotency-Key"), r.Header.Get("Authorization")})
+	p.mu.Unlock()
+	_, _ = io.WriteString(w, `{"code":"OK"}`)
+}
+
+func (p *provider) set(down bool, latency time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down, p.latency = down, latency
+}
+
+// accepted counts the accepted calls by order.
+func (p *provider) accepted() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	count := map[string]int{}
+	for _, c := range p.calls {
+		count[c.order]++
+	}
+	return count
+}
+
+// shop is a topic and a group on a real broker, as the operator makes them, and who sends to it.
+type shop struct {
+	t            *testing.T
+	client       *rocketmq.Client
+	addr, broker string
+	topic, group string
+	queues       int
+}
+
+func newShop(t *testing.T, nameServer string) *shop {
+	t.Helper()
+	s := &shop{t: t, client: rocketmq.NewClient(rocketmq.Config{}), topic: broker.Name(t, "Orders"), group: broker.Name(t, "push"), queues: 2}
+	t.Cleanup(s.client.Close)
+	cluster, err := rocketmq.NewCluster(s.client, []string{nameServer}, nil)
+	s.must(err)
+	masters, err := cluster.Masters(t.Context(), "")
+	s.must(err)
+	s.addr, s.broker = masters[0].Master(), masters[0].Name
+	s.must(s.client.PutGroup(t.Context(), s.addr, rocketmq.NewGroupConfig(s.group)))
+	for topic, queues := range map[string]int{s.topic: s.queues, rocketmq.RetryTopic(s.group): 1, rocketmq.DeadLetterTopic(s.group): 1} {
+		s.must(s.client.PutTopic(t.Context(), s.addr, rocketmq.TopicConfig{Name: topic, ReadQueues: queues, WriteQueues: queues, Perm: rocketmq.PermRead | rocketmq.PermWrite}))
+		for id := range queues {
+			if topic != rocketmq.DeadLetterTopic(s.group) {
+				s.must(s.client.CommitOffset(t.Context(), s.addr, s.group, s.queue(topic, id), 0))
+			}
+		}
+		eventually(t, "the route of "+topic, func() bool {
+			_, err := cluster.Route(t.Context(), topic)
+			return err == nil
+		})
+	}
+	return s
+}
+
+func (s *shop) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *shop) queue(topic string, id int) rocketmq.Queue {
+	return rocketmq.Queue{Topic: topic, Broker: s.broker, ID: id}
+}
+
+// pay sends the message that orders from..to-1 were paid.
+func (s *shop) pay(from, to int) {
+	s.t.Helper()
+	for i := from; i < to; i++ {
+		s.send(i, fmt.Sprintf(`{"id":"o%d","eventType":"OrderPaid","phone":%q}`, i, phone))
+	}
+}
+
+func (s *shop) send(i int, body string) {
+	s.t.Helper()
+	request := rocketmq.SendRequest{Group: "shop", Queue: s.queue(s.topic, i%s.queues), Messages: []rocketmq.OutMessage{{
+		Body: []byte(body), Properties: rocketmq.Fields{{Name: rocketmq.PropertyUniqueKey, Value: fmt.Sprint("U", i)}},
+	}}}
+	_, err := s.client.Send(s.t.Context(), s.addr, request)
+	for errors.Is(err, rocketmq.ErrBusy) { // on a machine that is
+		_, err = s.client.Send(s.t.Context(), s.addr, request)
+	}
+	s.must(err)
+}
+
+// stored is how many messages a topic's first queue ever got.
+func (s *shop) stored(topic string) int64 {
+	s.t.Helper()
+	n, err := s.client.MaxOffset(s.t.Context(), s.addr, s.queue(topic, 0))
+	s.must(err)
+	return n
+}
+
+func (s *shop) committed() (sum int64) {
+	s.t.Helper()
+	for id := range s.queues {
+		n, err := s.client.QueryOffset(s.t.Context(), s.addr, s.group, s.queue(s.topic, id))
+		s.must(err)
+		sum += n
+	}
+	return sum
+}
+
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited a minute for %s", what)
+		}
+	}
+}
+
+// running is a worker that runs, and how the operator and the kubelet see it.
+type running struct {
+	*files
+	health, sync string
+	operator     *http.Client
+	stop         func() error
+}
+
+func start(t *testing.T, f *files) *running {
+	t.Helper()
+	r := &running{files: f}
+	for _, address := range []*string{&f.HealthAddress, &f.SyncAddress} { // ports that are free now
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		f.must(err)
+		*address = l.Addr().String()
+		f.must(l.Close())
+	}
+	r.health, r.sync = "http://"+f.HealthAddress, "https://"+f.SyncAddress
+	w, err := New(f.Options)
+	f.must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	r.stop = sync.OnceValue(func() error { cancel(); return <-ended })
+	roots := x509.NewCertPool()
+	certificate, err := os.ReadFile(filepath.Join(f.SyncDir, "tls.crt"))
+	f.must(err)
+	roots.AppendCertsFromPEM(certificate)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: worker.SyncServerName(w.structure.Namespace, w.structure.Name)}}
+	r.operator = &http.Client{Transport: transport}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		if err := r.stop(); err != nil {
+			t.Errorf("stop the worker: %v", err)
+		}
+	})
+	eventually(t, "the worker to be ready", func() bool { return r.status("/readyz") == http.StatusOK })
+	return r
+}
+
+func (r *running) status(path string) int {
+	response, err := http.Get(r.health + path)
+	if err != nil {
+		return 0
+	}
+	_ = response.Body.Close()
+	return response.StatusCode
+}
+
+func (r *running) ask(method, path string, body string) string {
+	r.t.Helper()
+	request, err := http.NewRequestWithContext(r.t.Context(), method, r.sync+path, strings.NewReader(body))
+	r.must(err)
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := r.operator.Do(request)
+	r.must(err)
+	defer response.Body.Close() //nolint:errcheck // it has been read
+	answer, err := io.ReadAll(response.Body)
+	r.must(err)
+	if response.StatusCode != http.StatusOK {
+		r.t.Fatalf("%s: %d %s", path, response.StatusCode, answer)
+	}
+	return string(answer)
+}
+
+func (r *running) report() (s worker.SyncResponse) {
+	r.t.Helper()
+	r.must(json.Unmarshal([]byte(r.ask(http.MethodPost, worker.SyncPath, "{}")), &s))
+	return s
+}
+
+// scene is a whole worker that runs against a real broker and a third party.
+type scene struct {
+	*testing.T
+	shop      *shop
+	provider  *provider
+	worker    *running
+	structure worker.Structure
+}
+
+// TestAWorkerFromItsFiles lets a third party fail, come back and be slow. Each part goes on from where the last one ended.
+func TestAWorkerFromItsFiles(t *testing.T) {
+	nameServer := broker.Shared(t).NameServer()
+	s := scene{T: t, shop: newShop(t, nameServer), provider: newProvider(t)}
+	s.structure = structureFor(s.provider.server.URL)
+	s.structure.NameServers, s.structure.Topic, s.structure.Group = []string{nameServer}, s.shop.topic, s.shop.group
+	s.structure.PrivateNetworks = []string{s.provider.addr.String() + "/32"}
+	s.worker = start(t, newFiles(t, s.structure, liveFor("r1", nil)))
+	s.aPaidOrderReachesTheThirdParty()
+	s.anOutageParksAndBurnsNoRetry()
+	s.limitsChangeInPlace()
+	s.whatIsNoOrderIsADeadLetter()
+	s.nothingOfOrdersOrSecretsComesOut()
+	s.aStopLetsRunningCallsEndAndNothingComesTwice()
+}
+
+const orders = 40
+
+func (s scene) aPaidOrderReachesTheThirdParty() {
+	s.shop.pay(0, 1)
+	eventually(s.T, "the call", func() bool { return len(s.provider.accepted()) == 1 })
+	eventually(s.T, "the commit", func() bool { return s.shop.committed() == 1 })
+	s.provider.mu.Lock()
+	defer s.provider.mu.Unlock()
+	if c := s.provider.calls[0]; c.order != "o0" || len(c.key) != 52 || c.authorization != "Bearer "+password {
+		s.Errorf("got %+v", c)
+	}
+	if report := s.worker.report(); report.Handled != 1 || report.BusySeconds <= 0 || report.Parked || report.Queues != s.shop.queues+1 {
+		s.Errorf("reported as %+v", report)
+	}
+}
+
+func (s scene) anOutageParksAndBurnsNoRetry() {
+	s.provider.set(true, 0)
+	s.shop.pay(1, orders)
+	eventually(s.T, "the worker to park", func() bool { return s.worker.report().Parked })
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) { // six times openDuration
+		if report := s.worker.report(); !report.Parked || report.Adapters[0].Circuit == worker.CircuitClosed {
+			s.Fatalf("reported as %+v", report)
+		}
+	}
+	if status := s.worker.status("/readyz"); status != http.StatusOK {
+		s.Errorf("/readyz is %d while parked: the worker would be taken for sick", status)
+	}
+	// One message was under way when the circuit was closed: its attempt counts. No other.
+	if report := s.worker.report(); report.Handled != 2 || !strings.HasPrefix(report.Adapters[0].LastError, "ServerError: ") {
+		s.Errorf("reported as %+v", report)
+	}
+	s.provider.set(false, 0)
+	back := time.Now()
+	eventually(s.T, "the backlog to be worked off", func() bool { return len(s.provider.accepted()) >= orders-1 })
+	s.Logf("worked off %v after the third party was back", time.Since(back))
+	eventually(s.T, "the message that was retried", func() bool { return len(s.provider.accepted()) == orders })
+	if n := s.shop.stored(rocketmq.RetryTopic(s.shop.group)); n != 1 {
+		s.Errorf("%d messages were sent back, want the 1 that was under way", n)
+	}
+	if n := s.shop.stored(rocketmq.DeadLetterTopic(s.shop.group)); n != 0 {
+		s.Errorf("%d dead letters", n)
+	}
+}
+
+func (s scene) limitsChangeInPlace() {
+	s.worker.writeJSON(s.worker.LiveFile, liveFor("r2", nil))
+	eventually(s.T, "the new revision", func() bool { return s.worker.report().LiveRevision == "r2" })
+}
+
+func (s scene) whatIsNoOrderIsADeadLetter() {
+	topic := rocketmq.DeadLetterTopic(s.shop.group)
+	s.shop.send(0, "no JSON, but "+phone)
+	eventually(s.T, "the dead letter", func() bool { return s.shop.stored(topic) == 1 })
+	pulled, err := s.shop.client.Pull(s.Context(), s.shop.addr, rocketmq.PullRequest{
+		Group: s.shop.group, Queue: s.shop.queue(topic, 0), MaxMessages: 1, Subscription: rocketmq.Subscription{Topic: topic, Expression: "*"},
+	})
+	s.shop.must(err)
+	if got := pulled.Messages[0].Property("ORDERFLOW_REASON"); got != "Undecodable" {
+		s.Errorf("its reason is %q", got)
+	}
+}
+
+func (s scene) nothingOfOrdersOrSecretsComesOut() {
+	metrics := s.worker.ask(http.MethodGet, "/metrics", "")
+	for _, want := range []string{`outcome="done",reason=""} 40`, `outcome="retry",reason="ServerError"} 1`, `outcome="dead",reason="Undecodable"} 1`} {
+		if !strings.Contains(metrics, want) {
+			s.Errorf("the metrics do not contain %s:\n%s", want, metrics)
+		}
+	}
+	for where, text := range map[string]string{"the log": s.worker.logs.text(), "the metrics": metrics} {
+		for _, value := range []string{phone, strings.TrimPrefix(phone, "+"), password, token} {
+			if strings.Contains(text, value) {
+				s.Errorf("%s contains %q", where, value)
+			}
+		}
+	}
+}
+
+func (s scene) aStopLetsRunningCallsEndAndNothingComesTwice() {
+	s.provider.set(false, 500*time.Millisecond)
+	s.shop.pay(orders, orders+6)
+	eventually(s.T, "a call under way", func() bool { return s.worker.report().Adapters[0].InFlight == 1 })
+	s.shop.must(s.worker.stop())
+	before := len(s.provider.accepted())
+	if committed := s.shop.committed(); committed < int64(before) {
+		s.Errorf("%d orders were accepted, %d committed", before, committed)
+	}
+	s.provider.set(false, 0)
+	files := newFiles(s, s.structure, liveFor("r1", nil))
+	files.Instance = "worker-1"
+	second := start(s.T, files)
+	eventually(s.T, "the rest", func() bool { return len(s.provider.accepted()) == orders+6 })
+	s.shop.must(second.stop())
+	for order, calls := range s.provider.accepted() {
+		if calls != 1 {
+			s.Errorf("order %s was accepted %d times", order, calls)
+		}
+	}
+}
