@@ -1,0 +1,36 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqcluster
+
+import (
+	"time"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+)
+
+// lookAgain is how soon a cluster that could not be reached is tried again.
+const lookAgain = 10 * time.Second
+
+// check says what keeps the cluster from being Ready: the way to it, then each master.
+func check(seen facts) []result.Result {
+	if !seen.reached.IsDone() {
+		return []result.Result{known(seen.reached)}
+	}
+	var results []result.Result
+	for _, b := range seen.brokers {
+		results = append(results, known(topology.Explain(b.err, "asking broker %s at %s for its version and configuration", b.Name, b.Addr)))
+	}
+	return results
+}
+
+// known makes an answer of a failure to reach the cluster: whether it can be reached is what an MQCluster tells, so that it cannot is no gap in
+// what is known. A Secret that could not be read remains one.
+func known(r result.Result) result.Result {
+	if r.State == result.Unknown && r.Reason != v1alpha1.ReasonNotRead {
+		return result.Wait(r.Reason, lookAgain, "%s", r.Message)
+	}
+	return r
+}

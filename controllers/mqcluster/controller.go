@@ -1,0 +1,78 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqcluster
+
+import (
+	"context"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+)
+
+const (
+	// interval between two looks at a cluster where all is well.
+	interval = time.Minute
+	// parallel reconciles, so that a cluster that does not answer holds up no other.
+	parallel = 8
+)
+
+// Reconciler keeps the status of MQClusters true.
+type Reconciler struct {
+	// Client reads MQClusters.
+	Client client.Client
+	// Applier writes their status.
+	Applier *apply.Applier
+	// Connector reaches the clusters.
+	Connector *topology.Connector
+	// Recorder sends events.
+	Recorder events.EventRecorder
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters,verbs=get;list;watch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// SetupWithManager makes the manager call Reconcile.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.MQCluster{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, RateLimiter: result.Backoff()}).
+		Complete(r)
+}
+
+// Reconcile looks at the cluster once and writes down what it saw.
+func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	cluster := &v1alpha1.MQCluster{}
+	if err := r.Client.Get(ctx, request.NamespacedName, cluster); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.Connector.Forget(request.NamespacedName)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	before := cluster.DeepCopy()
+
+	seen := r.gather(ctx, cluster)
+	results := check(seen)
+	changed := setStatus(cluster, seen, results, r.Now())
+
+	if err := r.Applier.Status(ctx, before, cluster); err != nil {
+		return ctrl.Result{}, err
+	}
+	r.record(cluster, before, changed)
+	return result.Reconcile(interval, results...)
+}

@@ -1,0 +1,14 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package mqcluster looks after MQClusters: whether a RocketMQ cluster can be reached with the given credentials, which one it is, and what its
+// brokers can do. It creates nothing.
+//
+//	Secret ─▶ name servers: cluster, masters ─▶ each master: version, configuration ─▶ status
+//
+// Everything others need to know of a cluster is in the status this package writes; flows and groups wait until it is Ready. It is read anew
+// every minute, give or take 10 %, and every 10 s while something is wrong.
+//
+// Invariants: what could not be read is not shown as if it had been (features Unknown, versions empty); the identity survives brokers that
+// move (see topology.Identify); an access key is checked at a broker, since name servers ask for none.
+package mqcluster

@@ -1,0 +1,66 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqcluster
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+// timeout of all that is read of one cluster.
+const timeout = 15 * time.Second
+
+// facts are what was read of a cluster.
+type facts struct {
+	// reached is done where the name servers told the brokers; else brokers are not known.
+	reached result.Result
+	cluster topology.Cluster
+	// brokers are cluster.Masters, in their order.
+	brokers []brokerFacts
+}
+
+// brokerFacts are what one master said of itself.
+type brokerFacts struct {
+	topology.Master
+	version string
+	config  rocketmq.BrokerConfig
+	err     error
+}
+
+// gather reads:
+//  1. the Secret with the access key, if the cluster has one,
+//  2. from the name servers: the cluster's name and its master brokers,
+//  3. from each master, all at once: its version and its configuration.
+func (r *Reconciler) gather(ctx context.Context, cluster *v1alpha1.MQCluster) facts {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	admin, reached := r.Connector.Connect(ctx, cluster)
+	if !reached.IsDone() {
+		return facts{reached: reached}
+	}
+	survey, reached := admin.Survey(ctx)
+	if !reached.IsDone() {
+		return facts{reached: reached}
+	}
+	seen := facts{cluster: survey, brokers: make([]brokerFacts, len(survey.Masters))}
+	var asked sync.WaitGroup
+	for i, master := range survey.Masters {
+		asked.Go(func() { seen.brokers[i] = ask(ctx, admin, master) })
+	}
+	asked.Wait()
+	return seen
+}
+
+func ask(ctx context.Context, admin *topology.Admin, master topology.Master) brokerFacts {
+	runtime, runtimeErr := admin.BrokerRuntime(ctx, master.Addr)
+	config, configErr := admin.BrokerConfig(ctx, master.Addr)
+	return brokerFacts{Master: master, version: runtime.Version(), config: config, err: errors.Join(runtimeErr, configErr)}
+}

@@ -1,0 +1,88 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqcluster
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+// setStatus writes into the status what was seen, and returns the conditions that changed.
+func setStatus(cluster *v1alpha1.MQCluster, seen facts, results []result.Result, now time.Time) []condition.Transition {
+	status := &cluster.Status
+	if seen.reached.IsDone() {
+		status.Identity = topology.Identify(cluster, seen.cluster)
+		status.ClusterName = seen.cluster.Name
+		status.Brokers = brokers(seen)
+	} else {
+		forgetBrokers(cluster)
+	}
+	status.Features = features(seen)
+	if result.Worst(results...).IsDone() {
+		status.LastVerifiedTime = new(metav1.NewTime(now))
+	}
+	status.ObservedGeneration = cluster.Generation
+	done := fmt.Sprintf("cluster %s is reached; masters: %d", status.ClusterName, len(status.Brokers))
+	return condition.Set(&status.Conditions, cluster.Generation, now, condition.Summary(done, results...)...)
+}
+
+func brokers(seen facts) []v1alpha1.BrokerStatus {
+	var list []v1alpha1.BrokerStatus
+	for _, b := range seen.brokers {
+		list = append(list, v1alpha1.BrokerStatus{Name: b.Name, Address: b.Addr, Version: b.version})
+	}
+	return list
+}
+
+// forgetBrokers drops what was known of the brokers and is no more: their versions; and where spec was edited, the brokers themselves, which may
+// be others'. topology.Identify relies on that.
+func forgetBrokers(cluster *v1alpha1.MQCluster) {
+	if cluster.Status.ObservedGeneration != cluster.Generation {
+		cluster.Status.Brokers = nil
+	}
+	for i := range cluster.Status.Brokers {
+		cluster.Status.Brokers[i].Version = ""
+	}
+}
+
+func features(seen facts) *v1alpha1.MQClusterFeatures {
+	return &v1alpha1.MQClusterFeatures{
+		SQL92:           feature(seen.brokers, rocketmq.PropertyFilter),
+		Timer:           feature(seen.brokers, rocketmq.TimerWheel),
+		AutoCreateTopic: feature(seen.brokers, rocketmq.AutoCreateTopic),
+		AutoCreateGroup: feature(seen.brokers, rocketmq.AutoCreateGroup),
+	}
+}
+
+// feature sums a boolean property up over all masters.
+func feature(brokers []brokerFacts, property string) v1alpha1.FeatureState {
+	var on, off int
+	for _, b := range brokers {
+		switch value, told := b.config[property]; {
+		case b.err != nil || !told:
+			return v1alpha1.FeatureUnknown
+		case value == "true":
+			on++
+		default:
+			off++
+		}
+	}
+	switch {
+	case on > 0 && off > 0:
+		return v1alpha1.FeatureMixed
+	case on > 0:
+		return v1alpha1.FeatureOn
+	case off > 0:
+		return v1alpha1.FeatureOff
+	}
+	return v1alpha1.FeatureUnknown
+}
