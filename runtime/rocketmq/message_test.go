@@ -6,6 +6,7 @@ package rocketmq
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -123,19 +124,24 @@ func TestLogHasNoMessageBody(t *testing.T) {
 	const canary = "canary-phone-13800000000"
 	msg := primitive.NewMessage("T", []byte(canary))
 	ext := &primitive.MessageExt{Message: primitive.Message{Body: []byte(canary)}}
-	var out bytes.Buffer
-	a := logAdapter{logger: slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	fields := map[string]any{
 		"message": msg, "messages": []*primitive.Message{msg}, "ext": ext, "exts": []*primitive.MessageExt{ext}, "topic": "T",
 	}
-	for _, log := range []func(string, map[string]any){a.Debug, a.Info, a.Warning, a.Error, a.Fatal} {
-		log("said", fields)
+	var out bytes.Buffer
+	options := &slog.HandlerOptions{Level: slog.LevelDebug}
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&out, options), slog.NewJSONHandler(&out, options)} {
+		a := logAdapter{logger: slog.New(handler)}
+		for _, log := range []func(string, map[string]any){a.Debug, a.Info, a.Warning, a.Error, a.Fatal} {
+			log("said", fields)
+		}
 	}
-	if strings.Contains(out.String(), canary) {
-		t.Errorf("the log shows a message's body:\n%s", out.String())
+	for _, form := range []string{canary, base64.StdEncoding.EncodeToString([]byte(canary)), "Body"} {
+		if strings.Contains(out.String(), form) {
+			t.Errorf("the log shows a message's body, as %q:\n%s", form, out.String())
+		}
 	}
-	if n := strings.Count(out.String(), `"topic":"T"`); n != 5 {
-		t.Errorf("%d of 5 lines have the other fields:\n%s", n, out.String())
+	if n := strings.Count(out.String(), "topic"); n != 10 {
+		t.Errorf("%d of 10 lines have the other fields:\n%s", n, out.String())
 	}
 }
 
