@@ -161,7 +161,7 @@ func (d *Decoder) Decode(b []byte, q Queue, from int64) (messages []Message, res
 			budget -= len(m.Body)
 		}
 		if err == nil && m.SysFlag&flagInnerBatch != 0 && m.SysFlag&flagNeedUnwrap != 0 {
-			messages = unwrap(messages, m)
+			messages = unwrap(messages, m, raw)
 		} else {
 			messages = append(messages, m)
 		}
@@ -238,18 +238,18 @@ const (
 	innerBodyAt = 16
 )
 
-// unwrap appends the messages inside a stored one. What cannot be told apart is
-// one message with an error.
-func unwrap(messages []Message, outer Message) []Message {
-	for b, i := outer.Body, int64(0); len(b) > 0; i++ {
+// unwrap appends the messages inside a stored one, at least one: what cannot be
+// told apart is a message with an error.
+func unwrap(messages []Message, outer Message, raw []byte) []Message {
+	for b, i := outer.Body, int64(0); i == 0 || len(b) > 0; i++ {
 		m := outer
 		m.Offset += i
 		size := len(b)
-		if len(b) >= minFrame {
-			size = int(min(binary.BigEndian.Uint32(b), uint32(len(b))))
+		if size >= minFrame {
+			size = int(min(binary.BigEndian.Uint32(b), uint32(size)))
 		}
-		if !m.inner(b[:max(size, 1)]) {
-			m.Err, m.Raw, m.Body = errShort, b, nil
+		if !m.inner(b[:size]) {
+			m.Err, m.Raw, m.Body = errShort, raw, nil
 			return append(messages, m)
 		}
 		messages = append(messages, m)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -172,6 +173,18 @@ func TestAnUndecodableMessageLeavesItsNeighbours(t *testing.T) {
 	}
 }
 
+func TestABombIsNotInflatedFirst(t *testing.T) {
+	const inflated = 64 << 20
+	bomb := storedAt(1, flagCompressed, deflate(t, make([]byte, inflated)))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got, _ := NewDecoder(1<<10).Decode(bomb, testQueue, 1)
+	runtime.ReadMemStats(&after)
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > inflated/8 || !errors.Is(got[0].Err, errTooLarge) {
+		t.Errorf("%d bytes were allocated for %v", allocated, got[0].Err)
+	}
+}
+
 func TestOnePullTakesBoundedMemory(t *testing.T) {
 	const limit = 64 << 10
 	var b []byte
@@ -242,6 +255,10 @@ func TestAnInnerBatchIsUnwrapped(t *testing.T) {
 	got, _ = d.Decode(storedAt(4, flagInnerBatch|flagNeedUnwrap, body[:len(body)-1]), testQueue, 4)
 	if len(got) != 2 || got[0].Err != nil || !errors.Is(got[1].Err, errShort) || got[1].Offset != 5 {
 		t.Errorf("cut off: %+v", got)
+	}
+	got, _ = d.Decode(storedAt(4, flagInnerBatch|flagNeedUnwrap, nil), testQueue, 4)
+	if len(got) != 1 || !errors.Is(got[0].Err, errShort) {
+		t.Errorf("empty: %+v", got)
 	}
 }
 

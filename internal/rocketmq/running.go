@@ -71,8 +71,9 @@ func (c *Client) RunningInfo(ctx context.Context, addr, group, clientID string, 
 }
 
 // Offsets reads the body of a request 220: an administrator resets a group, and
-// each member is told its new offsets. The topic and the group are fields
-// "topic" and "group" of the request.
+// each member is told its new offsets, one-way. The topic and the group are fields
+// "topic" and "group" of the request. Only a broker with useServerSideResetOffset off
+// asks; others say it in the next pull, see [OffsetIllegal].
 func (r *Request) Offsets() (map[Queue]int64, error) {
 	var body struct {
 		Offsets map[queueKey]int64 `json:"offsetTable"`

@@ -126,6 +126,7 @@ func groupLifecycle(t *testing.T, e *env) {
 	}
 
 	got.RetryMaxTimes, got.ConsumeEnable, got.NotifyMembers = 3, false, false
+	got.Attributes = map[string]string{"priority.factor": "3"}
 	must(t, e.PutGroup(e, e.addr, got))
 	again, err := e.GroupConfig(e, e.addr, want.Name)
 	must(t, err)
@@ -238,7 +239,10 @@ func offsetsOfNothing(t *testing.T, e *env) {
 func offsetByTime(t *testing.T, e *env) {
 	q := e.queue(e.topic(t), 0)
 	e.send(t, q, "one", "two")
-	messages := e.pull(t, rocketmq.PullRequest{Group: e.group(t), Queue: q})
+	p := rocketmq.PullRequest{Group: e.group(t), Queue: q, Offset: 1}
+	e.pull(t, p) // until both can be seen
+	p.Offset = 0
+	messages := e.pull(t, p)
 	stored := messages[0].StoredAt()
 	for _, c := range []struct {
 		at   time.Time

@@ -170,8 +170,10 @@ func sendBatch(t *testing.T, e *env) {
 		t.Errorf("the batch was stored at %d", result.Offset)
 	}
 	var got []string
-	for _, m := range e.pull(t, rocketmq.PullRequest{Group: group, Queue: q, Offset: 1}) {
-		got = append(got, string(m.Body))
+	for len(got) < 3 { // they become visible one by one
+		for _, m := range e.pull(t, rocketmq.PullRequest{Group: group, Queue: q, Offset: int64(1 + len(got))}) {
+			got = append(got, string(m.Body))
+		}
 	}
 	if diff := cmp.Diff([]string{"one", "two", "three"}, got); diff != "" {
 		t.Errorf("(-sent +got):\n%s", diff)
@@ -273,7 +275,7 @@ func longPollEmpty(t *testing.T, e *env) {
 func offsetMoved(t *testing.T, e *env) {
 	group, q := e.group(t), e.queue(e.topic(t), 0)
 	e.send(t, q, "a", "b")
-	e.pull(t, rocketmq.PullRequest{Group: group, Queue: q}) // until they can be seen
+	e.pull(t, rocketmq.PullRequest{Group: group, Queue: q, Offset: 1}) // until they can be seen
 	r, err := e.Pull(e, e.addr, rocketmq.PullRequest{Group: group, Queue: q, Offset: 99, MaxMessages: 1, Wait: time.Second})
 	must(t, err)
 	if r.Status != rocketmq.OffsetIllegal || r.Next != 2 {
