@@ -1,0 +1,132 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package orderflow
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+)
+
+const (
+	// interval between two looks at a flow: how old its summary of the consumers' lag may be.
+	interval = 30 * time.Second
+	// lookAgain is how soon something on its way is looked at again.
+	lookAgain = 10 * time.Second
+	// timeout of all that is asked of the brokers for one flow.
+	timeout = 30 * time.Second
+	// parallel reconciles, so that a broker that does not answer holds up no other flow.
+	parallel = 8
+	// finalizer of a flow whose topic is to be deleted.
+	finalizer = "orderflow.dev/topic"
+)
+
+// Reconciler makes the world as OrderFlows declare.
+type Reconciler struct {
+	// Client reads OrderFlow's kinds.
+	Client client.Client
+	// Applier writes to the API.
+	Applier *apply.Applier
+	// Connector reaches the clusters.
+	Connector *topology.Connector
+	// Recorder sends events.
+	Recorder events.EventRecorder
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// +kubebuilder:rbac:groups=orderflow.dev,resources=orderflows,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=orderflows/status,verbs=patch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=orderflows/finalizers,verbs=update
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters,verbs=get;list;watch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;patch;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// SetupWithManager makes the manager call Reconcile.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.OrderFlow{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Owns(&v1alpha1.MQConsumerGroup{}, builder.WithPredicates(condition.ReadyChanged(groupConditions))).
+		Watches(&v1alpha1.MQCluster{}, handler.EnqueueRequestsFromMapFunc(r.flowsOn), builder.WithPredicates(condition.ReadyChanged(clusterConditions))).
+		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, RateLimiter: result.Backoff()}).
+		Complete(r)
+}
+
+func groupConditions(o client.Object) []metav1.Condition {
+	return o.(*v1alpha1.MQConsumerGroup).Status.Conditions //nolint:forcetypeassert // it is what is watched
+}
+
+func clusterConditions(o client.Object) []metav1.Condition {
+	return o.(*v1alpha1.MQCluster).Status.Conditions //nolint:forcetypeassert // it is what is watched
+}
+
+// flowsOn are the flows that refer to an MQCluster.
+func (r *Reconciler) flowsOn(ctx context.Context, cluster client.Object) []reconcile.Request {
+	flows := &v1alpha1.OrderFlowList{}
+	if err := r.Client.List(ctx, flows, client.InNamespace(cluster.GetNamespace())); err != nil {
+		return nil // no cache to read from: every flow is looked at when there is
+	}
+	var requests []reconcile.Request
+	for i := range flows.Items {
+		if flows.Items[i].Spec.ClusterRef.Name == cluster.GetName() {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&flows.Items[i])})
+		}
+	}
+	return requests
+}
+
+// Reconcile brings one flow a step further and writes down how far it is.
+func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	flow := &v1alpha1.OrderFlow{}
+	if err := r.Client.Get(ctx, request.NamespacedName, flow); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !flow.DeletionTimestamp.IsZero() {
+		return r.reconcileDeleted(ctx, flow)
+	}
+	if err := r.Applier.Finalizer(ctx, flow, finalizer, flow.Spec.Topic.DeletionPolicy == v1alpha1.DeletionDelete); err != nil {
+		return ctrl.Result{}, err
+	}
+	before := flow.DeepCopy()
+
+	seen, err := r.gather(ctx, flow)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	done := progress{plan: planTopic(flow, seen)}
+	done.topic = done.plan.result
+	if done.plan.write {
+		done.brokers = r.putTopic(ctx, seen, done.plan)
+		done.topic = judge(flow, done.brokers)
+	}
+	if done.plan.owned {
+		done.binding = r.applyBinding(ctx, flow, seen.cluster)
+		done.groups, done.applied = r.applyGroups(ctx, flow)
+	}
+	changed := setStatus(flow, done, r.Now())
+
+	if err := r.Applier.Status(ctx, before, flow); err != nil {
+		return ctrl.Result{}, err
+	}
+	r.record(flow, done, changed)
+	return result.Reconcile(interval, done.results()...)
+}

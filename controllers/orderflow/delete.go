@@ -1,0 +1,204 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package orderflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+// giveUpAfter is how long a deleted flow waits for a cluster that cannot be reached. Then it goes, and its topic stays.
+const giveUpAfter = 10 * time.Minute
+
+// farewell is what becomes of a deleted flow.
+type farewell struct {
+	// wait says why it has to stay; done lets it go.
+	wait result.Result
+	// event and message tell what became of the topic.
+	event, message string
+}
+
+// reconcileDeleted deletes the topic of a flow that goes, as far as that is wanted, possible and safe, and then lets the flow go.
+func (r *Reconciler) reconcileDeleted(ctx context.Context, flow *v1alpha1.OrderFlow) (ctrl.Result, error) {
+	if !controllerutil.ContainsFinalizer(flow, finalizer) {
+		return ctrl.Result{}, nil
+	}
+	before := flow.DeepCopy()
+	end, err := r.sayGoodbye(ctx, flow)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if end.wait.IsDone() {
+		if end.event != "" {
+			kind := corev1.EventTypeNormal
+			if end.event == eventTopicLeftBehind {
+				kind = corev1.EventTypeWarning
+			}
+			condition.Event(r.Recorder, flow, kind, end.event, end.message)
+		}
+		return ctrl.Result{}, r.Applier.Finalizer(ctx, flow, finalizer, false)
+	}
+	flow.Status.ObservedGeneration = flow.Generation
+	changed := condition.Set(&flow.Status.Conditions, flow.Generation, r.Now(), condition.Summary("", end.wait)...)
+	if err := r.Applier.Status(ctx, before, flow); err != nil {
+		return ctrl.Result{}, err
+	}
+	condition.RecordReady(r.Recorder, flow, flow.Status.Conditions, changed)
+	return result.Reconcile(interval, end.wait)
+}
+
+func (r *Reconciler) sayGoodbye(ctx context.Context, flow *v1alpha1.OrderFlow) (farewell, error) {
+	topic := flow.Spec.Topic
+	claimed := flow.Status.Topic != nil && flow.Status.Topic.ClusterIdentity != ""
+	if topic.DeletionPolicy != v1alpha1.DeletionDelete || !claimed {
+		return farewell{}, nil
+	}
+	cluster, err := r.cluster(ctx, flow)
+	if err != nil {
+		return farewell{}, err
+	}
+	reached := topology.Usable(cluster, flow.Spec.ClusterRef.Name)
+	if reached.IsDone() && cluster.Status.Identity != flow.Status.Topic.ClusterIdentity {
+		return leaveBehind(topic.Name, "MQCluster %s is another RocketMQ cluster than the one on which the topic was made", cluster.Name), nil
+	}
+	var admin *topology.Admin
+	var survey topology.Cluster
+	if reached.IsDone() {
+		admin, reached = r.Connector.Connect(ctx, cluster)
+	}
+	if reached.IsDone() {
+		survey, reached = admin.Survey(ctx)
+	}
+	if reached.IsDone() {
+		reached = r.deleteTopic(ctx, admin, survey.Masters, topic.Name)
+	}
+	switch waited := r.Now().Sub(flow.DeletionTimestamp.Time); {
+	case reached.IsDone():
+		return farewell{event: eventTopicDeleted, message: "topic " + topic.Name + " was deleted from all brokers"}, nil
+	case reached.Reason != v1alpha1.ReasonMessagesUnconsumed && waited > giveUpAfter:
+		return leaveBehind(topic.Name, "the cluster could not be asked for %v: %s", giveUpAfter, reached.Message), nil
+	}
+	return farewell{wait: staying(reached)}, nil
+}
+
+func leaveBehind(topic, why string, args ...any) farewell {
+	return farewell{event: eventTopicLeftBehind, message: "topic " + topic + " stays on the brokers: " + fmt.Sprintf(why, args...)}
+}
+
+// staying is the result with the way out: a flow that cannot go must say what lets it.
+func staying(r result.Result) result.Result {
+	if r.Reason != v1alpha1.ReasonMessagesUnconsumed {
+		r.Message = fmt.Sprintf("the topic cannot be deleted yet, and after %v the OrderFlow goes without: %s", giveUpAfter, r.Message)
+	}
+	r.Message += "; to let the OrderFlow go now and keep the topic, set spec.topic.deletionPolicy to Retain"
+	return r.Again(lookAgain)
+}
+
+// deleteTopic deletes the topic from every master, if nobody misses a message in it.
+func (r *Reconciler) deleteTopic(ctx context.Context, admin *topology.Admin, masters []topology.Master, topic string) result.Result {
+	var all backlog
+	for _, master := range masters {
+		if err := all.read(ctx, admin, master.Addr, topic); err != nil {
+			return topology.Explain(err, "counting the unconsumed messages of topic %s on broker %s", topic, master.Name)
+		}
+	}
+	if r := all.check(topic); !r.IsDone() {
+		return r
+	}
+	for _, master := range masters {
+		if err := admin.DeleteTopic(ctx, master.Addr, topic); err != nil {
+			return topology.Explain(err, "deleting topic %s from broker %s", topic, master.Name)
+		}
+		if b := readOne(ctx, admin, master, topic); b.err != nil || b.found != nil {
+			err := errors.Join(b.err, errors.New("it is not gone"))
+			return topology.Explain(err, "making sure that topic %s is gone from broker %s", topic, master.Name)
+		}
+	}
+	if err := admin.DeleteRoute(ctx, topic); err != nil {
+		return topology.Explain(err, "making the name servers forget topic %s", topic)
+	}
+	return result.Result{}
+}
+
+// backlog is what of a topic has not been consumed, over all brokers.
+type backlog struct {
+	// stored messages of the topic.
+	stored int64
+	// groups that ever committed an offset of the topic, with the messages they have yet to handle.
+	groups map[string]int64
+}
+
+// read adds what one broker holds: the topic's messages per group, and the group's retries and dead letters, which go with the topic.
+func (b *backlog) read(ctx context.Context, admin *topology.Admin, addr, topic string) error {
+	stats, err := statsOf(ctx, admin, addr, topic)
+	if err != nil {
+		return err
+	}
+	offsets, err := admin.AllOffsets(ctx, addr)
+	if err != nil {
+		return err
+	}
+	b.stored += behind(stats, nil)
+	if b.groups == nil {
+		b.groups = map[string]int64{}
+	}
+	for key, committed := range offsets {
+		if key.Topic != topic {
+			continue
+		}
+		b.groups[key.Group] += behind(stats, committed)
+		for _, own := range []string{rocketmq.RetryTopic(key.Group), rocketmq.DeadLetterTopic(key.Group)} {
+			stats, err := statsOf(ctx, admin, addr, own)
+			if err != nil {
+				return err
+			}
+			b.groups[key.Group] += behind(stats, offsets[rocketmq.GroupTopic{Group: key.Group, Topic: own}])
+		}
+	}
+	return nil
+}
+
+// statsOf is empty for a topic the broker does not have.
+func statsOf(ctx context.Context, admin *topology.Admin, addr, topic string) (rocketmq.TopicStats, error) {
+	stats, err := admin.TopicStats(ctx, addr, topic)
+	if errors.Is(err, rocketmq.ErrNotFound) {
+		return rocketmq.TopicStats{}, nil
+	}
+	return stats, err
+}
+
+// behind counts the messages from the committed offsets on, or all where there are none; those the broker no longer has do not count.
+func behind(stats rocketmq.TopicStats, committed map[int]int64) int64 {
+	var n int64
+	for queue, content := range stats.Queues {
+		n += content.Max - min(content.Max, max(content.Min, committed[queue.ID]))
+	}
+	return n
+}
+
+// check refuses while a message would be missed.
+func (b *backlog) check(topic string) result.Result {
+	for group, messages := range b.groups {
+		if messages > 0 {
+			return result.Wait(v1alpha1.ReasonMessagesUnconsumed, lookAgain,
+				"topic %s is not deleted, since group %s has %d messages to handle, retries and dead letters included: its pods go on with them", topic, group, messages)
+		}
+	}
+	if len(b.groups) == 0 && b.stored > 0 {
+		return result.Wait(v1alpha1.ReasonMessagesUnconsumed, lookAgain, "topic %s is not deleted, since it holds %d messages that no group has consumed", topic, b.stored)
+	}
+	return result.Result{}
+}

@@ -1,0 +1,144 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package orderflow
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+// Labels of what belongs to a flow.
+const (
+	// FlowLabel names the OrderFlow.
+	FlowLabel = "orderflow.dev/flow"
+	// ConsumerLabel names the consumer within it, on an MQConsumerGroup.
+	ConsumerLabel = "orderflow.dev/consumer"
+)
+
+// claimPause is how long a claim may take until it can be read back.
+const claimPause = 200 * time.Millisecond
+
+// messageTypeAttribute is RocketMQ's name of a topic's type.
+const messageTypeAttribute = "message.type"
+
+// wantedType is the declared type in RocketMQ's words.
+func wantedType(flow *v1alpha1.OrderFlow) string {
+	return strings.ToUpper(string(flow.Spec.Topic.MessageType))
+}
+
+// messageType is the type a broker says the topic has; one without is a normal topic, as older versions make it.
+func messageType(topic rocketmq.TopicConfig) string {
+	switch kind := topic.Attributes[messageTypeAttribute]; kind {
+	case "", "UNSPECIFIED":
+		return "NORMAL"
+	default:
+		return kind
+	}
+}
+
+const readWrite = rocketmq.PermRead | rocketmq.PermWrite
+
+// corrected is the topic as it should be at a broker that has it as found, or not at all. What is not declared stays as it is.
+func corrected(flow *v1alpha1.OrderFlow, found *rocketmq.TopicConfig) rocketmq.TopicConfig {
+	queues := int(flow.Spec.Topic.QueuesPerBroker)
+	if found == nil {
+		return rocketmq.TopicConfig{
+			Name: flow.Spec.Topic.Name, ReadQueues: queues, WriteQueues: queues, Perm: readWrite,
+			Attributes: map[string]string{messageTypeAttribute: wantedType(flow)},
+		}
+	}
+	topic := *found
+	topic.ReadQueues, topic.WriteQueues, topic.Perm = max(queues, found.ReadQueues), max(queues, found.WriteQueues), readWrite
+	return topic
+}
+
+// differences says, field by field, what of the topic is not as declared.
+func differences(flow *v1alpha1.OrderFlow, found *rocketmq.TopicConfig) []string {
+	if found == nil {
+		return []string{"it does not have the topic"}
+	}
+	want := corrected(flow, found)
+	var list []string
+	for _, field := range []struct {
+		name      string
+		got, want int
+	}{
+		{"read queues", found.ReadQueues, want.ReadQueues},
+		{"write queues", found.WriteQueues, want.WriteQueues},
+		{"permission", found.Perm, want.Perm},
+	} {
+		if field.got != field.want {
+			list = append(list, fmt.Sprintf("%s %d instead of %d", field.name, field.got, field.want))
+		}
+	}
+	return list
+}
+
+// GroupName is the name of the MQConsumerGroup of a consumer.
+func GroupName(flow, consumer string) string { return flow + "-" + consumer }
+
+// desiredGroups are the MQConsumerGroups of the flow, in the order of its consumers. Replicas are left out where they are not declared, so that
+// kubectl scale, HPA and KEDA own them.
+func desiredGroups(flow *v1alpha1.OrderFlow) []*v1alpha1.MQConsumerGroup {
+	var groups []*v1alpha1.MQConsumerGroup
+	for _, consumer := range flow.Spec.Consumers {
+		meta := metaOf(flow, GroupName(flow.Name, consumer.Name))
+		meta.Labels[ConsumerLabel] = consumer.Name
+		groups = append(groups, &v1alpha1.MQConsumerGroup{
+			ObjectMeta: meta,
+			Spec: v1alpha1.MQConsumerGroupSpec{
+				ClusterRef:       flow.Spec.ClusterRef,
+				Topic:            flow.Spec.Topic.Name,
+				ConsumerTemplate: *consumer.ConsumerTemplate.DeepCopy(),
+			},
+		})
+	}
+	return groups
+}
+
+func bindingName(flow *v1alpha1.OrderFlow) string {
+	if name := flow.Spec.Producer.BindingSecretName; name != "" {
+		return name
+	}
+	return flow.Name + "-producer"
+}
+
+// desiredBinding is the Secret by which the order system sends, in the shape of a Service Binding. runtime/producer reads it.
+func desiredBinding(flow *v1alpha1.OrderFlow, cluster *v1alpha1.MQCluster, credentials rocketmq.Credentials) *corev1.Secret {
+	producer := flow.Spec.Producer
+	data := map[string][]byte{
+		"type":          []byte("rocketmq"),
+		"provider":      []byte("orderflow"),
+		"name-servers":  []byte(strings.Join(cluster.Spec.NameServers, ",")),
+		"topic":         []byte(flow.Spec.Topic.Name),
+		"group":         []byte(producer.Group),
+		"send-mode":     []byte(producer.SendMode),
+		"send-timeout":  []byte(producer.SendTimeout.Duration.String()),
+		"async-retries": []byte(strconv.Itoa(int(producer.AsyncRetries))),
+	}
+	for key, value := range map[string]string{
+		"access-key": credentials.AccessKey, "secret-key": credentials.SecretKey, "security-token": credentials.SecurityToken,
+	} {
+		if value != "" {
+			data[key] = []byte(value)
+		}
+	}
+	return &corev1.Secret{ObjectMeta: metaOf(flow, bindingName(flow)), Type: "servicebinding.io/rocketmq", Data: data}
+}
+
+func metaOf(flow *v1alpha1.OrderFlow, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Namespace: flow.Namespace,
+		Name:      name,
+		Labels:    map[string]string{FlowLabel: flow.Name, "app.kubernetes.io/managed-by": "orderflow"},
+	}
+}

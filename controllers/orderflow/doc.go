@@ -1,0 +1,40 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package orderflow looks after OrderFlows: the topic on every master broker, the Secret by which the order system sends, and one
+// MQConsumerGroup per consumer.
+//
+//	gather: MQCluster, rivals, topic on each broker
+//	   │
+//	   ├─ claim  ──▶ status.topic.clusterIdentity   first, and alone in its reconcile
+//	   ├─ topic  ──▶ created or corrected on each master, read back
+//	   ├─ binding ─▶ Secret
+//	   └─ groups ──▶ MQConsumerGroups, by server-side apply; those no longer declared are deleted
+//
+// # Whose topic is it
+//
+// A topic on a broker carries no owner. So a flow writes into its status that it is about to make the topic, and makes it in the next
+// reconcile: a crash in between leaves a claim without a topic, never a topic without a claim. A topic that is there before the claim is
+// somebody else's (AlreadyExists) unless spec.topic.adoptionPolicy is Adopt. A flow restored from Git has no status: its topic looks like
+// somebody else's, and the message says to set Adopt. Of several flows that declare one topic on one physical cluster the oldest wins
+// (Conflict), see package claim.
+//
+// # Deleting
+//
+// With deletionPolicy Delete a flow has a finalizer. It stays while a group of the topic has messages it did not consume, retries and dead
+// letters included (MessagesUnconsumed); its pods run on meanwhile. Setting deletionPolicy to Retain lets it go at once and keeps the topic.
+// If the cluster cannot be reached for ten minutes, or is no longer the one on which the topic was made, the flow goes and the topic stays,
+// with an event.
+//
+// # Invariants
+//
+//   - Queues only grow. More queues than declared are kept.
+//   - Nothing is written to a broker before the claim is in the status, or after the claim was lost.
+//   - A topic is read back field by field on every master; one broker less is PartlyApplied, not Ready.
+//
+// # Limits
+//
+// Between claim and creation, some milliseconds, somebody else may make the topic; it is then taken for ours. The order system may send
+// between the last look at the backlog and the deletion of the topic. A topic of the same shape on another cluster of the same name, put
+// under an MQCluster by editing its name servers while the brokers moved, is told apart only by their addresses.
+package orderflow

@@ -1,0 +1,39 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package orderflow
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
+)
+
+// Reasons of events that are no conditions.
+const (
+	// eventTopicWritten: the topic was created or corrected.
+	eventTopicWritten = "TopicWritten"
+	// eventTopicAdopted: a topic that was there before was taken over.
+	eventTopicAdopted = "TopicAdopted"
+	// eventTopicDeleted: the topic was deleted with the flow.
+	eventTopicDeleted = "TopicDeleted"
+	// eventTopicLeftBehind: the flow goes and the topic stays, although it was to be deleted.
+	eventTopicLeftBehind = "TopicLeftBehind"
+)
+
+// record sends events for what changed: Ready, and what was done to the topic.
+func (r *Reconciler) record(flow *v1alpha1.OrderFlow, p progress, changed []condition.Transition) {
+	condition.RecordReady(r.Recorder, flow, flow.Status.Conditions, changed)
+	if p.plan.adopts {
+		condition.Event(r.Recorder, flow, corev1.EventTypeNormal, eventTopicAdopted, "topic "+flow.Spec.Topic.Name+" was there before and is taken over")
+	}
+	if len(p.plan.puts) > 0 && p.topic.IsDone() {
+		condition.Event(r.Recorder, flow, corev1.EventTypeNormal, eventTopicWritten,
+			"topic "+flow.Spec.Topic.Name+" was written to "+strings.Join(slices.Sorted(maps.Keys(p.plan.puts)), ", ")+" and read back as declared")
+	}
+}

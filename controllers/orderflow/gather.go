@@ -1,0 +1,150 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package orderflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/claim"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+// facts are what was read for a flow.
+type facts struct {
+	// cluster the flow refers to; nil: there is none of the name.
+	cluster *v1alpha1.MQCluster
+	// owner is the oldest flow that declares the topic on this physical cluster; the zero value where the cluster cannot be used.
+	owner claim.Claim
+	// reached is done where the brokers could be asked.
+	reached result.Result
+	// brokers are all masters, with the topic as they have it; nil where they were not asked, since they were not long ago.
+	brokers []brokerTopic
+	admin   *topology.Admin
+}
+
+// brokerTopic is the topic as one master has it.
+type brokerTopic struct {
+	topology.Master
+	// found is nil where the broker does not have it.
+	found *rocketmq.TopicConfig
+	// err says why it could not be read or written.
+	err error
+}
+
+// verifyEvery is how old the last look at the brokers may be; changes of the spec, and anything that is not Ready, are looked at at once.
+const verifyEvery = time.Minute
+
+// gather reads:
+//  1. the MQCluster, and whether it can be used,
+//  2. all flows and MQClusters, for others that declare the topic on the same physical cluster,
+//  3. from each master broker, all at once: the topic.
+func (r *Reconciler) gather(ctx context.Context, flow *v1alpha1.OrderFlow) (facts, error) {
+	var seen facts
+	cluster, err := r.cluster(ctx, flow)
+	if err != nil {
+		return facts{}, err
+	}
+	seen.cluster = cluster
+	if seen.reached = topology.Usable(cluster, flow.Spec.ClusterRef.Name); !seen.reached.IsDone() {
+		return seen, nil
+	}
+	if seen.owner, err = r.owner(ctx, flow, cluster); err != nil {
+		return facts{}, err
+	}
+	if verified(flow, cluster, r.Now()) {
+		return seen, nil
+	}
+	var survey topology.Cluster
+	if seen.admin, seen.reached = r.Connector.Connect(ctx, cluster); seen.reached.IsDone() {
+		survey, seen.reached = seen.admin.Survey(ctx)
+	}
+	if seen.reached.IsDone() {
+		seen.brokers = readTopic(ctx, seen.admin, survey.Masters, flow.Spec.Topic.Name)
+	}
+	return seen, nil
+}
+
+func (r *Reconciler) cluster(ctx context.Context, flow *v1alpha1.OrderFlow) (*v1alpha1.MQCluster, error) {
+	cluster := &v1alpha1.MQCluster{}
+	name := types.NamespacedName{Namespace: flow.Namespace, Name: flow.Spec.ClusterRef.Name}
+	switch err := r.Client.Get(ctx, name, cluster); {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read MQCluster %s: %w", name.Name, err)
+	}
+	return cluster, nil
+}
+
+// owner returns the oldest of the flows, over all namespaces, that declare the topic on the physical cluster.
+func (r *Reconciler) owner(ctx context.Context, flow *v1alpha1.OrderFlow, cluster *v1alpha1.MQCluster) (claim.Claim, error) {
+	clusters, flows := &v1alpha1.MQClusterList{}, &v1alpha1.OrderFlowList{}
+	if err := errors.Join(r.Client.List(ctx, clusters), r.Client.List(ctx, flows)); err != nil {
+		return claim.Claim{}, fmt.Errorf("look for other flows with topic %s: %w", flow.Spec.Topic.Name, err)
+	}
+	same := map[types.NamespacedName]bool{client.ObjectKeyFromObject(cluster): true}
+	for i := range clusters.Items {
+		if topology.SameCluster(cluster.Status, clusters.Items[i].Status) {
+			same[client.ObjectKeyFromObject(&clusters.Items[i])] = true
+		}
+	}
+	claims := []claim.Claim{claimOf(flow)}
+	for i := range flows.Items {
+		other := &flows.Items[i]
+		if other.Spec.Topic.Name == flow.Spec.Topic.Name && same[types.NamespacedName{Namespace: other.Namespace, Name: other.Spec.ClusterRef.Name}] {
+			claims = append(claims, claimOf(other))
+		}
+	}
+	return claim.Winner(claims), nil
+}
+
+func claimOf(flow *v1alpha1.OrderFlow) claim.Claim {
+	return claim.Claim{Object: client.ObjectKeyFromObject(flow), UID: flow.UID, Created: flow.CreationTimestamp.Time}
+}
+
+// verified reports whether the brokers were asked lately about just what is declared now, and all was well.
+func verified(flow *v1alpha1.OrderFlow, cluster *v1alpha1.MQCluster, now time.Time) bool {
+	topic := flow.Status.Topic
+	return topic != nil && topic.ClusterIdentity == cluster.Status.Identity && topic.LastVerifiedTime != nil &&
+		now.Sub(topic.LastVerifiedTime.Time) < verifyEvery &&
+		int(topic.Brokers) == len(cluster.Status.Brokers) &&
+		flow.Status.ObservedGeneration == flow.Generation &&
+		condition.Is(flow.Status.Conditions, v1alpha1.ConditionTopicReady, metav1.ConditionTrue)
+}
+
+// readTopic asks all masters for the topic.
+func readTopic(ctx context.Context, admin *topology.Admin, masters []topology.Master, topic string) []brokerTopic {
+	brokers := make([]brokerTopic, len(masters))
+	var asked sync.WaitGroup
+	for i, master := range masters {
+		asked.Go(func() { brokers[i] = readOne(ctx, admin, master, topic) })
+	}
+	asked.Wait()
+	return brokers
+}
+
+func readOne(ctx context.Context, admin *topology.Admin, master topology.Master, topic string) brokerTopic {
+	b := brokerTopic{Master: master}
+	switch config, err := admin.TopicConfig(ctx, master.Addr, topic); {
+	case errors.Is(err, rocketmq.ErrNotFound):
+	case err != nil:
+		b.err = fmt.Errorf("read it back: %w", err)
+	default:
+		b.found = &config
+	}
+	return b
+}

@@ -1,0 +1,141 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package orderflow
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+)
+
+// progress is how far each part of a flow is after a reconcile.
+type progress struct {
+	plan topicPlan
+	// topic is what of the topic is not as declared.
+	topic result.Result
+	// brokers have the topic so; nil where they were not asked.
+	brokers []brokerTopic
+	binding result.Result
+	// groups of the consumers, in their order; nil where one could not be applied, empty where that was not tried.
+	groups []*v1alpha1.MQConsumerGroup
+	// applied says what kept groups from being applied.
+	applied []result.Result
+}
+
+// results are all that may keep the flow from being Ready, in the order of their importance.
+func (p progress) results() []result.Result {
+	results := append([]result.Result{p.topic, p.binding}, p.applied...)
+	for _, group := range p.groups {
+		results = append(results, readiness(group))
+	}
+	return results
+}
+
+// readiness of a group; nothing is said of one that could not be applied.
+func readiness(group *v1alpha1.MQConsumerGroup) result.Result {
+	if group == nil {
+		return result.Result{}
+	}
+	conditions := group.Status.Conditions
+	text := fmt.Sprintf("MQConsumerGroup %s: %s", group.Name, condition.Describe(conditions, v1alpha1.ConditionReady))
+	switch {
+	case group.Status.ObservedGeneration != group.Generation:
+		return result.Wait(v1alpha1.ReasonGroupNotReady, lookAgain, "MQConsumerGroup %s: not looked at yet", group.Name)
+	case condition.Is(conditions, v1alpha1.ConditionReady, metav1.ConditionTrue):
+		return result.Result{}
+	case condition.Is(conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue):
+		return result.Stall(v1alpha1.ReasonGroupNotReady, "%s", text)
+	}
+	return result.Wait(v1alpha1.ReasonGroupNotReady, lookAgain, "%s", text)
+}
+
+// setStatus writes into the status how far the flow is, and returns the conditions that changed.
+func setStatus(flow *v1alpha1.OrderFlow, p progress, now time.Time) []condition.Transition {
+	status := &flow.Status
+	setTopic(flow, p, now)
+	if p.plan.owned && p.binding.IsDone() {
+		status.Binding = &v1alpha1.LocalObjectReference{Name: bindingName(flow)}
+	}
+	status.Consumers = consumers(flow, p.groups)
+	status.ObservedGeneration = flow.Generation
+	conditions := append(condition.Summary(summary(flow), p.results()...), topicReady(flow, p), consumersReady(flow, p))
+	return condition.Set(&status.Conditions, flow.Generation, now, conditions...)
+}
+
+// setTopic keeps what was seen last where the brokers were not asked; lastVerifiedTime says how old that is.
+func setTopic(flow *v1alpha1.OrderFlow, p progress, now time.Time) {
+	if p.plan.claim != "" {
+		flow.Status.Topic = &v1alpha1.TopicStatus{ClusterIdentity: p.plan.claim}
+	}
+	if !p.plan.write {
+		return
+	}
+	topic := flow.Status.Topic
+	topic.Brokers, topic.Queues = 0, 0
+	for _, b := range p.brokers {
+		if b.err == nil && len(differences(flow, b.found)) == 0 {
+			topic.Brokers++
+			topic.Queues += int32(b.found.ReadQueues) //nolint:gosec // a broker has at most a few thousand queues
+		}
+	}
+	if p.topic.IsDone() {
+		topic.LastVerifiedTime = new(metav1.NewTime(now))
+	}
+}
+
+func consumers(flow *v1alpha1.OrderFlow, groups []*v1alpha1.MQConsumerGroup) []v1alpha1.FlowConsumerStatus {
+	var list []v1alpha1.FlowConsumerStatus
+	for i, consumer := range flow.Spec.Consumers {
+		status := v1alpha1.FlowConsumerStatus{Name: consumer.Name, GroupName: GroupName(flow.Name, consumer.Name), Ready: metav1.ConditionUnknown}
+		if i < len(groups) && groups[i] != nil {
+			describe(&status, groups[i])
+		}
+		list = append(list, status)
+	}
+	return list
+}
+
+func describe(status *v1alpha1.FlowConsumerStatus, group *v1alpha1.MQConsumerGroup) {
+	status.Lag, status.ReadyReplicas = group.Status.Lag, group.Status.ReadyReplicas
+	for _, c := range group.Status.Conditions {
+		if c.Type == v1alpha1.ConditionReady && group.Status.ObservedGeneration == group.Generation {
+			status.Ready, status.Reason = c.Status, c.Reason
+		}
+	}
+}
+
+// summary is the message of a flow that is as declared.
+func summary(flow *v1alpha1.OrderFlow) string {
+	return fmt.Sprintf("topic %s and its consumers are as declared: %d", flow.Spec.Topic.Name, len(flow.Spec.Consumers))
+}
+
+// topicReady is Unknown, not False, where the cluster could not be asked.
+func topicReady(flow *v1alpha1.OrderFlow, p progress) metav1.Condition {
+	done := ""
+	if topic := flow.Status.Topic; topic != nil {
+		done = fmt.Sprintf("topic %s was read back as declared from %d brokers, with %d queues", flow.Spec.Topic.Name, topic.Brokers, topic.Queues)
+	}
+	c := condition.Of(v1alpha1.ConditionTopicReady, p.topic, done)
+	if p.topic.Reason == v1alpha1.ReasonClusterNotReady || p.topic.Reason == v1alpha1.ReasonClusterNotFound {
+		c.Status = metav1.ConditionUnknown
+	}
+	return c
+}
+
+func consumersReady(flow *v1alpha1.OrderFlow, p progress) metav1.Condition {
+	results := append([]result.Result(nil), p.applied...)
+	for _, group := range p.groups {
+		results = append(results, readiness(group))
+	}
+	worst := result.Worst(results...)
+	if !p.plan.owned {
+		worst = result.Wait(v1alpha1.ReasonProgressing, 0, "the consumers are made when the topic is this flow's")
+	}
+	return condition.Of(v1alpha1.ConditionConsumersReady, worst, fmt.Sprintf("all %d consumers are ready", len(flow.Spec.Consumers)))
+}
