@@ -48,16 +48,17 @@ func TestTheAdministrationToolTalksToAMember(t *testing.T) {
 		}
 		return nil, nil
 	})
-	for _, c := range []struct {
-		command []string
-		want    string
-	}{
-		{[]string{"consumerStatus", "-g", group, "-i", "m@1"}, "4711"},
-		{[]string{"consumerStatus", "-g", group, "-i", "m@1"}, "A || B"},
-	} {
-		printed, err := mq.Admin(t.Context(), c.command...)
-		if err != nil || !strings.Contains(printed, c.want) {
-			t.Errorf("%v: %v: %q is not in what was printed:\n%s", c.command, err, c.want, printed)
+	for _, want := range []string{"4711", "A || B", topic} {
+		// On a busy machine the tool itself runs out of its three seconds.
+		var printed string
+		var err error
+		for range 5 {
+			if printed, err = mq.Admin(t.Context(), "consumerStatus", "-g", group, "-i", "m@1"); strings.Contains(printed, want) {
+				break
+			}
+		}
+		if err != nil || !strings.Contains(printed, want) {
+			t.Errorf("%v: %q is not in what was printed:\n%s", err, want, printed)
 		}
 	}
 	// The tool has no command for this one any more, the broker has.
