@@ -1,0 +1,26 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package lag knows how far every group has come: what waits, what arrives, and what one pod handles.
+//
+//	Sampler.Look ─ every second, all groups in one pass ─▶ History of each group ─▶ Signals
+//	   43 per master broker: every group's committed offsets
+//	   202 per topic and master broker: the queues' ends
+//
+// A pass costs one call per broker for all offsets and one per distinct topic, however many groups there are. Retry and dead-letter topics,
+// of which each group has its own, are asked every few passes only.
+//
+// History is pure: it is given looks, keeps the last half minute as differences between them, and answers with Signals. Differences are
+// taken queue by queue over the queues both looks have seen, so that a broker that did not answer, or a queue that was added, is neither
+// a burst of arrivals nor progress.
+//
+// What the Signals mean:
+//   - Lag is what lies between committed offset and end of every queue, without what the broker has dropped by age. Messages in flight
+//     count: they are not handled yet. A queue the group has no offset for does not count, and Unseeded says that there is one.
+//   - ArrivalRate counts retries that come back as well as new messages: both have to be handled.
+//   - RatePerReplica is learnt only while more messages wait than the ready pods hold in their hands, since with fewer the pods may simply
+//     have nothing to do; and not while a pod is parked. What was learnt is kept.
+//
+// What could not be read is not known: a group whose brokers did not all answer has no Signals for that moment, and Fresh says how old
+// the last ones are.
+package lag

@@ -1,0 +1,189 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package lag_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"go.uber.org/goleak"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/lag"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// world is two brokers with the topic Orders of two queues each, and a sampler that looks at groups of it.
+type world struct {
+	t       *testing.T
+	brokers *fake.Cluster
+	client  *rocketmq.Client
+	sampler *lag.Sampler
+	cluster *v1alpha1.MQCluster
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, brokers: fake.Start(t, fake.Config{Brokers: 2})}
+	w.client = rocketmq.NewClient(rocketmq.Config{})
+	t.Cleanup(w.client.Close)
+	connector := &topology.Connector{}
+	t.Cleanup(connector.Close)
+	w.sampler = lag.NewSampler(connector, slog.New(slog.DiscardHandler))
+	w.cluster = &v1alpha1.MQCluster{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "mq"},
+		Spec:       v1alpha1.MQClusterSpec{NameServers: []string{w.brokers.NameServer()}},
+	}
+	w.topic("Orders", 2)
+	return w
+}
+
+func (w *world) topic(name string, queues int) {
+	for _, b := range w.brokers.Brokers() {
+		w.must(w.client.PutTopic(w.t.Context(), b.Addr(), rocketmq.TopicConfig{Name: name, ReadQueues: queues, WriteQueues: queues, Perm: rocketmq.PermRead | rocketmq.PermWrite}))
+	}
+}
+
+// send stores so many messages in the first queue of the broker.
+func (w *world) send(topic string, broker, count int) {
+	b := w.brokers.Brokers()[broker]
+	for range count {
+		_, err := w.client.Send(w.t.Context(), b.Addr(), rocketmq.SendRequest{
+			Group: "test", Queue: rocketmq.Queue{Topic: topic, Broker: b.Name()}, Messages: []rocketmq.OutMessage{{Body: []byte("{}")}},
+		})
+		w.must(err)
+	}
+}
+
+// commit sets the group's offset in the first queue of each broker.
+func (w *world) commit(group, topic string, offsets ...int64) {
+	for i, offset := range offsets {
+		b := w.brokers.Brokers()[i]
+		w.must(w.client.CommitOffset(w.t.Context(), b.Addr(), group, rocketmq.Queue{Topic: topic, Broker: b.Name()}, offset))
+	}
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func name(group string) types.NamespacedName {
+	return types.NamespacedName{Namespace: "shop", Name: group}
+}
+
+func (w *world) target(group string) lag.Target {
+	return lag.Target{Name: name(group), Cluster: w.cluster, Group: group, Topic: "Orders", Pods: lag.Pods{Ready: 1, Hold: 20}}
+}
+
+func (w *world) look(groups ...string) {
+	var targets []lag.Target
+	for _, g := range groups {
+		targets = append(targets, w.target(g))
+	}
+	w.sampler.Look(w.t.Context(), targets)
+}
+
+func TestLagIsSummedOverBrokersQueuesAndRetries(t *testing.T) {
+	w := newWorld(t)
+	w.topic(rocketmq.RetryTopic("push"), 1)
+	w.topic(rocketmq.DeadLetterTopic("push"), 1)
+	w.send("Orders", 0, 7)
+	w.send("Orders", 1, 5)
+	w.send(rocketmq.RetryTopic("push"), 1, 3)
+	w.send(rocketmq.DeadLetterTopic("push"), 0, 2)
+	w.commit("push", "Orders", 4, 5)
+	w.commit("push", rocketmq.RetryTopic("push"), 0, 1)
+
+	w.look("push")
+	got := w.sampler.Signals(name("push"))
+	if got.Lag != 3+2 || got.Retry != 2 || got.DeadLetters != 2 {
+		t.Errorf("got lag %d with %d retries and %d dead letters, want 5, 2 and 2", got.Lag, got.Retry, got.DeadLetters)
+	}
+	if !got.Unseeded {
+		t.Error("the second queue of each broker has no offset, and nobody says so")
+	}
+}
+
+func TestOnePassCostsTheSameForManyGroups(t *testing.T) {
+	w := newWorld(t)
+	var groups []string
+	for i := range 30 {
+		groups = append(groups, fmt.Sprintf("group-%d", i))
+		w.commit(groups[i], "Orders", 0, 0)
+	}
+	w.look(groups...) // the first pass reads each group's own topics too
+	before := len(w.brokers.Calls(0))
+	w.look(groups...)
+	if calls := len(w.brokers.Calls(0)) - before; calls != 4 { // two brokers: offsets, and the one topic
+		t.Errorf("a pass over 30 groups made %d calls, want 4", calls)
+	}
+}
+
+func TestABrokerThatDoesNotAnswerLeavesTheLagAsItWas(t *testing.T) {
+	w := newWorld(t)
+	w.send("Orders", 0, 7)
+	w.commit("push", "Orders", 0, 0)
+	w.look("push")
+	before := w.sampler.Signals(name("push"))
+
+	w.brokers.Inject(fake.Fault{Op: rocketmq.OpAllOffsets, Host: "broker-b", Cut: true})
+	w.send("Orders", 0, 7)
+	w.look("push")
+	if got := w.sampler.Signals(name("push")); got != before {
+		t.Errorf("half a reading was taken for a whole: %+v", got)
+	}
+
+	w.brokers.Heal()
+	w.look("push")
+	if got := w.sampler.Signals(name("push")); got.Lag != 14 || !got.Time.After(before.Time) {
+		t.Errorf("the broker is back, and the lag is %d at %s, want 14", got.Lag, got.Time)
+	}
+}
+
+func TestAnUnreachableClusterDoesNotHideAnother(t *testing.T) {
+	w := newWorld(t)
+	w.commit("push", "Orders", 0, 0)
+	gone := w.target("credit")
+	gone.Cluster = &v1alpha1.MQCluster{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "gone"},
+		Spec:       v1alpha1.MQClusterSpec{NameServers: []string{"127.0.0.1:1"}},
+	}
+	w.sampler.Look(t.Context(), []lag.Target{w.target("push"), gone})
+	if w.sampler.Signals(name("push")).Time.IsZero() {
+		t.Error("the group of the reachable cluster was not looked at")
+	}
+	if got := w.sampler.Signals(name("credit")); !got.Time.IsZero() {
+		t.Errorf("something is known of a group whose cluster cannot be reached: %+v", got)
+	}
+}
+
+func TestAGroupThatIsGoneIsForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.commit("push", "Orders", 0, 0)
+	w.look("push")
+	w.look()
+	if got := w.sampler.Signals(name("push")); !got.Time.IsZero() {
+		t.Errorf("it is still remembered: %+v", got)
+	}
+}
+
+func TestATopicNobodyHasIsNotLookedAt(t *testing.T) {
+	w := newWorld(t)
+	target := w.target("push")
+	target.Topic = "Missing"
+	w.sampler.Look(context.Background(), []lag.Target{target})
+	if got := w.sampler.Signals(name("push")); !got.Time.IsZero() {
+		t.Errorf("a topic that does not exist has no lag to know: %+v", got)
+	}
+}
