@@ -1,0 +1,199 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package workersync
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
+)
+
+const (
+	// period between passes.
+	period = 2 * time.Second
+	// maxCalls in flight at once.
+	maxCalls = 32
+)
+
+// Group is what the Syncer has to know of a group.
+type Group struct {
+	// ServerName in the pods' certificate.
+	ServerName string
+	// Credentials of the group's Secret.
+	Credentials Credentials
+	// Live is what the pods should run with.
+	Live worker.Live
+}
+
+// Report is what came of the last call of a pod.
+type Report struct {
+	// Pod's name.
+	Pod string
+	// Time of the call.
+	Time time.Time
+	// Answer of the pod, where Err is nil.
+	Answer worker.SyncResponse
+	// Err says why there is no answer.
+	Err error
+}
+
+// Config of a Syncer.
+type Config struct {
+	// Pods lists the pods of a group, whatever their state.
+	Pods func(ctx context.Context, group types.NamespacedName) ([]corev1.Pod, error)
+	// Logger for what goes wrong. Calls that fail are in the reports, not in the log.
+	Logger *slog.Logger
+	// Port the pods serve at. 0: worker.SyncPort.
+	Port int
+}
+
+// Syncer asks all pods of all groups, again and again. Its methods may be called by many goroutines.
+type Syncer struct {
+	cfg Config
+
+	mu     sync.Mutex
+	groups map[types.NamespacedName]*state
+}
+
+type state struct {
+	group   Group
+	client  *groupClient
+	reports []Report
+}
+
+// New returns a Syncer that knows no group yet.
+func New(cfg Config) *Syncer {
+	if cfg.Port == 0 {
+		cfg.Port = worker.SyncPort
+	}
+	return &Syncer{cfg: cfg, groups: map[types.NamespacedName]*state{}}
+}
+
+// Expect says what pods of a group should be asked and told, from the next pass on.
+func (s *Syncer) Expect(name types.NamespacedName, group Group) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.groups[name]
+	if known == nil {
+		known = &state{}
+		s.groups[name] = known
+	}
+	if known.client == nil || !reflect.DeepEqual(known.group.Credentials, group.Credentials) || known.group.ServerName != group.ServerName {
+		if known.client != nil {
+			known.client.close()
+		}
+		known.client = newGroupClient(group.ServerName, group.Credentials)
+	}
+	known.group = group
+}
+
+// Forget drops a group that is gone.
+func (s *Syncer) Forget(name types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.groups[name]; known != nil {
+		known.client.close()
+		delete(s.groups, name)
+	}
+}
+
+// Reports of the last pass over a group, by pod name. Empty: there was no pod, or no pass.
+func (s *Syncer) Reports(name types.NamespacedName) []Report {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.groups[name]; known != nil {
+		return slices.Clone(known.reports)
+	}
+	return nil
+}
+
+// NeedLeaderElection keeps two operators from telling pods different things.
+func (s *Syncer) NeedLeaderElection() bool { return true }
+
+// Start passes over all groups until ctx ends.
+func (s *Syncer) Start(ctx context.Context) error {
+	ticker := time.NewTicker(period)
+	defer ticker.Stop()
+	for {
+		s.Pass(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// Pass asks every pod of every group once.
+func (s *Syncer) Pass(ctx context.Context) {
+	s.mu.Lock()
+	names := make([]types.NamespacedName, 0, len(s.groups))
+	for name := range s.groups {
+		names = append(names, name)
+	}
+	s.mu.Unlock()
+
+	var calls errgroup.Group
+	calls.SetLimit(maxCalls)
+	results := make([][]Report, len(names))
+	for i, name := range names {
+		pods, err := s.cfg.Pods(ctx, name)
+		if err != nil {
+			s.cfg.Logger.WarnContext(ctx, "cannot list the pods of a group to sync with", "group", name, "error", err)
+			continue
+		}
+		results[i] = s.askAll(ctx, &calls, name, pods)
+	}
+	_ = calls.Wait() // the calls' errors are in the reports
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, name := range names {
+		if known := s.groups[name]; known != nil {
+			known.reports = results[i]
+		}
+	}
+}
+
+// askAll begins a call to each pod that can be called; the reports are complete when the calls have been waited for.
+func (s *Syncer) askAll(ctx context.Context, calls *errgroup.Group, name types.NamespacedName, pods []corev1.Pod) []Report {
+	s.mu.Lock()
+	known := s.groups[name]
+	if known == nil {
+		s.mu.Unlock()
+		return nil
+	}
+	client, live := known.client, known.group.Live
+	s.mu.Unlock()
+
+	pods = slices.DeleteFunc(slices.Clone(pods), func(p corev1.Pod) bool { return !callable(&p) })
+	slices.SortFunc(pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	reports := make([]Report, len(pods))
+	for i := range pods {
+		calls.Go(func() error {
+			address := net.JoinHostPort(pods[i].Status.PodIP, strconv.Itoa(s.cfg.Port))
+			answer, err := client.sync(ctx, address, live)
+			reports[i] = Report{Pod: pods[i].Name, Time: time.Now(), Answer: answer, Err: err}
+			return nil
+		})
+	}
+	return reports
+}
+
+// callable reports whether the pod has an address and a process that may answer. A pod that is being deleted still handles messages.
+func callable(p *corev1.Pod) bool {
+	return p.Status.PodIP != "" && p.Status.Phase == corev1.PodRunning
+}
