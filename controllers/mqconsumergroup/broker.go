@@ -1,0 +1,170 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+const (
+	// retryLimit is the broker's own limit on attempts. Ours is at most 16 and writes a reason; the broker's would write none.
+	retryLimit = 64
+	// retryQueues of the retry and the dead-letter topic on each broker, as brokers make them themselves.
+	retryQueues = 1
+)
+
+// claim makes sure that the group on the broker is this object's to write. It is so if the status says so for this physical cluster. Else it
+// becomes so if nothing of that name is there, or if it may be adopted; and then the status has to be written before the broker is.
+func (r *Reconciler) claim(ctx context.Context, seen *inputs, done *steps) result.Result {
+	identity, name := seen.cluster.Status.Identity, seen.group.Spec.Group
+	if done.claimed == identity {
+		return result.Result{}
+	}
+	exists, err := groupExists(ctx, seen.broker, name)
+	if err != nil {
+		return topology.Explain(err, "looking for group %s", name)
+	}
+	if exists != "" {
+		strangers := foreign(seen)
+		switch {
+		case seen.group.Spec.AdoptionPolicy != v1alpha1.AdoptionAdopt:
+			return result.Stall(v1alpha1.ReasonAlreadyExists,
+				"group %s was on broker %s before this object: choose another group, or set adoptionPolicy to Adopt to take it over with its offsets", name, exists).Again(interval)
+		case len(strangers) > 0:
+			return result.Wait(v1alpha1.ReasonForeignConsumersOnline, lookAgain,
+				"group %s is taken over once its present members have left; stop them: %s", name, list(strangers))
+		}
+	}
+	done.claimed = identity
+	return result.Wait(v1alpha1.ReasonProgressing, time.Millisecond, "taking group %s", name)
+}
+
+// groupExists names a broker that has the group. It reads the whole list: asked for a single group, a broker with
+// autoCreateSubscriptionGroup makes it.
+func groupExists(ctx context.Context, b brokerFacts, name string) (broker string, err error) {
+	for _, m := range b.masters {
+		groups, err := b.admin.Groups(ctx, m.Addr)
+		if err != nil {
+			return "", err
+		}
+		if _, ok := groups[name]; ok {
+			return m.Name, nil
+		}
+	}
+	return "", nil
+}
+
+// list names a few of many.
+func list(names []string) string {
+	const few = 5
+	if len(names) <= few {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
+}
+
+// ensureBroker makes the group, its retry and its dead-letter topic be on every master as declared, and every queue have an offset.
+func ensureBroker(ctx context.Context, seen *inputs, now time.Time, done *steps) result.Result {
+	name := seen.group.Spec.Group
+	var failures []error
+	var written int
+	for _, m := range seen.broker.masters {
+		if err := declareGroup(ctx, seen.broker.admin, m.Addr, name); err != nil {
+			failures = append(failures, fmt.Errorf("broker %s: %w", m.Name, err))
+			continue
+		}
+		written++
+	}
+	if err := errors.Join(failures...); err != nil {
+		r := topology.Explain(err, "declaring group %s", name)
+		if written > 0 && r.State == result.Unknown {
+			r.Reason = v1alpha1.ReasonPartlyApplied
+			r.Message = fmt.Sprintf("group %s is as declared on %d of %d brokers only: %v", name, written, len(seen.broker.masters), err)
+		}
+		return r
+	}
+	done.verified = true
+	if err := seed(ctx, seen, now); err != nil {
+		r := topology.Explain(err, "setting the start offsets of group %s", name)
+		if r.State == result.Unknown {
+			r.Reason = v1alpha1.ReasonOffsetsNotSeeded
+		}
+		return r
+	}
+	if seen.group.Status.SeededTime == nil {
+		done.seeded = &now
+	}
+	return result.Result{}
+}
+
+// declareGroup corrects the group and its topics at one broker, and reads back what it wrote.
+func declareGroup(ctx context.Context, admin *topology.Admin, addr, name string) error {
+	have, err := admin.GroupConfig(ctx, addr, name)
+	if errors.Is(err, rocketmq.ErrNotFound) {
+		have, err = rocketmq.NewGroupConfig(name), nil
+		have.RetryMaxTimes = 0 // not as wanted, so that it is written
+	}
+	if err != nil {
+		return err
+	}
+	if !groupRight(have) {
+		have.ConsumeEnable, have.NotifyMembers, have.RetryMaxTimes = true, true, retryLimit
+		have.RetryQueues = max(have.RetryQueues, retryQueues)
+		if err := admin.PutGroup(ctx, addr, have); err != nil {
+			return err
+		}
+		if have, err = admin.GroupConfig(ctx, addr, name); err != nil {
+			return err
+		}
+		if !groupRight(have) {
+			return fmt.Errorf("group %s was written but reads back as %+v", name, have)
+		}
+	}
+	return errors.Join(
+		declareTopic(ctx, admin, addr, rocketmq.RetryTopic(name)),
+		declareTopic(ctx, admin, addr, rocketmq.DeadLetterTopic(name)),
+	)
+}
+
+func groupRight(g rocketmq.GroupConfig) bool {
+	return g.ConsumeEnable && g.NotifyMembers && g.RetryMaxTimes == retryLimit && g.RetryQueues >= retryQueues
+}
+
+// declareTopic corrects one of the group's own topics. Without it the first retry of a new group would be half a minute late, and its dead
+// letters could not be read.
+func declareTopic(ctx context.Context, admin *topology.Admin, addr, name string) error {
+	have, err := admin.TopicConfig(ctx, addr, name)
+	if errors.Is(err, rocketmq.ErrNotFound) {
+		have, err = rocketmq.TopicConfig{Name: name}, nil
+	}
+	if err != nil || topicRight(have) {
+		return err
+	}
+	have.Perm |= rocketmq.PermRead | rocketmq.PermWrite
+	have.ReadQueues, have.WriteQueues = max(have.ReadQueues, retryQueues), max(have.WriteQueues, retryQueues) // never fewer
+	if err := admin.PutTopic(ctx, addr, have); err != nil {
+		return err
+	}
+	if have, err = admin.TopicConfig(ctx, addr, name); err != nil {
+		return err
+	}
+	if !topicRight(have) {
+		return fmt.Errorf("topic %s was written but reads back as %+v", name, have)
+	}
+	return nil
+}
+
+func topicRight(t rocketmq.TopicConfig) bool {
+	const both = rocketmq.PermRead | rocketmq.PermWrite
+	return t.Perm&both == both && t.ReadQueues >= retryQueues && t.WriteQueues >= retryQueues
+}

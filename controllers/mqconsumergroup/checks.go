@@ -1,0 +1,123 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/controllers/budget"
+	"github.com/orderflow-dev/orderflow/controllers/claim"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/internal/expression"
+)
+
+// lookAgain is how soon something is looked at again that changes without telling.
+const lookAgain = 5 * time.Second
+
+// check says what is in the way of what is declared, in an order in which each check may rely on those before it.
+func check(seen *inputs) result.Result {
+	for _, one := range []func(*inputs) result.Result{
+		clusterUsable, adaptersUsable, expressionsCompile, stepsSafe, nameFree, brokersReached, topicThere, enoughQueues,
+	} {
+		if r := one(seen); !r.IsDone() {
+			return r
+		}
+	}
+	return result.Result{}
+}
+
+func clusterUsable(seen *inputs) result.Result {
+	return topology.Usable(seen.cluster, seen.group.Spec.ClusterRef.Name)
+}
+
+// adaptersUsable: an adapter that is Stalled has a Secret missing or an expression wrong, and pods that mount it would not start or not call.
+func adaptersUsable(seen *inputs) result.Result {
+	for _, step := range seen.group.Spec.Handler.Steps() {
+		adapter := seen.adapters[step.Adapter]
+		if adapter == nil {
+			return result.Stall(v1alpha1.ReasonAdapterNotFound, "%s.adapterRef names ThirdPartyAdapter %q, which does not exist in this namespace: create it, or correct the name",
+				step.Field, step.Adapter)
+		}
+		conditions := adapter.Status.Conditions
+		switch {
+		case adapter.Status.ObservedGeneration != adapter.Generation:
+			return result.Wait(v1alpha1.ReasonAdapterNotReady, lookAgain, "waiting for ThirdPartyAdapter %s to be looked at", step.Adapter)
+		case condition.Is(conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue):
+			return result.Stall(v1alpha1.ReasonAdapterNotReady, "ThirdPartyAdapter %s is stalled: %s", step.Adapter, condition.Describe(conditions, v1alpha1.ConditionStalled))
+		}
+	}
+	return result.Result{}
+}
+
+func expressionsCompile(seen *inputs) result.Result {
+	for _, e := range structure(seen).Expressions() {
+		if _, err := expression.Compile(e); err != nil {
+			return result.Stall(v1alpha1.ReasonInvalidExpression, "%v", err)
+		}
+	}
+	return result.Result{}
+}
+
+// stepsSafe: a retry begins at the first step, so every step but the last may be sent again after it had its effect.
+func stepsSafe(seen *inputs) result.Result {
+	steps := seen.group.Spec.Handler.Steps()
+	for _, step := range steps[:max(len(steps)-1, 0)] {
+		if seen.adapters[step.Adapter].Spec.Idempotency.Keys != v1alpha1.KeyHonoured {
+			return result.Stall(v1alpha1.ReasonUnsafeSteps,
+				"%s is not the last step and calls ThirdPartyAdapter %s, which ignores idempotency keys: a retry would repeat its effect; make it the last step, or give it a consumer of its own",
+				step.Field, step.Adapter)
+		}
+	}
+	return result.Result{}
+}
+
+func nameFree(seen *inputs) result.Result {
+	if owner := claim.Winner(seen.claims); owner.UID != seen.group.UID {
+		return result.Stall(v1alpha1.ReasonConflict, "group %s on this RocketMQ cluster belongs to MQConsumerGroup %s, which is older: choose another group, or delete one of the two",
+			seen.group.Spec.Group, owner.Object).Again(lookAgain)
+	}
+	return result.Result{}
+}
+
+func brokersReached(seen *inputs) result.Result { return seen.reached }
+
+func topicThere(seen *inputs) result.Result {
+	if len(seen.broker.topic) == 0 {
+		return result.Stall(v1alpha1.ReasonTopicNotFound, "topic %s does not exist on any broker of cluster %s: create an OrderFlow that declares it, or correct spec.topic",
+			seen.group.Spec.Topic, seen.group.Spec.ClusterRef.Name).Again(lookAgain)
+	}
+	return result.Result{}
+}
+
+func enoughQueues(seen *inputs) result.Result {
+	pods, queues := budget.MaxPods(&seen.group.Spec.ConsumerTemplate), seen.broker.queues()
+	if pods <= queues {
+		return result.Result{}
+	}
+	field := "replicas"
+	if seen.group.Spec.Scaling != nil {
+		field = "scaling.maxReplicas"
+	}
+	return result.Stall(v1alpha1.ReasonTooFewQueues, "%s is %d, but topic %s has %d queues and a pod without a queue is idle: lower %s, or raise queuesPerBroker of the topic",
+		field, pods, seen.group.Spec.Topic, queues, field).Again(interval)
+}
+
+// foreign are the members that OrderFlow did not start for this group.
+func foreign(seen *inputs) []string {
+	var ids []string
+	for _, id := range seen.broker.members {
+		namespace, pod, ok := worker.PodOfClientID(id)
+		if !ok || namespace != seen.group.Namespace || !strings.HasPrefix(pod, seen.group.Name+"-") {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,137 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/controllers/suite"
+	"github.com/orderflow-dev/orderflow/controllers/workersync"
+)
+
+func TestThirdPartyDown(t *testing.T) {
+	was := func(status metav1.ConditionStatus) func(*inputs) {
+		return func(seen *inputs) {
+			seen.group.Status.Conditions = []metav1.Condition{{
+				Type: v1alpha1.ConditionThirdPartyDown, Status: status, LastTransitionTime: metav1.NewTime(noon.Add(-time.Hour)),
+			}}
+		}
+	}
+	for sentence, test := range map[string]struct {
+		before  func(*inputs)
+		reports []workersync.Report
+		status  metav1.ConditionStatus
+		reason  string
+		says    string
+	}{
+		"requests flow": {nil, []workersync.Report{answers("a", worker.CircuitClosed, ""), answers("b", worker.CircuitClosed, "")},
+			metav1.ConditionFalse, v1alpha1.ReasonCircuitClosed, "requests flow"},
+		"a circuit opened": {nil, []workersync.Report{answers("a", worker.CircuitOpen, "503"), answers("b", worker.CircuitClosed, "")},
+			metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen,
+			"circuit of adapter sms is open in 1 of 2 pods since 2026-11-01T12:00:00Z: 4,210 messages wait in the broker; they are sent when the third party is back; last error: 503"},
+		"it has been open for an hour": {was(metav1.ConditionTrue), []workersync.Report{answers("a", worker.CircuitOpen, ""), answers("b", worker.CircuitOpen, "")},
+			metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen, "open in 2 of 2 pods since 2026-11-01T11:00:00Z"},
+		"a pod that probes is not back": {was(metav1.ConditionTrue), []workersync.Report{answers("a", worker.CircuitHalfOpen, "")},
+			metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen, "open in 1 of 1 pods"},
+		"a pod that does not answer is not counted": {nil, []workersync.Report{answers("a", worker.CircuitOpen, ""), silent("b")},
+			metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen, "open in 1 of 1 pods"},
+		"no pod answers": {was(metav1.ConditionTrue), []workersync.Report{silent("a")},
+			metav1.ConditionUnknown, v1alpha1.ReasonNotRead, "no pod answered that calls adapter sms"},
+		"it is back": {was(metav1.ConditionTrue), []workersync.Report{answers("a", worker.CircuitClosed, "503")},
+			metav1.ConditionFalse, v1alpha1.ReasonCircuitClosed, ""},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			seen := ready()
+			seen.reports, seen.signals.Lag = test.reports, 4210
+			if test.before != nil {
+				test.before(seen)
+			}
+			suite.WantCondition(t, []metav1.Condition{thirdPartyDown(seen.group, seen, noon)}, v1alpha1.ConditionThirdPartyDown, test.status, test.reason, test.says)
+		})
+	}
+}
+
+func TestALagThatIsNotKnownIsNotClaimed(t *testing.T) {
+	seen := ready()
+	seen.reports = []workersync.Report{answers("a", worker.CircuitOpen, "")}
+	got := thirdPartyDown(seen.group, seen, noon.Add(time.Minute))
+	suite.WantCondition(t, []metav1.Condition{got}, v1alpha1.ConditionThirdPartyDown, metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen, ": messages wait in the broker")
+	var status v1alpha1.MQConsumerGroupStatus
+	if setLag(&status, seen, noon.Add(time.Minute)); status.Lag != nil || status.DeadLetters != nil {
+		t.Errorf("a lag of a minute ago is given as %v", status.Lag)
+	}
+}
+
+func TestConfigCurrent(t *testing.T) {
+	current := func(pod, structure, revision string) workersync.Report {
+		return workersync.Report{Pod: pod, Answer: worker.SyncResponse{Structure: structure, LiveRevision: revision}}
+	}
+	for sentence, test := range map[string]struct {
+		reports []workersync.Report
+		pods    []corev1.Pod
+		status  metav1.ConditionStatus
+		reason  string
+		says    string
+	}{
+		"there is no pod":              {nil, nil, metav1.ConditionTrue, v1alpha1.ReasonReady, ""},
+		"every pod has it":             {[]workersync.Report{current("a", "s", "r")}, []corev1.Pod{runningPod("a")}, metav1.ConditionTrue, v1alpha1.ReasonReady, ""},
+		"a pod has older limits":       {[]workersync.Report{current("a", "s", "r"), current("b", "s", "old")}, nil, metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated, "pod b runs with s and limits old, wanted are s and r"},
+		"a pod has an older structure": {[]workersync.Report{current("a", "old", "r")}, nil, metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated, "pod a"},
+		"a pod does not answer":        {[]workersync.Report{silent("a")}, nil, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "pod a does not answer: connection refused"},
+		"a pod was not asked yet":      {nil, []corev1.Pod{runningPod("a")}, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "pod a was not asked yet"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			seen := ready()
+			seen.reports, seen.pods = test.reports, test.pods
+			seen.group.Status.StructureName, seen.group.Status.LiveRevision = "s", "r"
+			suite.WantCondition(t, []metav1.Condition{configCurrent(seen.group, seen, steps{})}, v1alpha1.ConditionConfigCurrent, test.status, test.reason, test.says)
+		})
+	}
+}
+
+func TestScalingSaysWhatHoldsIt(t *testing.T) {
+	for bound, want := range map[v1alpha1.ScalingBound]metav1.ConditionStatus{
+		v1alpha1.BoundNone: metav1.ConditionTrue, v1alpha1.BoundMinimum: metav1.ConditionTrue, v1alpha1.BoundMaximum: metav1.ConditionTrue,
+		v1alpha1.BoundQueues: metav1.ConditionTrue, v1alpha1.BoundFixed: metav1.ConditionFalse, v1alpha1.BoundCircuitOpen: metav1.ConditionFalse,
+		v1alpha1.BoundLagUnknown: metav1.ConditionFalse, v1alpha1.BoundRateUnknown: metav1.ConditionFalse, v1alpha1.BoundInFlight: metav1.ConditionFalse,
+		v1alpha1.BoundStepLimit: metav1.ConditionFalse, v1alpha1.BoundRolloutInProgress: metav1.ConditionFalse,
+	} {
+		group := push()
+		group.Status.Scaling = &v1alpha1.ScalingStatus{Bound: bound, Message: "because"}
+		reason := string(bound)
+		if bound == v1alpha1.BoundNone {
+			reason = v1alpha1.ReasonReady
+		}
+		suite.WantCondition(t, []metav1.Condition{follows(group)}, v1alpha1.ConditionScaling, want, reason, "because")
+	}
+}
+
+func TestInFlightIsKnownOnlyIfEveryPodSaysSo(t *testing.T) {
+	busy := workersync.Report{Pod: "a", Answer: worker.SyncResponse{InFlight: 3}}
+	for sentence, test := range map[string]struct {
+		reports []workersync.Report
+		pods    []corev1.Pod
+		want    int
+	}{
+		"both said so":               {[]workersync.Report{busy, busy}, []corev1.Pod{runningPod("a"), runningPod("b")}, 6},
+		"one did not answer":         {[]workersync.Report{busy, silent("b")}, []corev1.Pod{runningPod("a"), runningPod("b")}, -1},
+		"one was not asked":          {[]workersync.Report{busy}, []corev1.Pod{runningPod("a"), runningPod("b")}, -1},
+		"none was asked, two wanted": {nil, nil, -1},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			seen := ready()
+			seen.deployment = deployment(seen, "push-abc", 2)
+			seen.reports, seen.pods = test.reports, test.pods
+			if got := inFlight(seen); got != test.want {
+				t.Errorf("got %d, want %d", got, test.want)
+			}
+		})
+	}
+}

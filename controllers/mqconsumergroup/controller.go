@@ -1,0 +1,143 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"context"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/lag"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/controllers/workersync"
+)
+
+// interval between two looks at a group where nothing happens: broker objects are verified, credentials renewed.
+const interval = 30 * time.Second
+
+// Options are the operator's settings for all groups.
+type Options struct {
+	// WorkerImage of groups that name none.
+	WorkerImage string
+	// OperatorNamespace is where the operator runs: the pods let its sync calls in.
+	OperatorNamespace string
+	// PrivateNetworks are CIDRs inside private ranges that third parties may live in.
+	PrivateNetworks []string
+}
+
+// Reconciler makes MQConsumerGroups real.
+type Reconciler struct {
+	// Client reads from the cache and writes finalizers.
+	Client client.Client
+	// Secrets reads the groups' Secrets, without a cache.
+	Secrets client.Reader
+	// Applier writes everything else.
+	Applier *apply.Applier
+	// Connector reaches the brokers.
+	Connector *topology.Connector
+	// Sampler knows the lag.
+	Sampler *lag.Sampler
+	// Syncer knows the pods.
+	Syncer *workersync.Syncer
+	// Recorder sends events.
+	Recorder events.EventRecorder
+	// Now is the clock.
+	Now func() time.Time
+	// Options of the operator.
+	Options Options
+}
+
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups/status,verbs=patch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups/finalizers,verbs=update
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters;thirdpartyadapters,verbs=get;list;watch
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=serviceaccounts;services,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;patch
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Reconcile takes the group as far towards what it declares as is possible now, and writes down where it stands.
+func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	group := &v1alpha1.MQConsumerGroup{}
+	if err := r.Client.Get(ctx, request.NamespacedName, group); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.Syncer.Forget(request.NamespacedName)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if err := r.finalize(ctx, group); err != nil {
+		return ctrl.Result{}, err
+	}
+	before := group.DeepCopy()
+
+	seen, err := r.gather(ctx, group)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	var done steps
+	if group.DeletionTimestamp.IsZero() {
+		done = r.advance(ctx, seen)
+	} else {
+		done = r.retire(ctx, seen)
+	}
+	if done.gone {
+		return ctrl.Result{}, nil
+	}
+	changed := setStatus(group, seen, done, r.Now())
+
+	if err := r.Applier.Status(ctx, before, group); err != nil {
+		return ctrl.Result{}, err
+	}
+	r.record(group, before, changed)
+	return result.Reconcile(interval, done.results()...)
+}
+
+// steps are how far a reconcile came. A step after one that is not done was not taken, and is done itself: it says nothing.
+type steps struct {
+	// check: nothing declared is in the way.
+	check result.Result
+	// broker: group, topics and offsets are as declared.
+	broker result.Result
+	// workload: the objects in Kubernetes are as declared, and the pods are ready.
+	workload result.Result
+	// made is what was applied; nil if that was not reached.
+	made *workload
+	// claimed is the identity of the cluster the group is ours on; empty: not ours.
+	claimed string
+	// seeded is when every queue had a start offset for the first time.
+	seeded *time.Time
+	// verified says that the group was read back from every master broker.
+	verified bool
+	// gone says that the object was let go.
+	gone bool
+}
+
+func (s steps) results() []result.Result { return []result.Result{s.check, s.broker, s.workload} }
+
+// advance takes the steps in their order.
+func (r *Reconciler) advance(ctx context.Context, seen *inputs) steps {
+	done := steps{claimed: seen.group.Status.ClusterIdentity}
+	if done.check = check(seen); !done.check.IsDone() {
+		return done
+	}
+	if done.check = r.claim(ctx, seen, &done); !done.check.IsDone() {
+		return done
+	}
+	if done.broker = ensureBroker(ctx, seen, r.Now(), &done); !done.broker.IsDone() {
+		return done
+	}
+	done.workload = r.ensureWorkload(ctx, seen, &done)
+	return done
+}

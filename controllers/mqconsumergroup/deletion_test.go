@@ -1,0 +1,156 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
+)
+
+func deletes(g *v1alpha1.MQConsumerGroup) { g.Spec.DeletionPolicy = v1alpha1.DeletionDelete }
+
+// gone reports whether the object was let go.
+func (w *world) gone() bool {
+	return apierrors.IsNotFound(w.Get(w.t.Context(), client.ObjectKeyFromObject(w.group), &v1alpha1.MQConsumerGroup{}))
+}
+
+// onBroker counts the brokers that have the group.
+func (w *world) onBroker() (n int) {
+	for _, b := range w.mq.Brokers() {
+		groups, err := w.client.Groups(w.t.Context(), b.Addr())
+		w.must(err)
+		if _, ok := groups["push"]; ok {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *world) delete() {
+	w.t.Helper()
+	w.must(w.Delete(w.t.Context(), w.group))
+}
+
+func (w *world) sent(text string) bool {
+	return slices.ContainsFunc(w.Events(), func(e string) bool { return strings.Contains(e, text) })
+}
+
+func TestRetainLeavesTheGroupOnTheBroker(t *testing.T) {
+	w := newWorld(t, nil)
+	w.settle()
+	if len(w.group.Finalizers) != 0 {
+		t.Errorf("it has the finalizers %v", w.group.Finalizers)
+	}
+	w.delete()
+	w.must(second(w.reconcile()))
+	if !w.gone() || w.onBroker() != 2 {
+		t.Errorf("gone is %t, and %d brokers have the group", w.gone(), w.onBroker())
+	}
+}
+
+func TestDeleteWaitsForEveryMessageThenForEveryMember(t *testing.T) {
+	w := newWorld(t, deletes)
+	w.settle()
+	w.roll()
+	w.send(0, 3)
+	w.join(w.ownMember())
+	w.delete()
+	w.must(second(w.reconcile()))
+	w.want(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNotRead, "waiting to know how many messages")
+	w.beat()
+	w.must(second(w.reconcile()))
+	w.want(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonMessagesUnconsumed, "3 messages", "set deletionPolicy to Retain")
+	if w.deployment() == nil {
+		t.Fatal("the pods that handle them were stopped")
+	}
+	w.commit(0, 3)
+	w.beat()
+	w.must(second(w.reconcile()))
+	w.want(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonDeleting, "1 members at the brokers are still to leave")
+	if w.deployment() != nil || w.onBroker() != 2 {
+		t.Fatal("now the pods stop, and the group is still there")
+	}
+	w.send(0, 1) // too late to be handled by this group
+	w.leave(w.ownMember())
+	w.beat()
+	w.must(second(w.reconcile()))
+	if !w.gone() || w.onBroker() != 0 {
+		t.Errorf("gone is %t, and %d brokers have the group", w.gone(), w.onBroker())
+	}
+	for _, topic := range []string{rocketmq.RetryTopic("push"), rocketmq.DeadLetterTopic("push")} {
+		if _, err := w.client.TopicConfig(t.Context(), w.mq.Broker().Addr(), topic); err == nil {
+			t.Errorf("topic %s is left", topic)
+		}
+	}
+	if !w.sent("Normal Deleted group push was deleted from 2 brokers") {
+		t.Error("nobody was told")
+	}
+}
+
+func TestDeleteGivesUp(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		happens func(*world)
+		gone    bool
+	}{
+		"when the cluster is gone": {func(w *world) { w.must(w.Delete(w.t.Context(), w.cluster)) }, true},
+		"when the brokers were away for ten minutes": {func(w *world) {
+			w.mq.Inject(fake.Fault{Host: "broker-b", Cut: true})
+			w.later = patience + time.Minute
+		}, true},
+		"not when they were away for nine": {func(w *world) {
+			w.mq.Inject(fake.Fault{Host: "broker-b", Cut: true})
+			w.later = patience - time.Minute
+		}, false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := newWorld(t, deletes)
+			w.settle()
+			w.delete()
+			test.happens(w)
+			_, _ = w.reconcile() // an unreachable broker is an error, too
+			if w.gone() != test.gone {
+				t.Errorf("gone is %t, want %t", w.gone(), test.gone)
+			}
+			if sent := w.sent("Warning LeftBehind"); sent != test.gone {
+				t.Errorf("an event that it was left behind: %t, want %t", sent, test.gone)
+			}
+		})
+	}
+}
+
+func TestWhoCannotWaitForTheDeletionSaysRetain(t *testing.T) {
+	w := newWorld(t, deletes)
+	w.settle()
+	w.send(0, 3)
+	w.delete()
+	w.must(second(w.reconcile()))
+	w.group.Spec.DeletionPolicy = v1alpha1.DeletionRetain
+	w.Write(t, w.group)
+	w.must(second(w.reconcile()))
+	if !w.gone() || w.onBroker() != 2 {
+		t.Errorf("gone is %t, and %d brokers have the group", w.gone(), w.onBroker())
+	}
+}
+
+func TestAGroupThatWasNeverOursIsLetGo(t *testing.T) {
+	w := newWorld(t, deletes)
+	w.must(w.client.PutGroup(t.Context(), w.mq.Broker().Addr(), rocketmq.NewGroupConfig("push")))
+	w.settle()
+	w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonAlreadyExists)
+	w.delete()
+	w.must(second(w.reconcile()))
+	if !w.gone() || w.onBroker() != 1 {
+		t.Errorf("gone is %t, and %d brokers have the group", w.gone(), w.onBroker())
+	}
+}

@@ -1,0 +1,35 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package mqconsumergroup makes an MQConsumerGroup real: the group on every master broker, and the pods that handle its messages.
+//
+//	gather ─▶ check ─▶ claim ─▶ broker ─▶ workload ─▶ status ─▶ events
+//	(reads)   (pure)   whose    group,     objects,    one
+//	                   it is    topics,    pods        patch
+//	                            offsets
+//
+// Each step needs the one before; the first that is not done decides what a user reads. What runs already goes on running whatever a step
+// says: a reference that broke, or a broker that is away, changes no pod.
+//
+// Ownership. A group on a broker has no owner field. So the claim is written into status.clusterIdentity before the first write to a
+// broker: after a crash in between, the group that is found there is known to be ours. Who claims what somebody older claims, or what was there
+// before, touches nothing.
+//
+// Start offsets are set before the first pod starts, and never changed after: a worker that finds none would have to guess. The first time
+// they are what spec.consume.startFrom says; status.seededTime records that it was done. Queues that appear later begin with what was stored
+// since then, so that nothing is skipped that came before the operator saw the queue.
+//
+// Pods. Everything a pod needs is in an immutable ConfigMap named by its template (structure) and in one that changes in place (live, see
+// package budget). A changed structure replaces the pods one after the other. A changed subscription or mode does not: two members that
+// subscribe differently disturb each other at the broker, so all pods stop first, the broker has to have forgotten them, then the new ones start.
+// The image of the operator's default is kept until the structure changes (see pinnedImage), so that an upgrade of the operator restarts no
+// pod by itself; an upgrade that changes the rest of the pod template does.
+//
+// Number of pods: spec.replicas, or package scaling's decision, made from package lag's signals and the pods' own reports. Pulse looks at
+// these every second and wakes the reconciler when something changed that a user would want to know, so that nothing is written otherwise.
+//
+// Deletion. Everything in Kubernetes goes with its owner. On the broker it stays, unless deletionPolicy is Delete; only then is there a
+// finalizer. It waits until every message has been handled, then stops the pods and deletes group, offsets, retries and dead letters. It
+// gives up, with an event, when the MQCluster is gone, or could not be reached for ten minutes. Whoever cannot wait sets deletionPolicy
+// to Retain: the finalizer goes at once, and the group stays on the broker.
+package mqconsumergroup

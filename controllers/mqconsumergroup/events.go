@@ -1,0 +1,42 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
+)
+
+// Reasons of events that are no reasons of a condition.
+const (
+	// eventScaled: the number of pods was changed by a decision.
+	eventScaled = "Scaled"
+	// eventDeleted: the group was deleted on the brokers.
+	eventDeleted = "Deleted"
+	// eventLeftBehind: the object was let go although the group could not be deleted on the brokers.
+	eventLeftBehind = "LeftBehind"
+)
+
+// record sends events for what changed.
+func (r *Reconciler) record(group, before *v1alpha1.MQConsumerGroup, changed []condition.Transition) {
+	condition.RecordReady(r.Recorder, group, group.Status.Conditions, changed)
+	for _, t := range changed {
+		switch {
+		case t.New.Type == v1alpha1.ConditionThirdPartyDown && t.New.Status == metav1.ConditionTrue:
+			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
+		case t.New.Type == v1alpha1.ConditionThirdPartyDown && t.Old.Status == metav1.ConditionTrue && t.New.Status == metav1.ConditionFalse:
+			condition.Event(r.Recorder, group, corev1.EventTypeNormal, t.New.Reason, "the third party is back; waiting messages are sent")
+		case t.New.Type == v1alpha1.ConditionForeignConsumers && t.New.Status == metav1.ConditionTrue:
+			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
+		}
+	}
+	if was, is := before.Status.Scaling, group.Status.Scaling; was != nil && is != nil && was.DesiredReplicas != is.DesiredReplicas {
+		condition.Event(r.Recorder, group, corev1.EventTypeNormal, eventScaled, fmt.Sprintf("from %d to %d pods: %s", was.DesiredReplicas, is.DesiredReplicas, is.Message))
+	}
+}

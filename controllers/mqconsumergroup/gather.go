@@ -1,0 +1,234 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/controllers/claim"
+	"github.com/orderflow-dev/orderflow/controllers/lag"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/controllers/workersync"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+// brokerTimeout of all that is read from the brokers.
+const brokerTimeout = 15 * time.Second
+
+// inputs are all that a decision about a group is made from.
+type inputs struct {
+	group *v1alpha1.MQConsumerGroup
+
+	workerImage       string
+	operatorNamespace string
+	privateNetworks   []string
+
+	// cluster is nil if there is none of that name.
+	cluster *v1alpha1.MQCluster
+	// adapters by name; those that do not exist are missing.
+	adapters map[string]*v1alpha1.ThirdPartyAdapter
+	// siblings are all groups of the namespace, this one included.
+	siblings []v1alpha1.MQConsumerGroup
+	// claims on the group's name on the same physical cluster, this one included.
+	claims []claim.Claim
+
+	// deployment is nil if there is none; running is what its pods run from, nil if that is not known.
+	deployment *appsv1.Deployment
+	running    *worker.Structure
+	pods       []corev1.Pod
+
+	// reached is done if the brokers were asked; else there is nothing in broker.
+	reached result.Result
+	broker  brokerFacts
+
+	signals lag.Signals
+	reports []workersync.Report
+}
+
+// brokerFacts are what the brokers say.
+type brokerFacts struct {
+	admin   *topology.Admin
+	masters []topology.Master
+	// topic is the topic's content by master; without an entry it is not there.
+	topic map[string]rocketmq.TopicStats
+	// members of the group at any master, each once.
+	members []string
+}
+
+// queues is the number of the topic's queues over all brokers.
+func (b brokerFacts) queues() (n int32) {
+	for _, stats := range b.topic {
+		n += int32(len(stats.Queues)) //nolint:gosec // a topic has far fewer
+	}
+	return n
+}
+
+// gather reads:
+//  1. from Kubernetes: the cluster, the adapters, all other groups, the Deployment with its structure, the pods,
+//  2. from the brokers, if the cluster is usable: the topic and the members,
+//  3. from memory: the lag and what the pods reported.
+//
+// An error is one of the Kubernetes API.
+func (r *Reconciler) gather(ctx context.Context, group *v1alpha1.MQConsumerGroup) (*inputs, error) {
+	key := client.ObjectKeyFromObject(group)
+	seen := &inputs{
+		group: group, workerImage: r.Options.WorkerImage, operatorNamespace: r.Options.OperatorNamespace, privateNetworks: r.Options.PrivateNetworks,
+		signals: r.Sampler.Signals(key), reports: r.Syncer.Reports(key),
+	}
+	if err := errors.Join(r.gatherReferences(ctx, seen), r.gatherClaims(ctx, seen), r.gatherWorkload(ctx, seen)); err != nil {
+		return nil, err
+	}
+	if seen.reached = topology.Usable(seen.cluster, group.Spec.ClusterRef.Name); seen.reached.IsDone() {
+		ctx, cancel := context.WithTimeout(ctx, brokerTimeout)
+		defer cancel()
+		seen.reached = r.gatherBroker(ctx, seen)
+	}
+	return seen, nil
+}
+
+// find reads an object of the group's namespace, nil if there is none.
+func find[T client.Object](ctx context.Context, reader client.Reader, namespace, name string, into T) (T, error) {
+	var none T
+	switch err := reader.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, into); {
+	case apierrors.IsNotFound(err):
+		return none, nil
+	case err != nil:
+		return none, fmt.Errorf("read %T %s: %w", into, name, err)
+	}
+	return into, nil
+}
+
+func (r *Reconciler) gatherReferences(ctx context.Context, seen *inputs) (err error) {
+	spec, namespace := &seen.group.Spec, seen.group.Namespace
+	if seen.cluster, err = find(ctx, r.Client, namespace, spec.ClusterRef.Name, &v1alpha1.MQCluster{}); err != nil {
+		return err
+	}
+	seen.adapters = map[string]*v1alpha1.ThirdPartyAdapter{}
+	for _, name := range spec.Handler.Adapters() {
+		adapter, err := find(ctx, r.Client, namespace, name, &v1alpha1.ThirdPartyAdapter{})
+		if err != nil {
+			return err
+		}
+		if adapter != nil {
+			seen.adapters[name] = adapter
+		}
+	}
+	return nil
+}
+
+// gatherClaims finds who else declares the group's name. MQClusters of other namespaces may be the same physical cluster.
+func (r *Reconciler) gatherClaims(ctx context.Context, seen *inputs) error {
+	var groups v1alpha1.MQConsumerGroupList
+	var clusters v1alpha1.MQClusterList
+	if err := errors.Join(r.Client.List(ctx, &groups), r.Client.List(ctx, &clusters)); err != nil {
+		return fmt.Errorf("list groups and clusters: %w", err)
+	}
+	status := map[types.NamespacedName]v1alpha1.MQClusterStatus{}
+	for _, c := range clusters.Items {
+		status[client.ObjectKeyFromObject(&c)] = c.Status
+	}
+	of := func(g *v1alpha1.MQConsumerGroup) v1alpha1.MQClusterStatus {
+		return status[types.NamespacedName{Namespace: g.Namespace, Name: g.Spec.ClusterRef.Name}]
+	}
+	for i := range groups.Items {
+		g := &groups.Items[i]
+		if g.Namespace == seen.group.Namespace {
+			seen.siblings = append(seen.siblings, *g)
+		}
+		if g.UID == seen.group.UID || g.Spec.Group == seen.group.Spec.Group && topology.SameCluster(of(g), of(seen.group)) {
+			seen.claims = append(seen.claims, claimOf(g, of(g)))
+		}
+	}
+	return nil
+}
+
+// claimOf is the group's claim. Creation times have a precision of a second; among those of one second, who has made the group is the older.
+func claimOf(g *v1alpha1.MQConsumerGroup, cluster v1alpha1.MQClusterStatus) claim.Claim {
+	created := g.CreationTimestamp.Time
+	if g.Status.ClusterIdentity != "" && g.Status.ClusterIdentity == cluster.Identity {
+		created = created.Add(-time.Second / 2)
+	}
+	return claim.Claim{Object: client.ObjectKeyFromObject(g), UID: g.UID, Created: created}
+}
+
+func (r *Reconciler) gatherWorkload(ctx context.Context, seen *inputs) (err error) {
+	group := seen.group
+	if seen.deployment, err = find(ctx, r.Client, group.Namespace, group.Name, &appsv1.Deployment{}); err != nil {
+		return err
+	}
+	seen.pods, err = Pods(ctx, r.Client, client.ObjectKeyFromObject(group))
+	if err != nil || seen.deployment == nil {
+		return err
+	}
+	config, err := find(ctx, r.Client, group.Namespace, structureOf(seen.deployment), &corev1.ConfigMap{})
+	if err != nil || config == nil {
+		return err
+	}
+	// Not worker.DecodeStructure: one of an older version has a subscription to compare, too.
+	var running worker.Structure
+	if json.Unmarshal([]byte(config.Data[path.Base(worker.StructureFile)]), &running) == nil {
+		seen.running = &running
+	}
+	return nil
+}
+
+func (r *Reconciler) gatherBroker(ctx context.Context, seen *inputs) result.Result {
+	admin, reached := r.Connector.Connect(ctx, seen.cluster)
+	if !reached.IsDone() {
+		return reached
+	}
+	cluster, reached := admin.Survey(ctx)
+	if !reached.IsDone() {
+		return reached
+	}
+	facts := brokerFacts{admin: admin, masters: cluster.Masters, topic: map[string]rocketmq.TopicStats{}}
+	known := map[string]bool{}
+	for _, m := range cluster.Masters {
+		stats, err := admin.TopicStats(ctx, m.Addr, seen.group.Spec.Topic)
+		switch {
+		case err == nil:
+			facts.topic[m.Name] = stats
+		case !errors.Is(err, rocketmq.ErrNotFound):
+			return topology.Explain(err, "reading topic %s from broker %s", seen.group.Spec.Topic, m.Name)
+		}
+		online, err := admin.Connections(ctx, m.Addr, seen.group.Spec.Group)
+		switch {
+		case errors.Is(err, rocketmq.ErrNotOnline), errors.Is(err, rocketmq.ErrNotFound):
+			continue
+		case err != nil:
+			return topology.Explain(err, "reading the members of group %s from broker %s", seen.group.Spec.Group, m.Name)
+		}
+		for _, member := range online.Members {
+			if !known[member.ClientID] {
+				known[member.ClientID] = true
+				facts.members = append(facts.members, member.ClientID)
+			}
+		}
+	}
+	seen.broker = facts
+	return result.Result{}
+}
+
+// Pods lists the pods of a group, whatever their state.
+func Pods(ctx context.Context, reader client.Reader, group types.NamespacedName) ([]corev1.Pod, error) {
+	var pods corev1.PodList
+	if err := reader.List(ctx, &pods, client.InNamespace(group.Namespace), client.MatchingLabels{labelGroup: group.Name}); err != nil {
+		return nil, fmt.Errorf("list the pods: %w", err)
+	}
+	return pods.Items, nil
+}

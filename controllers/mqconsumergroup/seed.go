@@ -1,0 +1,81 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+const (
+	// clockMargin between the operator's clock and those of the brokers, on the safe side: a message too many rather than one too few.
+	clockMargin = time.Minute
+	// fresh is how old a look of the sampler may be to be relied on.
+	fresh = 5 * time.Second
+)
+
+// seed gives every queue of every master that has no offset its start: of the topic, and of the retry topic. An offset that is there is
+// never touched. Where the sampler has just seen that every queue has one, there is nothing to ask.
+func seed(ctx context.Context, seen *inputs, now time.Time) error {
+	if seen.group.Status.SeededTime != nil && seen.signals.Fresh(now, fresh) && !seen.signals.Unseeded {
+		return nil
+	}
+	b, name := seen.broker, seen.group.Spec.Group
+	for _, m := range b.masters {
+		for q := range b.topic[m.Name].Queues {
+			if err := seedQueue(ctx, b.admin, m.Addr, name, q, startOf(seen.group)); err != nil {
+				return err
+			}
+		}
+		retry, err := b.admin.TopicStats(ctx, m.Addr, rocketmq.RetryTopic(name))
+		if err != nil {
+			return err
+		}
+		for q := range retry.Queues {
+			if err := seedQueue(ctx, b.admin, m.Addr, name, q, (*topology.Admin).MinOffset); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// start finds the offset at which a group begins in a queue.
+type start func(admin *topology.Admin, ctx context.Context, addr string, q rocketmq.Queue) (int64, error)
+
+func seedQueue(ctx context.Context, admin *topology.Admin, addr, group string, q rocketmq.Queue, from start) error {
+	if _, err := admin.QueryOffset(ctx, addr, group, q); !errors.Is(err, rocketmq.ErrNotFound) {
+		return err // nil: it has one
+	}
+	offset, err := from(admin, ctx, addr, q)
+	if err != nil {
+		return err
+	}
+	return admin.CommitOffset(ctx, addr, group, q, offset)
+}
+
+// startOf is where the group begins. Latest is the end of the queue while the group is being made; a queue that appears later begins with
+// what was stored since: all of it if it is new, and if its broker was away, nothing that was there before the group.
+func startOf(group *v1alpha1.MQConsumerGroup) start {
+	since := func(t time.Time) start {
+		return func(admin *topology.Admin, ctx context.Context, addr string, q rocketmq.Queue) (int64, error) {
+			return admin.SearchOffset(ctx, addr, q, t)
+		}
+	}
+	from, seeded := group.Spec.Consume.StartFrom, group.Status.SeededTime
+	switch {
+	case from.Position == v1alpha1.StartEarliest:
+		return (*topology.Admin).MinOffset
+	case from.Position == v1alpha1.StartTimestamp:
+		return since(from.Timestamp.Time)
+	case seeded != nil:
+		return since(seeded.Add(-clockMargin))
+	}
+	return (*topology.Admin).MaxOffset
+}

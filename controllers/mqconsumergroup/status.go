@@ -1,0 +1,169 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	klabels "k8s.io/apimachinery/pkg/labels"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+)
+
+// setStatus writes down where the group stands, whatever step was reached, and returns the conditions that changed.
+func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now time.Time) []condition.Transition {
+	status := &group.Status
+	status.ObservedGeneration = group.Generation
+	if status.ClusterIdentity != done.claimed {
+		status.ClusterIdentity, status.SeededTime = done.claimed, nil
+	}
+	if done.seeded != nil {
+		status.SeededTime = new(metav1.NewTime(*done.seeded))
+	}
+	if done.verified {
+		status.LastVerifiedTime = new(metav1.NewTime(now))
+	}
+	status.Selector = klabels.SelectorFromSet(selector(group)).String()
+	status.Replicas, status.ReadyReplicas = 0, 0
+	if d := seen.deployment; d != nil {
+		status.Replicas, status.ReadyReplicas = d.Status.Replicas, d.Status.ReadyReplicas
+	}
+	setLag(status, seen, now)
+	status.Adapters = adapterUses(seen)
+	if made := done.made; made != nil {
+		status.StructureName, status.LiveRevision = made.structureName, made.live.Revision
+		status.Scaling = scalingStatus(group, made, now)
+	}
+	return condition.Set(&status.Conditions, group.Generation, now, conditions(group, seen, done, now)...)
+}
+
+// setLag leaves out what is not known at this moment.
+func setLag(status *v1alpha1.MQConsumerGroupStatus, seen *inputs, now time.Time) {
+	status.Lag, status.RetryLag, status.DeadLetters = nil, nil, nil
+	if !seen.signals.Fresh(now, fresh) {
+		return
+	}
+	status.Lag, status.RetryLag = new(seen.signals.Lag), new(seen.signals.Retry)
+	if seen.signals.DeadLetters >= 0 {
+		status.DeadLetters = new(seen.signals.DeadLetters)
+	}
+}
+
+func scalingStatus(group *v1alpha1.MQConsumerGroup, made *workload, now time.Time) *v1alpha1.ScalingStatus {
+	next := &v1alpha1.ScalingStatus{DesiredReplicas: wantedReplicas(made.deployment), Bound: v1alpha1.BoundFixed, Message: "spec.replicas sets the number of pods"}
+	if d := made.decision; d != nil {
+		next.DesiredReplicas, next.Bound, next.Message = d.Replicas, d.Bound, d.Message
+	}
+	if last := group.Status.Scaling; last != nil {
+		next.LastScaleTime = last.LastScaleTime
+	}
+	if made.before != wantedReplicas(made.deployment) {
+		next.LastScaleTime = new(metav1.NewTime(now))
+	}
+	return next
+}
+
+func conditions(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now time.Time) []metav1.Condition {
+	ready := fmt.Sprintf("messages of topic %s are handled by %d pods", group.Spec.Topic, wantedReplicas(seen.deployment))
+	if done.made != nil {
+		ready = fmt.Sprintf("messages of topic %s are handled by %d pods", group.Spec.Topic, wantedReplicas(done.made.deployment))
+		if wantedReplicas(done.made.deployment) == 0 {
+			ready = fmt.Sprintf("no pod is wanted; messages of topic %s wait in the broker", group.Spec.Topic)
+		}
+	}
+	return append(condition.Summary(ready, done.results()...),
+		brokerReady(done), workloadReady(seen, done), configCurrent(group, seen, done),
+		foreignConsumers(seen), thirdPartyDown(group, seen, now), follows(group),
+	)
+}
+
+// brokerReady: as long as a check fails the broker was not looked at, and what it holds is not known.
+func brokerReady(done steps) metav1.Condition {
+	if !done.check.IsDone() {
+		return metav1.Condition{Type: v1alpha1.ConditionBrokerReady, Status: metav1.ConditionUnknown, Reason: done.check.Reason, Message: done.check.Message}
+	}
+	return condition.Of(v1alpha1.ConditionBrokerReady, done.broker, "the group is on every master broker, and every queue has an offset")
+}
+
+// workloadReady speaks of the pods there are, even where a step before kept them from being changed.
+func workloadReady(seen *inputs, done steps) metav1.Condition {
+	r, d := done.workload, seen.deployment
+	switch {
+	case done.made != nil:
+		d = done.made.deployment
+	case r.IsDone() && d == nil:
+		r = result.Wait(v1alpha1.ReasonProgressing, 0, "there are no pods yet: %s", result.Worst(done.results()...).Message)
+	case r.IsDone():
+		r = podsReady(d, seen.pods)
+	}
+	c := condition.Of(v1alpha1.ConditionWorkloadReady, r, fmt.Sprintf("%d pods are ready", wantedReplicas(d)))
+	if r.IsDone() && wantedReplicas(d) == 0 {
+		c.Reason, c.Message = v1alpha1.ReasonScaledToZero, "no pod is wanted"
+	}
+	return c
+}
+
+func configCurrent(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionConfigCurrent, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonPodsNotAnswering}
+	structure, revision := group.Status.StructureName, group.Status.LiveRevision
+	if done.made != nil {
+		structure, revision = done.made.structureName, done.made.live.Revision
+	}
+	heard := map[string]bool{}
+	for _, r := range seen.reports {
+		switch {
+		case r.Err != nil:
+			c.Message = fmt.Sprintf("pod %s does not answer: %v", r.Pod, r.Err)
+			return c
+		case r.Answer.LiveRevision != revision || r.Answer.Structure != structure:
+			c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated
+			c.Message = fmt.Sprintf("pod %s runs with %s and limits %s, wanted are %s and %s", r.Pod, r.Answer.Structure, r.Answer.LiveRevision, structure, revision)
+			return c
+		}
+		heard[r.Pod] = true
+	}
+	for i := range seen.pods {
+		if !heard[seen.pods[i].Name] {
+			c.Message = fmt.Sprintf("pod %s was not asked yet", seen.pods[i].Name)
+			return c
+		}
+	}
+	c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonReady, "every pod has the current configuration"
+	return c
+}
+
+func foreignConsumers(seen *inputs) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionForeignConsumers, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNotRead, Message: seen.reached.Message}
+	if !seen.reached.IsDone() {
+		return c
+	}
+	if ids := foreign(seen); len(ids) > 0 {
+		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonForeignConsumersOnline
+		c.Message = fmt.Sprintf("%d members of the group were not started by OrderFlow and take messages away from its pods: %s", len(ids), list(ids))
+		return c
+	}
+	c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonNoForeignConsumers, "all members online were started by OrderFlow"
+	return c
+}
+
+// follows is the condition Scaling: whether the number of pods follows from the lag.
+func follows(group *v1alpha1.MQConsumerGroup) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionScaling, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNotRead, Message: "no decision was made yet"}
+	s := group.Status.Scaling
+	if s == nil {
+		return c
+	}
+	c.Status, c.Reason, c.Message = metav1.ConditionFalse, string(s.Bound), s.Message
+	switch s.Bound {
+	case v1alpha1.BoundNone:
+		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonReady
+	case v1alpha1.BoundMinimum, v1alpha1.BoundMaximum, v1alpha1.BoundQueues:
+		c.Status = metav1.ConditionTrue
+	}
+	return c
+}

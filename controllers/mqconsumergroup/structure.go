@@ -1,0 +1,130 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"strings"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/controllers/budget"
+)
+
+// structure is what the group's pods run from and what only a new pod can run differently.
+func structure(in *inputs) worker.Structure {
+	spec := &in.group.Spec
+	s := worker.Structure{
+		Version: worker.Version, Namespace: in.group.Namespace, Name: in.group.Name,
+		NameServers: in.cluster.Spec.NameServers, ACL: in.cluster.Spec.ACL != nil,
+		Group: spec.Group, Topic: spec.Topic, TagExpression: tagExpression(spec.Subscription),
+		Mode: worker.Mode(spec.Consume.Mode), MaxUncommitted: int(spec.Consume.MaxUncommitted),
+		Concurrency: int(spec.Concurrency.PerPod), TerminationGrace: worker.Duration(terminationGrace(spec.Workload)),
+		Retry:   worker.Retry{MaxAttempts: int(spec.Retry.MaxAttempts), MaxDuration: worker.Duration(spec.Retry.MaxDuration.Duration)},
+		Handler: workerHandler(&spec.Handler), PrivateNetworks: in.privateNetworks,
+	}
+	if spec.Idempotency != nil {
+		s.KeyExpression = spec.Idempotency.KeyExpression
+	}
+	for _, name := range spec.Handler.Adapters() {
+		s.Adapters = append(s.Adapters, adapter(in.adapters[name]))
+	}
+	return s
+}
+
+// tagExpression is "*" or tags joined by "||", without spaces: how it is written must not decide whether pods are replaced.
+func tagExpression(s v1alpha1.Subscription) string {
+	if s.Tag == nil {
+		return "*"
+	}
+	return strings.ReplaceAll(s.Tag.Expression, " ", "")
+}
+
+func adapter(a *v1alpha1.ThirdPartyAdapter) worker.Adapter {
+	spec := &a.Spec
+	out := worker.Adapter{
+		Name: a.Name, URL: spec.URL, Auth: auth(spec.Auth),
+		Idempotency: worker.Idempotency{
+			KeysHonoured: spec.Idempotency.Keys == v1alpha1.KeyHonoured, Header: spec.Idempotency.Header,
+			Window: worker.Duration(spec.Idempotency.Window.Duration), AcceptDuplicates: spec.Idempotency.Duplicates == v1alpha1.DuplicatesAccept,
+		},
+	}
+	if spec.Response != nil {
+		out.SuccessExpression = spec.Response.SuccessExpression
+	}
+	return out
+}
+
+func auth(a *v1alpha1.Auth) *worker.Auth {
+	if a == nil {
+		return nil
+	}
+	out := &worker.Auth{Type: worker.AuthType(a.Type)}
+	switch {
+	case a.APIKey != nil:
+		out.In, out.Name = string(a.APIKey.In), a.APIKey.Name
+	case a.HMAC != nil:
+		out.SignatureHeader, out.TimestampHeader, out.KeyIDHeader = a.HMAC.SignatureHeader, a.HMAC.TimestampHeader, a.HMAC.KeyIDHeader
+	}
+	return out
+}
+
+// secretOf names the Secret of an adapter's authentication. Empty: none.
+func secretOf(a *v1alpha1.Auth) string {
+	switch {
+	case a == nil:
+		return ""
+	case a.Basic != nil:
+		return a.Basic.SecretRef.Name
+	case a.Bearer != nil:
+		return a.Bearer.SecretRef.Name
+	case a.APIKey != nil:
+		return a.APIKey.SecretRef.Name
+	case a.HMAC != nil:
+		return a.HMAC.SecretRef.Name
+	}
+	return ""
+}
+
+// workerHandler leaves out nothing but what references became names.
+func workerHandler(h *v1alpha1.Handler) worker.Handler {
+	out := worker.Handler{Type: worker.HandlerType(h.Type), WhenExpression: h.WhenExpression}
+	if p := h.Push; p != nil {
+		out.Push = &worker.PushHandler{Adapter: p.AdapterRef.Name, Path: string(p.Path), TemplateID: p.TemplateID, ToExpression: p.ToExpression, ParametersExpression: p.ParametersExpression}
+	}
+	if c := h.Credit; c != nil {
+		out.Credit = &worker.CreditHandler{Adapter: c.AdapterRef.Name, Path: string(c.Path), MemberExpression: c.MemberExpression, PointsExpression: c.PointsExpression}
+	}
+	if m := h.Marketing; m != nil {
+		out.Marketing = &worker.MarketingHandler{Adapter: m.AdapterRef.Name, Path: string(m.Path), CampaignID: m.CampaignID, MemberExpression: m.MemberExpression}
+	}
+	if w := h.Warehouse; w != nil {
+		out.Warehouse = &worker.WarehouseHandler{}
+		for _, s := range w.Steps {
+			out.Warehouse.Steps = append(out.Warehouse.Steps, worker.WarehouseStep{
+				Name: s.Name, Action: string(s.Action), Adapter: s.AdapterRef.Name, Path: string(s.Path), BodyExpression: s.BodyExpression,
+			})
+		}
+	}
+	if hh := h.HTTP; hh != nil {
+		out.HTTP = &worker.HTTPHandler{}
+		for _, s := range hh.Steps {
+			out.HTTP.Steps = append(out.HTTP.Steps, worker.HTTPStep{
+				Name: s.Name, Adapter: s.AdapterRef.Name, Method: string(s.Method), Path: string(s.Path),
+				PathExpression: s.PathExpression, BodyExpression: s.BodyExpression, WhenExpression: s.WhenExpression,
+			})
+		}
+	}
+	return out
+}
+
+// live is what running pods take over: one pod's limits towards each adapter.
+func live(in *inputs) (worker.Live, error) {
+	l := worker.Live{Version: worker.Version}
+	for _, name := range in.group.Spec.Handler.Adapters() {
+		l.Adapters = append(l.Adapters, budget.Limits(name, &in.adapters[name].Spec, budget.Pods(name, in.siblings)))
+	}
+	revision, _, err := digest(l)
+	l.Revision = revision
+	return l, err
+}

@@ -1,0 +1,126 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
+)
+
+// view is one third party as the group's pods see it together.
+type view struct {
+	// open and half-open circuits, of the pods that answered.
+	open, halfOpen, answered int
+	// lastError of any pod, and when.
+	lastError string
+	lastTime  time.Time
+}
+
+// see sums up what the pods report of the adapter.
+func see(seen *inputs, adapter string) (v view) {
+	for _, r := range seen.reports {
+		for _, a := range r.Answer.Adapters {
+			if r.Err != nil || a.Name != adapter {
+				continue
+			}
+			v.answered++
+			switch a.Circuit {
+			case worker.CircuitOpen:
+				v.open++
+			case worker.CircuitHalfOpen:
+				v.halfOpen++
+			}
+			if a.LastErrorTime != nil && a.LastErrorTime.After(v.lastTime) {
+				v.lastError, v.lastTime = a.LastError, *a.LastErrorTime
+			}
+		}
+	}
+	return v
+}
+
+func (v view) circuit() v1alpha1.CircuitState {
+	switch {
+	case v.answered == 0:
+		return v1alpha1.CircuitUnknown
+	case v.open > 0:
+		return v1alpha1.CircuitOpen
+	case v.halfOpen > 0:
+		return v1alpha1.CircuitHalfOpen
+	}
+	return v1alpha1.CircuitClosed
+}
+
+func adapterUses(seen *inputs) []v1alpha1.AdapterUse {
+	var uses []v1alpha1.AdapterUse
+	for _, name := range seen.group.Spec.Handler.Adapters() {
+		uses = append(uses, v1alpha1.AdapterUse{Name: name, Circuit: see(seen, name).circuit()})
+	}
+	return uses
+}
+
+// thirdPartyDown is True while a circuit is open, and while one that was probes: until a request succeeded nobody is back.
+func thirdPartyDown(group *v1alpha1.MQConsumerGroup, seen *inputs, now time.Time) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionThirdPartyDown, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonCircuitClosed, Message: "requests flow"}
+	since := now
+	before := meta.FindStatusCondition(group.Status.Conditions, c.Type)
+	wasDown := before != nil && before.Status == metav1.ConditionTrue
+	if wasDown {
+		since = before.LastTransitionTime.Time
+	}
+	var down, unheard, errors []string
+	for _, name := range seen.group.Spec.Handler.Adapters() {
+		v := see(seen, name)
+		switch {
+		case v.answered == 0:
+			unheard = append(unheard, name)
+		case v.open > 0, wasDown && v.halfOpen > 0:
+			down = append(down, v.sentence(name, since))
+			if v.lastError != "" {
+				errors = append(errors, v.lastError)
+			}
+		}
+	}
+	switch {
+	case len(down) > 0:
+		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen
+		c.Message = strings.Join(down, ", ") + waits(seen, now)
+		if len(errors) > 0 {
+			c.Message += "; last error: " + strings.Join(errors, ", ")
+		}
+	case len(unheard) > 0:
+		c.Status, c.Reason = metav1.ConditionUnknown, v1alpha1.ReasonNotRead
+		c.Message = "no pod answered that calls adapter " + strings.Join(unheard, ", ")
+	}
+	return c
+}
+
+func (v view) sentence(adapter string, since time.Time) string {
+	return fmt.Sprintf("circuit of adapter %s is open in %d of %d pods since %s", adapter, v.open+v.halfOpen, v.answered, since.UTC().Format(time.RFC3339))
+}
+
+// waits says what becomes of the messages.
+func waits(seen *inputs, now time.Time) string {
+	number := "messages"
+	if seen.signals.Fresh(now, fresh) {
+		number = thousands(seen.signals.Lag) + " messages"
+	}
+	return ": " + number + " wait in the broker; they are sent when the third party is back"
+}
+
+// thousands writes 4210 as 4,210.
+func thousands(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}

@@ -1,0 +1,173 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/scaling"
+	"github.com/orderflow-dev/orderflow/controllers/workersync"
+)
+
+// switchInterval lies between two looks at pods that stop before their subscription changes.
+const switchInterval = time.Second
+
+// workload is what was applied.
+type workload struct {
+	// structureName and live are the pods' configuration, as wanted.
+	structureName string
+	live          worker.Live
+	// deployment as it is after it was applied.
+	deployment *appsv1.Deployment
+	// decision on the number of pods, nil if spec.replicas sets it.
+	decision *scaling.Decision
+	// before is the number of pods that was wanted before.
+	before int32
+}
+
+// ensureWorkload applies all objects of the group and says how far the pods are.
+func (r *Reconciler) ensureWorkload(ctx context.Context, seen *inputs, done *steps) result.Result {
+	wanted := structure(seen)
+	config, structureErr := structureConfig(seen.group, wanted)
+	limits, limitsErr := live(seen)
+	liveConfig, liveErr := liveConfig(seen.group, limits)
+	credentials, credentialsErr := r.credentials(ctx, seen.group)
+	if err := errors.Join(structureErr, limitsErr, liveErr, credentialsErr); err != nil {
+		return result.Fail(v1alpha1.ReasonApplyFailed, err, "making the workers' configuration")
+	}
+	made := &workload{structureName: config.Name, live: limits}
+	replicas, decision := replicas(seen, r.Now())
+	made.decision, made.before = decision, wantedReplicas(seen.deployment)
+	template := config.Name
+	switching := stopFirst(seen, wanted, config.Name)
+	if !switching.IsDone() {
+		template, replicas = structureOf(seen.deployment), 0
+	}
+	made.deployment = deployment(seen, template, replicas)
+	for _, object := range []client.Object{
+		serviceAccount(seen.group), secret(seen.group, credentials), config, liveConfig,
+		service(seen.group), disruptionBudget(seen.group), networkPolicy(seen), made.deployment,
+	} {
+		if err := r.Applier.Apply(ctx, seen.group, object); err != nil {
+			return applyFailed(err)
+		}
+	}
+	r.Syncer.Expect(client.ObjectKeyFromObject(seen.group), workersync.Group{
+		ServerName: worker.SyncServerName(seen.group.Namespace, seen.group.Name), Credentials: credentials, Live: limits,
+	})
+	done.made = made
+	if !switching.IsDone() {
+		return switching
+	}
+	progress := podsReady(made.deployment, seen.pods)
+	if progress.IsDone() {
+		// No pod needs the structures of before any more.
+		err := r.Applier.Prune(ctx, seen.group, &corev1.ConfigMapList{}, []string{config.Name},
+			client.MatchingLabels{labelGroup: seen.group.Name, labelConfig: "structure"})
+		if err != nil {
+			return result.Fail(v1alpha1.ReasonApplyFailed, err, "removing old configuration")
+		}
+	}
+	return progress
+}
+
+func applyFailed(err error) result.Result {
+	var taken *apply.TakenError
+	switch {
+	case errors.As(err, &taken):
+		return result.Stall(v1alpha1.ReasonApplyFailed, "%v: rename or delete it, or choose another name for this MQConsumerGroup", err).Again(interval)
+	case apierrors.IsInvalid(err), apierrors.IsForbidden(err):
+		return result.Stall(v1alpha1.ReasonApplyFailed, "the API server refuses: %v", err).Again(interval)
+	}
+	return result.Fail(v1alpha1.ReasonApplyFailed, err, "applying the group's objects")
+}
+
+// stopFirst waits until no member is left, where the new structure would have members of one group subscribe differently.
+func stopFirst(seen *inputs, wanted worker.Structure, structureName string) result.Result {
+	if seen.deployment == nil || structureOf(seen.deployment) == structureName {
+		return result.Result{}
+	}
+	old := seen.running
+	if old != nil && old.TagExpression == wanted.TagExpression && old.Mode == wanted.Mode {
+		return result.Result{}
+	}
+	pods, members := wantedReplicas(seen.deployment)+seen.deployment.Status.Replicas, len(seen.broker.members)
+	if pods == 0 && len(seen.pods) == 0 && members == 0 {
+		return result.Result{}
+	}
+	what := "the subscription"
+	if old != nil {
+		what = fmt.Sprintf("the subscription changes from %s, %s to %s, %s", old.TagExpression, old.Mode, wanted.TagExpression, wanted.Mode)
+	}
+	return result.Wait(v1alpha1.ReasonProgressing, switchInterval, "%s: all pods stop before new ones start, and messages wait in the broker meanwhile; %d pods and %d members at the broker are left",
+		what, len(seen.pods), members)
+}
+
+// wantedReplicas is what was last asked of Kubernetes.
+func wantedReplicas(d *appsv1.Deployment) int32 {
+	if d == nil || d.Spec.Replicas == nil {
+		return 0
+	}
+	return *d.Spec.Replicas
+}
+
+// podsReady says how far a rollout is, and what keeps a pod from being ready.
+func podsReady(d *appsv1.Deployment, pods []corev1.Pod) result.Result {
+	wanted, status := wantedReplicas(d), d.Status
+	if status.ObservedGeneration >= d.Generation && status.UpdatedReplicas == wanted && status.ReadyReplicas == wanted && status.Replicas == wanted {
+		return result.Result{}
+	}
+	message := fmt.Sprintf("%d of %d pods are ready, %d of them up to date", status.ReadyReplicas, wanted, min(status.UpdatedReplicas, status.ReadyReplicas))
+	for i := range pods {
+		if why := notReady(&pods[i]); why != "" {
+			message += "; pod " + pods[i].Name + ": " + why
+			break // one example; they are mostly alike
+		}
+	}
+	return result.Wait(v1alpha1.ReasonPodsNotReady, lookAgain, "%s", message)
+}
+
+// notReady says why the pod does not run, as far as Kubernetes says so.
+func notReady(pod *corev1.Pod) string {
+	for _, c := range pod.Status.ContainerStatuses {
+		if w := c.State.Waiting; w != nil {
+			return w.Reason + ": " + w.Message
+		}
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+			return c.Reason + ": " + c.Message
+		}
+	}
+	return ""
+}
+
+// credentials are those of the group's Secret, renewed if need be.
+func (r *Reconciler) credentials(ctx context.Context, group *v1alpha1.MQConsumerGroup) (workersync.Credentials, error) {
+	found, err := find(ctx, r.Secrets, group.Namespace, syncSecretName(group), &corev1.Secret{})
+	if err != nil {
+		return workersync.Credentials{}, err
+	}
+	var data map[string][]byte
+	if found != nil {
+		data = found.Data
+	}
+	return workersync.ReadCredentials(data).Renew(worker.SyncServerName(group.Namespace, group.Name), r.Now())
+}
+
+func secret(group *v1alpha1.MQConsumerGroup, c workersync.Credentials) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: objectMeta(group, syncSecretName(group)), Type: corev1.SecretTypeOpaque, Data: c.Data()}
+}
