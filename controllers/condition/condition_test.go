@@ -1,0 +1,128 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package condition
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+)
+
+func TestTheThreeConditionsOfKstatusFollowTheWorstResult(t *testing.T) {
+	wait, stall := result.Wait("Slow", 0, "it takes time"), result.Stall("Wrong", "somebody has to act")
+	fail := result.Fail("Unread", errors.New("timeout"), "reading")
+	for sentence, test := range map[string]struct {
+		results                    []result.Result
+		ready, reconciling, stalls metav1.ConditionStatus
+		reason, message            string
+	}{
+		"done":                               {nil, "True", "False", "False", "Ready", "all is well"},
+		"waiting":                            {[]result.Result{{}, wait}, "False", "True", "False", "Slow", "it takes time"},
+		"unknown":                            {[]result.Result{fail}, "Unknown", "True", "False", "Unread", "reading: timeout"},
+		"stalled":                            {[]result.Result{stall}, "False", "False", "True", "Wrong", "somebody has to act"},
+		"stalled wins over what waits":       {[]result.Result{wait, fail, stall}, "False", "False", "True", "Wrong", "somebody has to act; also: it takes time; also: reading: timeout"},
+		"what is not known wins over a wait": {[]result.Result{wait, fail}, "Unknown", "True", "False", "Unread", "reading: timeout; also: it takes time"},
+		"a sentence is said once":            {[]result.Result{wait, wait}, "False", "True", "False", "Slow", "it takes time"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			got := Summary("all is well", test.results...)
+			for i, want := range []metav1.Condition{
+				{Type: v1alpha1.ConditionReady, Status: test.ready}, {Type: v1alpha1.ConditionReconciling, Status: test.reconciling}, {Type: v1alpha1.ConditionStalled, Status: test.stalls},
+			} {
+				want.Reason, want.Message = test.reason, test.message
+				if got[i] != want {
+					t.Errorf("got %+v\nwant %+v", got[i], want)
+				}
+			}
+		})
+	}
+}
+
+func TestATransitionIsAChangeOfStatusOrReason(t *testing.T) {
+	noon := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	var list []metav1.Condition
+	if changed := Set(&list, 1, noon, Summary("fine")...); len(changed) != 3 || changed[0].Old.Type != "" {
+		t.Errorf("new conditions are the transitions %+v", changed)
+	}
+	if changed := Set(&list, 2, noon.Add(time.Hour), Summary("finer")...); len(changed) != 0 {
+		t.Errorf("another message is the transitions %+v", changed)
+	}
+	if c := list[0]; c.ObservedGeneration != 2 || c.Message != "finer" || !c.LastTransitionTime.Time.Equal(noon) {
+		t.Errorf("want generation and message anew and the time of the transition kept: %+v", c)
+	}
+	changed := Set(&list, 2, noon.Add(time.Hour), Summary("", result.Wait("Slow", 0, "slow"))...)
+	if len(changed) == 0 || changed[0].Old.Status != metav1.ConditionTrue || !list[0].LastTransitionTime.Time.Equal(noon.Add(time.Hour)) {
+		t.Errorf("want a transition away from True: %+v", changed)
+	}
+}
+
+func TestAWarningIsForWhatGotWorse(t *testing.T) {
+	wait, stall := result.Wait("Slow", 0, "slow"), result.Stall("Wrong", "wrong")
+	for sentence, test := range map[string]struct {
+		before, after []result.Result
+		want          string
+	}{
+		"ready at last":              {[]result.Result{wait}, nil, "Normal Ready"},
+		"no longer ready":            {nil, []result.Result{wait}, "Warning Slow"},
+		"stalled":                    {[]result.Result{wait}, []result.Result{stall}, "Warning Wrong"},
+		"waiting instead of stalled": {[]result.Result{stall}, []result.Result{wait}, "Normal Slow"},
+		"as before":                  {[]result.Result{wait}, []result.Result{wait}, ""},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			var list []metav1.Condition
+			Set(&list, 1, time.Now(), Summary("fine", test.before...)...)
+			changed := Set(&list, 1, time.Now(), Summary("fine", test.after...)...)
+			recorder := events.NewFakeRecorder(9)
+			RecordReady(recorder, &v1alpha1.MQCluster{}, list, changed)
+			got := ""
+			if len(recorder.Events) > 0 {
+				got = <-recorder.Events
+			}
+			if !strings.HasPrefix(got, test.want) || (test.want == "") != (got == "") {
+				t.Errorf("the event is %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestALongMessageIsCutAtACharacter(t *testing.T) {
+	long := result.Stall("Wrong", "%s", strings.Repeat("ü", maxMessage))
+	if got := Summary("", long)[0].Message; len(got) > maxMessage+len("…") || !strings.HasSuffix(got, "ü…") {
+		t.Errorf("the message has %d bytes and ends in %q", len(got), got[len(got)-8:])
+	}
+}
+
+func TestOnlyWhatMattersToOthersWakesThem(t *testing.T) {
+	at := func(generation int64, r ...result.Result) *v1alpha1.MQCluster {
+		cluster := &v1alpha1.MQCluster{ObjectMeta: metav1.ObjectMeta{Generation: generation}}
+		Set(&cluster.Status.Conditions, generation, time.Now(), Summary("fine", r...)...)
+		return cluster
+	}
+	verified := at(1)
+	verified.Status.LastVerifiedTime = new(metav1.Now())
+	p := ReadyChanged(func(o client.Object) []metav1.Condition { return o.(*v1alpha1.MQCluster).Status.Conditions })
+	for sentence, test := range map[string]struct {
+		before, after *v1alpha1.MQCluster
+		want          bool
+	}{
+		"another look":      {at(1), verified, false},
+		"another spec":      {at(1), at(2), true},
+		"no longer ready":   {at(1), at(1, result.Wait("Slow", 0, "slow")), true},
+		"ready for once":    {&v1alpha1.MQCluster{ObjectMeta: metav1.ObjectMeta{Generation: 1}}, at(1), true},
+		"being deleted now": {at(1), func() *v1alpha1.MQCluster { c := at(1); c.DeletionTimestamp = new(metav1.Now()); return c }(), true},
+	} {
+		if got := p.Update(event.UpdateEvent{ObjectOld: test.before, ObjectNew: test.after}); got != test.want {
+			t.Errorf("%s: wakes %t, want %t", sentence, got, test.want)
+		}
+	}
+}

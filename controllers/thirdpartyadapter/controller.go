@@ -1,0 +1,100 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package thirdpartyadapter
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/workersync"
+)
+
+// interval between two looks. Changes of a circuit come sooner, with the status of the groups.
+const interval = 30 * time.Second
+
+// Reconciler keeps the status of ThirdPartyAdapters true.
+type Reconciler struct {
+	// Client reads adapters and groups.
+	Client client.Client
+	// Secrets reads Secrets by name, without a cache.
+	Secrets client.Reader
+	// Applier writes the status.
+	Applier *apply.Applier
+	// Reports returns what the pods of a group said last.
+	Reports func(group types.NamespacedName) []workersync.Report
+	// Recorder sends events.
+	Recorder events.EventRecorder
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// +kubebuilder:rbac:groups=orderflow.dev,resources=thirdpartyadapters,verbs=get;list;watch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=thirdpartyadapters/status,verbs=patch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// SetupWithManager makes the manager call Reconcile.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.ThirdPartyAdapter{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.MQConsumerGroup{}, handler.EnqueueRequestsFromMapFunc(adaptersOf), builder.WithPredicates(usesChanged())).
+		WithOptions(controller.Options{RateLimiter: result.Backoff()}).
+		Complete(r)
+}
+
+// adaptersOf are the adapters a group refers to. When a group stops referring to one, that one hears of it at its next interval.
+func adaptersOf(_ context.Context, object client.Object) []reconcile.Request {
+	group := object.(*v1alpha1.MQConsumerGroup) //nolint:forcetypeassert // it is what is watched
+	var requests []reconcile.Request
+	for _, name := range group.Spec.Handler.Adapters() {
+		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: group.Namespace, Name: name}})
+	}
+	return requests
+}
+
+// usesChanged lets through what changes an adapter's status: a group that came or went or has another spec, and a circuit that opened or closed.
+func usesChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, after := e.ObjectOld.(*v1alpha1.MQConsumerGroup), e.ObjectNew.(*v1alpha1.MQConsumerGroup) //nolint:forcetypeassert // as above
+		return before.Generation != after.Generation || !equality.Semantic.DeepEqual(before.Status.Adapters, after.Status.Adapters)
+	}}
+}
+
+// Reconcile looks at the adapter once and writes down what it saw.
+func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	adapter := &v1alpha1.ThirdPartyAdapter{}
+	if err := r.Client.Get(ctx, request.NamespacedName, adapter); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	before := adapter.DeepCopy()
+
+	seen, err := r.gather(ctx, adapter)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	results := check(adapter, seen)
+	changed := setStatus(adapter, seen, results, r.Now())
+
+	if err := r.Applier.Status(ctx, before, adapter); err != nil {
+		return ctrl.Result{}, err
+	}
+	r.record(adapter, changed)
+	return result.Reconcile(interval, results...)
+}
