@@ -6,7 +6,7 @@
 //
 //	test or demo ──API server's service proxy──▶ shop   (pays orders, keeps the order database)
 //	                                         └─▶ stub   (plays the third parties, keeps every call)
-//	             ──kubectl──▶ config/default, config/samples/order-paid
+//	             ──kubectl──▶ config/local, config/samples/order-paid
 //	             ──remoting─▶ broker             (dead letters)
 //
 // What an experiment proves it proves from the order database, the stub's calls and the dead letters (package ledger), never from OrderFlow's own

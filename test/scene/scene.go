@@ -38,7 +38,7 @@ const (
 	Binding = "order-paid-producer"
 )
 
-// OperatorNamespace is where config/default installs the operator.
+// OperatorNamespace is where config/local installs the operator.
 const OperatorNamespace = "orderflow-system"
 
 // Scene is one namespace of the local cluster with a shop and a stub in it.
@@ -95,9 +95,9 @@ func (s *Scene) proxy(service string) string {
 	return strings.TrimSuffix(s.Config.Host, "/") + "/api/v1/namespaces/" + s.Namespace + "/services/" + service + "/proxy"
 }
 
-// InstallOperator applies config/default and waits until the operator is available.
+// InstallOperator applies config/local and waits until the operator is available.
 func (s *Scene) InstallOperator(ctx context.Context) error {
-	if _, err := s.Kubectl(ctx, "apply", "--server-side", "--force-conflicts", "-k", filepath.Join(root(), "config", "default")); err != nil {
+	if _, err := s.Kubectl(ctx, "apply", "--server-side", "--force-conflicts", "-k", filepath.Join(root(), "config", "local")); err != nil {
 		return err
 	}
 	_, err := s.Kubectl(ctx, "-n", OperatorNamespace, "rollout", "status", "deployment", "--timeout=120s")

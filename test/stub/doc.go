@@ -12,8 +12,8 @@
 //	GET  /stats                  counts per action
 //	POST /reset                  forgets calls and effects, and every action is healthy as in the beginning
 //
-// A provider call is a JSON object that names its order, as "orderId" or as "order": {"id": …}, and may carry an
-// Idempotency-Key header. The answer of a healthy action is 200 {"code":"OK","id":"…","duplicate":false}.
+// A provider call is a JSON object that names its order, as "orderId", "order": {"id": …} or, as a message's template has
+// it, "parameters": {"orderId": …}, and may carry an Idempotency-Key header. The answer of a healthy action is 200 {"code":"OK","id":"…","duplicate":false}.
 //
 // # How it judges
 //

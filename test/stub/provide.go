@@ -5,6 +5,7 @@ package stub
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -29,6 +30,9 @@ type request struct {
 	Order   struct {
 		ID string `json:"id"`
 	} `json:"order"`
+	Parameters struct {
+		OrderID string `json:"orderId"`
+	} `json:"parameters"`
 }
 
 // provide plays one call: read, decide, work, record, answer.
@@ -165,13 +169,11 @@ func readOrderID(r *http.Request) (string, error) {
 	if err := json.Unmarshal(body, &req); err != nil {
 		return "", errors.New("the body is not a JSON object: " + err.Error())
 	}
-	if req.OrderID == "" {
-		req.OrderID = req.Order.ID
+	id := cmp.Or(req.OrderID, req.Order.ID, req.Parameters.OrderID)
+	if id == "" {
+		return "", errors.New(`the body names no order: give "orderId", "order" with its "id", or "parameters" with "orderId"`)
 	}
-	if req.OrderID == "" {
-		return "", errors.New(`the body names no order: give "orderId", or "order" with its "id"`)
-	}
-	return req.OrderID, nil
+	return id, nil
 }
 
 // decodeStrict decodes over what is there and refuses fields it does not know.

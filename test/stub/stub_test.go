@@ -121,6 +121,17 @@ func TestEveryActionWorksAndIsRecorded(t *testing.T) {
 	}
 }
 
+func TestAnOrderIsNamedInAnyOfThreeWays(t *testing.T) {
+	c := start(t, Config{})
+	c.fast()
+	for _, body := range []string{order1, `{"order":{"id":"order-1"}}`, `{"templateId":"order_paid","to":"x","parameters":{"orderId":"order-1"}}`} {
+		if got := c.must(200, "POST", "/sms/send", body); !strings.Contains(got, `"id":"order-1"`) {
+			t.Errorf("%s was answered with %s", body, got)
+		}
+	}
+	c.must(400, "POST", "/sms/send", `{"to":"x"}`)
+}
+
 func TestRepeatedKeyHasOneEffectWhereKeysAreHonoured(t *testing.T) {
 	c := start(t, Config{})
 	c.fast()
@@ -202,7 +213,7 @@ func TestEachModeLooksLikeItsFault(t *testing.T) {
 }
 
 func post(ctx context.Context, c client) (status int, body string, err error) {
-	req, err := http.NewRequestWithContext(ctx, "POST", c.url+"/sms/send", strings.NewReader(order1))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/sms/send", strings.NewReader(order1))
 	if err != nil {
 		return 0, "", err
 	}
@@ -225,7 +236,7 @@ func TestLimitIsTheWholeAccounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res.StatusCode != 429 || res.Header.Get("Retry-After") != "2" {
+	if res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") != "2" {
 		t.Errorf("third call: %s, Retry-After %q; want 429 and 2", res.Status, res.Header.Get("Retry-After"))
 	}
 	c.must(204, "PUT", "/control/logistics/waybill", `{"latency":"0s"}`)
