@@ -49,7 +49,11 @@ func TestAGroupIsMadeReal(t *testing.T) {
 	}
 
 	w.Events()
+	before := w.group.ResourceVersion
 	w.must(second(w.reconcile()))
+	if w.group.ResourceVersion != before {
+		t.Error("a look without a change was written down")
+	}
 	if got := w.Events(); len(got) != 0 {
 		t.Errorf("a look without a change sent the events %q", got)
 	}
@@ -73,6 +77,48 @@ func TestAPodThatCannotStartIsExplained(t *testing.T) {
 	w.must(second(w.reconcile()))
 	w.want(v1alpha1.ConditionWorkloadReady, metav1.ConditionFalse, v1alpha1.ReasonPodsNotReady, "pod push-1: ImagePullBackOff: no such image")
 	w.want(v1alpha1.ConditionConfigCurrent, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "pod push-1 was not asked yet")
+}
+
+func TestAPodThatIsOverIsNoPod(t *testing.T) {
+	w := newWorld(t, nil)
+	w.settle()
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: "push-1", Labels: selector(w.group)},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "worker", Image: "nope"}}},
+		Status:     corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted"},
+	}
+	w.Suite.Create(t, pod)
+	if pods, err := Pods(t.Context(), w.Suite.Client, client.ObjectKeyFromObject(w.group)); err != nil || len(pods) != 0 {
+		t.Errorf("got %d pods: %v", len(pods), err)
+	}
+}
+
+func TestWhoIsWokenByWhom(t *testing.T) {
+	w := newWorld(t, nil)
+	other := w.Group("credit", "Orders")
+	other.Spec.Handler.Push.AdapterRef.Name = "points"
+	third := w.Group("second", "Orders")
+	w.Suite.Create(t, other, third)
+	for sentence, test := range map[string]struct {
+		concerned func(*v1alpha1.MQConsumerGroup, client.Object) bool
+		changed   client.Object
+		want      string
+	}{
+		"a cluster wakes all that are on it":                     {onCluster, w.cluster, "credit push second"},
+		"an adapter wakes those that call it":                    {callsAdapter, w.Adapter("points"), "credit"},
+		"a group wakes the others that share an adapter with it": {sharesAdapter, w.group, "second"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			var names []string
+			for _, request := range w.r.groupsOf(test.concerned)(t.Context(), test.changed) {
+				names = append(names, request.Name)
+			}
+			slices.Sort(names)
+			if got := strings.Join(names, " "); got != test.want {
+				t.Errorf("it wakes %q, want %q", got, test.want)
+			}
+		})
+	}
 }
 
 func TestWhereAGroupBegins(t *testing.T) {

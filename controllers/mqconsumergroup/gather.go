@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -224,11 +225,13 @@ func (r *Reconciler) gatherBroker(ctx context.Context, seen *inputs) result.Resu
 	return result.Result{}
 }
 
-// Pods lists the pods of a group, whatever their state.
+// Pods lists the pods of a group that have processes or may get some: those that are over, as evicted ones are, stay listed for hours.
 func Pods(ctx context.Context, reader client.Reader, group types.NamespacedName) ([]corev1.Pod, error) {
 	var pods corev1.PodList
 	if err := reader.List(ctx, &pods, client.InNamespace(group.Namespace), client.MatchingLabels{labelGroup: group.Name}); err != nil {
 		return nil, fmt.Errorf("list the pods: %w", err)
 	}
-	return pods.Items, nil
+	return slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool {
+		return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+	}), nil
 }

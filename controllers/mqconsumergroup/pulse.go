@@ -106,12 +106,14 @@ func (p *Pulse) Beat(ctx context.Context) ([]*v1alpha1.MQConsumerGroup, error) {
 	}
 	p.Sampler.Look(ctx, targets)
 
-	now := p.Now()
+	now, before := p.Now(), p.woken
+	p.woken = make(map[types.NamespacedName]time.Time, len(groups))
 	var woken []*v1alpha1.MQConsumerGroup
 	for i := range groups {
 		key := client.ObjectKeyFromObject(&groups[i])
 		seen := &inputs{group: &groups[i], deployment: deployments[key], signals: p.Sampler.Signals(key), reports: p.Syncer.Reports(key)}
-		if worthTelling(seen, now, p.woken[key]) {
+		p.woken[key] = before[key]
+		if worthTelling(seen, now, before[key]) {
 			p.woken[key] = now
 			woken = append(woken, &groups[i])
 		}

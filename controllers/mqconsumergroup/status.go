@@ -25,7 +25,8 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 	if done.seeded != nil {
 		status.SeededTime = new(metav1.NewTime(*done.seeded))
 	}
-	if done.verified {
+	// Not every look is worth a write of its own.
+	if last := status.LastVerifiedTime; done.verified && (last == nil || now.Sub(last.Time) >= interval/2) {
 		status.LastVerifiedTime = new(metav1.NewTime(now))
 	}
 	status.Selector = klabels.SelectorFromSet(selector(group)).String()

@@ -108,7 +108,7 @@ func stopFirst(seen *inputs, wanted worker.Structure, structureName string) resu
 	if pods == 0 && len(seen.pods) == 0 && members == 0 {
 		return result.Result{}
 	}
-	what := "the subscription"
+	what := "what the pods subscribe to is not known, and may change"
 	if old != nil {
 		what = fmt.Sprintf("the subscription changes from %s, %s to %s, %s", old.TagExpression, old.Mode, wanted.TagExpression, wanted.Mode)
 	}
