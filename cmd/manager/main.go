@@ -1,0 +1,92 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Command manager is OrderFlow's operator: it watches OrderFlow's kinds and makes topics, consumer groups and workers as they declare.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	_ "time/tzdata" // time zones for expressions: the image has none
+
+	"github.com/go-logr/logr"
+	_ "golang.org/x/crypto/x509roots/fallback" // the public roots: the image has none
+	ctrl "sigs.k8s.io/controller-runtime"
+)
+
+// options are the flags.
+type options struct {
+	workerImage     string
+	namespace       string
+	watch           list
+	privateNetworks list
+	metricsAddress  string
+	healthAddress   string
+	leaderElection  bool
+}
+
+func main() {
+	level := new(slog.LevelVar)
+	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level}))
+	var o options
+	flag.StringVar(&o.workerImage, "worker-image", "", "image of the workers of groups that name none (required)")
+	flag.StringVar(&o.namespace, "namespace", "", "namespace the operator runs in: of its lease, and from which workers let it in (required)")
+	flag.Var(&o.watch, "watch-namespaces", "namespaces to look after, separated by commas; default all")
+	flag.Var(&o.privateNetworks, "private-networks", "CIDRs inside private ranges that third parties may live in, separated by commas; default none")
+	flag.StringVar(&o.metricsAddress, "metrics-address", ":8443", "where to serve /metrics over TLS, to who may get it; 0 for nowhere")
+	flag.StringVar(&o.healthAddress, "health-address", ":8081", "where to serve /healthz and /readyz")
+	flag.BoolVar(&o.leaderElection, "leader-election", true, "let one of several operators act; turn off only where there is one")
+	flag.TextVar(level, "log-level", level, "DEBUG, INFO, WARN or ERROR")
+	flag.Parse()
+	if err := o.validate(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+
+	ctrl.SetLogger(logr.FromSlogHandler(log.Handler()))
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if err := run(ctx, o, log); err != nil {
+		log.Error("the operator ended", "error", err)
+		os.Exit(1) //nolint:gocritic // stop has nothing left to do
+	}
+}
+
+func (o options) validate() error {
+	var errs []error
+	if o.workerImage == "" {
+		errs = append(errs, errors.New("-worker-image is required: the image of the workers"))
+	}
+	if o.namespace == "" {
+		errs = append(errs, errors.New("-namespace is required: the namespace the operator runs in"))
+	}
+	for _, cidr := range o.privateNetworks {
+		if _, err := netip.ParsePrefix(cidr); err != nil {
+			errs = append(errs, fmt.Errorf("-private-networks: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// list is a flag of values separated by commas.
+type list []string
+
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+func (l *list) Set(value string) error {
+	*l = nil
+	for item := range strings.SplitSeq(value, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			*l = append(*l, item)
+		}
+	}
+	return nil
+}

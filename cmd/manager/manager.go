@@ -1,0 +1,140 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/lag"
+	"github.com/orderflow-dev/orderflow/controllers/mqcluster"
+	"github.com/orderflow-dev/orderflow/controllers/mqconsumergroup"
+	"github.com/orderflow-dev/orderflow/controllers/orderflow"
+	"github.com/orderflow-dev/orderflow/controllers/thirdpartyadapter"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/controllers/workersync"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+func run(ctx context.Context, o options, log *slog.Logger) error {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the API server: %w", err)
+	}
+	connector := &topology.Connector{Client: rocketmq.Config{DialContext: topology.DialContext}}
+	defer connector.Close()
+	mgr, err := newManager(config, connector, o, log)
+	if err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+// newManager makes the manager with all it runs. The connector gets the manager's way to read Secrets; whoever made it closes it.
+func newManager(config *rest.Config, connector *topology.Connector, o options, log *slog.Logger) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return nil, fmt.Errorf("register the kinds: %w", err)
+	}
+	mgr, err := ctrl.NewManager(config, managerOptions(o, scheme))
+	if err != nil {
+		return nil, fmt.Errorf("make the manager: %w", err)
+	}
+	connector.Secrets = mgr.GetAPIReader()
+	if err := addControllers(mgr, connector, o, log); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping)); err != nil {
+		return nil, fmt.Errorf("add the health endpoints: %w", err)
+	}
+	return mgr, nil
+}
+
+func managerOptions(o options, scheme *runtime.Scheme) ctrl.Options {
+	ours := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{"app.kubernetes.io/managed-by": "orderflow"})}
+	namespaces := map[string]cache.Config{}
+	for _, namespace := range o.watch {
+		namespaces[namespace] = cache.Config{}
+	}
+	return ctrl.Options{
+		Scheme: scheme,
+		Cache: cache.Options{
+			DefaultNamespaces: namespaces,
+			// Of the kinds that are not OrderFlow's only its own objects are watched and held in memory.
+			ByObject: map[client.Object]cache.ByObject{
+				&appsv1.Deployment{}: ours, &corev1.Pod{}: ours, &corev1.ConfigMap{}: ours, &corev1.Service{}: ours, &corev1.ServiceAccount{}: ours,
+				&policyv1.PodDisruptionBudget{}: ours, &networkingv1.NetworkPolicy{}: ours,
+			},
+		},
+		// Secrets are read by name only, and never held.
+		Client:                        client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
+		LeaderElection:                o.leaderElection,
+		LeaderElectionID:              "manager.orderflow.dev",
+		LeaderElectionNamespace:       o.namespace,
+		LeaderElectionReleaseOnCancel: true, // the process ends with the manager
+		HealthProbeBindAddress:        o.healthAddress,
+		Metrics: metricsserver.Options{
+			BindAddress: o.metricsAddress, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
+		},
+	}
+}
+
+// addControllers wires the four kinds together.
+func addControllers(mgr ctrl.Manager, connector *topology.Connector, o options, log *slog.Logger) error {
+	applier := apply.New(mgr.GetClient(), mgr.GetAPIReader())
+	sampler := lag.NewSampler(connector, log.With("component", "lag"))
+	syncer := workersync.New(workersync.Config{
+		Pods: func(ctx context.Context, group types.NamespacedName) ([]corev1.Pod, error) {
+			return mqconsumergroup.Pods(ctx, mgr.GetClient(), group)
+		},
+		Logger: log.With("component", "sync"),
+	})
+	pulse := mqconsumergroup.NewPulse(mqconsumergroup.Pulse{
+		Client: mgr.GetClient(), Sampler: sampler, Syncer: syncer, Logger: log.With("component", "pulse"), Now: time.Now,
+	})
+	clusters := &mqcluster.Reconciler{
+		Client: mgr.GetClient(), Applier: applier, Connector: connector, Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
+	}
+	adapters := &thirdpartyadapter.Reconciler{
+		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Applier: applier, Reports: syncer.Reports,
+		Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
+	}
+	flows := &orderflow.Reconciler{
+		Client: mgr.GetClient(), Applier: applier, Connector: connector, Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
+	}
+	groups := &mqconsumergroup.Reconciler{
+		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Applier: applier, Connector: connector, Sampler: sampler, Syncer: syncer,
+		Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
+		Options: mqconsumergroup.Options{WorkerImage: o.workerImage, OperatorNamespace: o.namespace, PrivateNetworks: o.privateNetworks},
+	}
+	err := errors.Join(
+		clusters.SetupWithManager(mgr), adapters.SetupWithManager(mgr), flows.SetupWithManager(mgr), groups.SetupWithManager(mgr, pulse),
+		mgr.Add(syncer), mgr.Add(pulse),
+	)
+	if err != nil {
+		return fmt.Errorf("add the controllers: %w", err)
+	}
+	return nil
+}

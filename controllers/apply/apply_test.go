@@ -1,0 +1,181 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package apply_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/suite"
+)
+
+func TestMain(m *testing.M) { suite.Main(m) }
+
+// counter counts what is applied.
+type counter struct {
+	client.Client
+	applied int
+}
+
+func (c *counter) Apply(ctx context.Context, object runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+	c.applied++
+	return c.Client.Apply(ctx, object, opts...)
+}
+
+// world is a namespace with two owners.
+type world struct {
+	*suite.Suite
+	writes         *counter
+	applier        *apply.Applier
+	owner, another *v1alpha1.OrderFlow
+}
+
+func newWorld(t *testing.T) *world {
+	s := suite.New(t)
+	w := &world{Suite: s, writes: &counter{Client: s.Client}, owner: s.Flow("owner", "Orders"), another: s.Flow("another", "Orders")}
+	w.applier = apply.New(w.writes, s.Client)
+	w.Create(t, w.owner, w.another)
+	return w
+}
+
+func (w *world) config(name string, data map[string]string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: name, Labels: map[string]string{"mine": "yes"}}, Data: data}
+}
+
+func (w *world) apply(t *testing.T, object client.Object) {
+	t.Helper()
+	if err := w.applier.Apply(t.Context(), w.owner, object); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhatIsUnchangedIsNotSentAgain(t *testing.T) {
+	w := newWorld(t)
+	for _, object := range []func() client.Object{
+		func() client.Object { return w.config("config", map[string]string{"a": "1"}) },
+		func() client.Object {
+			return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: "secret"}, Data: map[string][]byte{"a": []byte("1")}}
+		},
+		func() client.Object { return w.Group("group", "Orders") },
+	} {
+		first, second := object(), object()
+		w.writes.applied = 0
+		w.apply(t, first)
+		w.apply(t, second)
+		if w.writes.applied != 1 {
+			t.Errorf("%T was sent %d times", first, w.writes.applied)
+		}
+		if second.GetUID() == "" || second.GetResourceVersion() != first.GetResourceVersion() {
+			t.Errorf("%T was not read back where nothing was sent", first)
+		}
+	}
+}
+
+func TestWhatOthersChangeIsPutRightAndWhatTheyAddIsKept(t *testing.T) {
+	w := newWorld(t)
+	w.apply(t, w.config("config", map[string]string{"a": "1"}))
+	changed := w.config("config", nil)
+	w.Read(t, changed)
+	changed.Data = map[string]string{"a": "2", "theirs": "3"}
+	w.Write(t, changed)
+
+	w.apply(t, w.config("config", map[string]string{"a": "1"}))
+	w.Read(t, changed)
+	if changed.Data["a"] != "1" || changed.Data["theirs"] != "3" {
+		t.Errorf("the data are %v, want our field put right and theirs kept", changed.Data)
+	}
+
+	w.apply(t, w.config("config", map[string]string{"b": "1"}))
+	w.Read(t, changed)
+	if _, left := changed.Data["a"]; left || changed.Data["b"] != "1" || changed.Data["theirs"] != "3" {
+		t.Errorf("the data are %v, want what we no longer declare gone", changed.Data)
+	}
+}
+
+func TestWhatBelongsToOthersIsNotTouched(t *testing.T) {
+	w := newWorld(t)
+	w.Create(t, w.config("nobodys", nil))
+	if err := w.applier.Apply(t.Context(), w.another, w.config("elses", nil)); err != nil {
+		t.Fatal(err)
+	}
+	for name, by := range map[string]string{"nobodys": "", "elses": "OrderFlow another"} {
+		w.writes.applied = 0
+		err := w.applier.Apply(t.Context(), w.owner, w.config(name, map[string]string{"a": "1"}))
+		var taken *apply.TakenError
+		if !errors.As(err, &taken) || taken.By != by || taken.Kind != "ConfigMap" || taken.Name != name || w.writes.applied > 0 {
+			t.Errorf("%s: the error is %v, and %d objects were sent", name, err, w.writes.applied)
+		}
+		if err := w.applier.Delete(t.Context(), w.owner, w.config(name, nil)); err != nil {
+			t.Error(err)
+		}
+		w.Read(t, w.config(name, nil))
+	}
+}
+
+func TestPruneDeletesWhatTheOwnerNoLongerWants(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"kept", "dropped"} {
+		w.apply(t, w.config(name, nil))
+	}
+	if err := w.applier.Apply(t.Context(), w.another, w.config("elses", nil)); err != nil {
+		t.Fatal(err)
+	}
+	w.Create(t, w.config("nobodys", nil))
+	if err := w.applier.Prune(t.Context(), w.owner, &corev1.ConfigMapList{}, []string{"kept"}, client.MatchingLabels{"mine": "yes"}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"kept": true, "dropped": false, "elses": true, "nobodys": true} {
+		err := w.Get(t.Context(), client.ObjectKey{Namespace: w.Namespace, Name: name}, &corev1.ConfigMap{})
+		if (err == nil) != want || client.IgnoreNotFound(err) != nil {
+			t.Errorf("%s is there: %t, want %t (%v)", name, err == nil, want, err)
+		}
+	}
+	w.apply(t, w.config("dropped", nil)) // what was forgotten can be made again
+	w.Read(t, w.config("dropped", nil))
+}
+
+func TestAFinalizerIsSetOnWhatWasRead(t *testing.T) {
+	w := newWorld(t)
+	stale := w.owner.DeepCopy()
+	if err := w.applier.Finalizer(t.Context(), w.owner, "orderflow.dev/a", true); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.applier.Finalizer(t.Context(), stale, "orderflow.dev/b", true); !apierrors.IsConflict(err) {
+		t.Errorf("a finalizer set on an old read would remove the others: %v, want a conflict", err)
+	}
+	if err := w.applier.Finalizer(t.Context(), w.owner, "orderflow.dev/a", false); err != nil || len(w.owner.Finalizers) != 0 {
+		t.Errorf("the finalizers are %v (%v)", w.owner.Finalizers, err)
+	}
+}
+
+func TestAStatusIsWrittenOnlyIfItChanged(t *testing.T) {
+	w := newWorld(t)
+	before := w.owner.DeepCopy()
+	if err := w.applier.Status(t.Context(), before, w.owner); err != nil || w.owner.ResourceVersion != before.ResourceVersion {
+		t.Errorf("an unchanged status was written (%v)", err)
+	}
+	w.owner.Status.ObservedGeneration = 7
+	if err := w.applier.Status(t.Context(), before, w.owner); err != nil {
+		t.Fatal(err)
+	}
+	if w.Read(t, w.owner); w.owner.Status.ObservedGeneration != 7 {
+		t.Error("the status was not written")
+	}
+	if err := w.Suite.Delete(t.Context(), w.owner); err != nil {
+		t.Fatal(err)
+	}
+	before, w.owner.Status.ObservedGeneration = w.owner.DeepCopy(), 8
+	if err := w.applier.Status(t.Context(), before, w.owner); err != nil {
+		t.Errorf("an object that has gone is an error: %v", err)
+	}
+}
