@@ -145,8 +145,8 @@ type MQClusterStatus struct {
 	// +kubebuilder:validation:MaxLength=255
 	ClusterName string `json:"clusterName,omitempty"`
 
-	// identity tells physical clusters apart: cluster name and the sorted addresses of its master brokers, hashed. Two MQClusters with one
-	// identity are one cluster, and a group name has one owner in it.
+	// identity tells physical clusters apart. It is made of the cluster's name and the addresses of its master brokers when they are first seen, and
+	// kept when brokers come, go or move. A topic or group name has one owner on a physical cluster.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Identity string `json:"identity,omitempty"`
