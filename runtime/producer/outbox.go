@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 )
 
@@ -19,8 +18,9 @@ const DefaultTable = "orderflow_outbox"
 
 // Outbox is a table in the user's own database. A row is a message that its transaction promised to send.
 type Outbox struct {
-	db    *sql.DB
-	table string
+	db *sql.DB
+	// The statements, on the outbox's table.
+	createTable, insertRow, countRows, readRows, deleteRow string
 }
 
 var tableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$`)
@@ -33,17 +33,23 @@ func NewOutbox(db *sql.DB, table string) (*Outbox, error) {
 	if !tableName.MatchString(table) {
 		return nil, fmt.Errorf("outbox table %q is not a plain SQL name", table)
 	}
-	return &Outbox{db: db, table: table}, nil
+	return &Outbox{
+		db: db,
+		createTable: `CREATE TABLE IF NOT EXISTS ` + table + ` (
+			id INTEGER PRIMARY KEY AUTOINCREMENT,
+			created_ms INTEGER NOT NULL,
+			message BLOB NOT NULL)`,
+		insertRow: `INSERT INTO ` + table + ` (created_ms, message) VALUES (?, ?)`,
+		countRows: `SELECT COUNT(*) FROM ` + table,
+		readRows:  `SELECT id, message FROM ` + table + ` WHERE created_ms <= ? ORDER BY id LIMIT ?`,
+		deleteRow: `DELETE FROM ` + table + ` WHERE id = ?`,
+	}, nil
 }
 
 // CreateTable makes the table in a SQLite database when it is missing. In other databases create it by a migration:
 // an ascending key assigned by the database, the time of writing in milliseconds, and the message as JSON.
 func (o *Outbox) CreateTable(ctx context.Context) error {
-	_, err := o.db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS `+o.table+` (
-	id INTEGER PRIMARY KEY AUTOINCREMENT,
-	created_ms INTEGER NOT NULL,
-	message BLOB NOT NULL)`)
-	if err != nil {
+	if _, err := o.db.ExecContext(ctx, o.createTable); err != nil {
 		return fmt.Errorf("create outbox table: %w", err)
 	}
 	return nil
@@ -63,7 +69,7 @@ func (o *Outbox) Add(ctx context.Context, tx *sql.Tx, msg Message) (int64, error
 	if err != nil {
 		return 0, fmt.Errorf("outbox: encode message: %w", err)
 	}
-	res, err := tx.ExecContext(ctx, `INSERT INTO `+o.table+` (created_ms, message) VALUES (?, ?)`, time.Now().UnixMilli(), encoded)
+	res, err := tx.ExecContext(ctx, o.insertRow, time.Now().UnixMilli(), encoded)
 	if err != nil {
 		return 0, fmt.Errorf("outbox: write row: %w", err)
 	}
@@ -77,7 +83,7 @@ func (o *Outbox) Add(ctx context.Context, tx *sql.Tx, msg Message) (int64, error
 // Waiting counts the rows not yet confirmed.
 func (o *Outbox) Waiting(ctx context.Context) (int, error) {
 	var n int
-	if err := o.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+o.table).Scan(&n); err != nil {
+	if err := o.db.QueryRowContext(ctx, o.countRows).Scan(&n); err != nil {
 		return 0, fmt.Errorf("outbox: count rows: %w", err)
 	}
 	return n, nil
@@ -90,8 +96,7 @@ type outboxRow struct {
 
 // read answers the oldest rows written before the given time, in the order they were written.
 func (o *Outbox) read(ctx context.Context, before time.Time, limit int) (found []outboxRow, err error) {
-	rows, err := o.db.QueryContext(ctx, `SELECT id, message FROM `+o.table+` WHERE created_ms <= ? ORDER BY id LIMIT ?`,
-		before.UnixMilli(), limit)
+	rows, err := o.db.QueryContext(ctx, o.readRows, before.UnixMilli(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("outbox: read rows: %w", err)
 	}
@@ -112,13 +117,17 @@ func (o *Outbox) read(ctx context.Context, before time.Time, limit int) (found [
 
 // remove deletes rows whose messages the broker confirmed.
 func (o *Outbox) remove(ctx context.Context, ids []int64) error {
-	args := make([]any, len(ids))
-	for i, id := range ids {
-		args[i] = id
+	tx, err := o.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("outbox: remove sent rows: %w", err)
 	}
-	marks := strings.TrimSuffix(strings.Repeat("?,", len(ids)), ",")
-	if _, err := o.db.ExecContext(ctx, `DELETE FROM `+o.table+` WHERE id IN (`+marks+`)`, args...); err != nil {
-		return fmt.Errorf("outbox: remove %d sent rows: %w", len(ids), err)
+	for _, id := range ids {
+		if _, err := tx.ExecContext(ctx, o.deleteRow, id); err != nil {
+			return fmt.Errorf("outbox: remove sent rows: %w", errors.Join(err, tx.Rollback()))
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("outbox: remove sent rows: %w", err)
 	}
 	return nil
 }

@@ -124,7 +124,11 @@ func TestOutboxRefusesWhatTheRelayCouldNotSend(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback()
+	defer func() {
+		if err := tx.Rollback(); err != nil {
+			t.Error(err)
+		}
+	}()
 	for want, msg := range map[string]Message{"no ID": {Body: []byte("x")}, "body is empty": {ID: "1"}} {
 		if _, err := box.Add(t.Context(), tx, msg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Add: %v, want an error with %q", err, want)

@@ -23,12 +23,6 @@ import (
 	"github.com/orderflow-dev/orderflow/test/broker"
 )
 
-func newStoppedTimer() *time.Timer {
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
-	return timer
-}
-
 func TestBrokerHasWhatWasSent(t *testing.T) {
 	mq := broker.Shared(t)
 	c := newClient(t, mq)

@@ -15,17 +15,17 @@ import (
 )
 
 var (
-	// ErrNotReady: the topic was not located on the cluster yet.
+	// ErrNotReady means that the topic was not located on the cluster yet.
 	ErrNotReady = errors.New("the topic is not located yet")
-	// ErrTooManyPending: as many messages, or bytes, as allowed wait for the broker's answer.
+	// ErrTooManyPending means that as many messages, or bytes, as allowed wait for the broker's answer.
 	ErrTooManyPending = errors.New("too many messages wait for the broker's answer")
-	// ErrClosed: the client was closed.
+	// ErrClosed means that the client was closed.
 	ErrClosed = errors.New("the client is closed")
-	// ErrTimeout: the broker did not answer within the send timeout.
+	// ErrTimeout means that the broker did not answer within the send timeout.
 	ErrTimeout = errors.New("no answer from the broker within the send timeout")
-	// ErrNoRoute: no broker serves the topic.
+	// ErrNoRoute means that no broker serves the topic.
 	ErrNoRoute = errors.New("no broker serves the topic")
-	// ErrInvalidMessage: the message itself can never be sent; the wrapping error says why.
+	// ErrInvalidMessage means that the message itself can never be sent; the wrapping error says why.
 	ErrInvalidMessage = errors.New("invalid message")
 )
 
@@ -33,11 +33,11 @@ var (
 type Fate int
 
 const (
-	// Unsent: the message never left this process; sending it again cannot make a duplicate.
+	// Unsent is a message that never left this process; sending it again cannot make a duplicate.
 	Unsent Fate = iota + 1
-	// Refused: the broker answered that it did not store the message.
+	// Refused is a message that the broker answered not to have stored.
 	Refused
-	// Unknown: the broker may or may not have stored the message; sending it again may make a duplicate.
+	// Unknown is a message that the broker may or may not have stored; sending it again may make a duplicate.
 	Unknown
 )
 

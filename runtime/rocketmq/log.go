@@ -13,7 +13,7 @@ import (
 )
 
 // setLogger is global because the library's logger is: replacing it while another client runs would be a data race.
-var setLogger sync.Once
+var setLogger sync.Once //nolint:gochecknoglobals // the library's logger is global too
 
 // useLogger routes the library's log lines to l, once per process.
 func useLogger(l *slog.Logger) {
@@ -54,7 +54,7 @@ func (a logAdapter) log(level slog.Level, msg string, fields map[string]any) {
 			attrs = append(attrs, slog.Any(key, value))
 		}
 	}
-	a.logger.LogAttrs(ctx, level, msg, attrs...)
+	a.logger.LogAttrs(ctx, level, msg, attrs...) //nolint:sloglint // the words are the library's
 }
 
 // hasBody reports whether formatting the value would print a message's body, which may hold personal data; formatting a

@@ -14,6 +14,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	rmqerrors "github.com/apache/rocketmq-client-go/v2/errors"
 	"github.com/apache/rocketmq-client-go/v2/primitive"
@@ -103,12 +105,12 @@ func TestLibraryErrorsTellTheFateOfTheMessage(t *testing.T) {
 
 func TestStoredButNotSafeIsNoSuccess(t *testing.T) {
 	for status := primitive.SendOK; status <= primitive.SendUnknownError; status++ {
-		c := &Client{room: newRoom(1, 1)}
-		if err := c.room.enter(1); err != nil {
+		room := newRoom(1, 1)
+		if err := room.enter(1); err != nil {
 			t.Fatal(err)
 		}
 		var got error
-		p := &pending{client: c, size: 1, done: func(_ Receipt, err error) { got = err }, timer: newStoppedTimer()}
+		p := newPending(room, Config{SendTimeout: patience}, "ID", 1, func(_ Receipt, err error) { got = err })
 		p.answer(t.Context(), &primitive.SendResult{Status: status}, nil)
 		want := Unknown
 		if status == primitive.SendOK {
@@ -118,6 +120,31 @@ func TestStoredButNotSafeIsNoSuccess(t *testing.T) {
 			t.Errorf("send status %d: %v, want fate %v", status, got, want)
 		}
 	}
+}
+
+func TestMessageTheLibraryForgetsEndsByItsTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		room := newRoom(1, 1)
+		if err := room.enter(1); err != nil {
+			t.Fatal(err)
+		}
+		answers := make(chan error, 2)
+		p := newPending(room, Config{SendTimeout: time.Second}, "ID", 1, func(_ Receipt, err error) { answers <- err })
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if len(answers) != 0 {
+			t.Error("answered before the library's own timeout could be")
+		}
+		time.Sleep(answerSlack)
+		synctest.Wait()
+		if err := <-answers; fateOf(t, err) != Unknown || !errors.Is(err, ErrTimeout) {
+			t.Errorf("answer %v, want a timeout of unknown fate", err)
+		}
+		p.answer(t.Context(), &primitive.SendResult{Status: primitive.SendOK}, nil) // Late.
+		if len(answers) != 0 || room.pending() != 0 || p.cancel() {
+			t.Errorf("after a late answer: %d more answers, %d pending; want none", len(answers), room.pending())
+		}
+	})
 }
 
 func TestLogHasNoMessageBody(t *testing.T) {

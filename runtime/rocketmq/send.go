@@ -6,6 +6,7 @@ package rocketmq
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -14,7 +15,7 @@ import (
 )
 
 // answerSlack is how much longer than the send timeout our own timer waits, so that the library's answer, which says
-// more, usually comes first.
+// more, usually comes first. The library answers too, but a message that waits for its turn to connect only when it had it.
 const answerSlack = 250 * time.Millisecond
 
 // Send hands a message to the broker and returns without waiting for the answer. When it returns nil, done is called
@@ -25,8 +26,7 @@ func (c *Client) Send(ctx context.Context, msg Message, done func(Receipt, error
 	if err != nil {
 		return err
 	}
-	p := &pending{client: c, id: id, size: len(msg.Body), done: done}
-	p.timer = time.AfterFunc(c.cfg.SendTimeout+answerSlack, func() { p.end(Receipt{}, unknown(ErrTimeout)) })
+	p := newPending(c.room, c.cfg, id, len(msg.Body), done)
 	// The caller's context may end, as a request's does when it is answered, long before the broker's answer is here.
 	ctx = context.WithoutCancel(ctx)
 	err = lib.SendAsync(ctx, p.answer, msg.toLibrary(c.cfg.Topic, id))
@@ -86,12 +86,20 @@ func (c *Client) admit(ctx context.Context, msg Message) (*libraryProducer, stri
 
 // pending is one message between Send and its answer.
 type pending struct {
-	client *Client
+	room   *room
+	logger *slog.Logger
 	id     string
 	size   int
 	done   func(Receipt, error)
 	timer  *time.Timer
 	once   sync.Once
+}
+
+// newPending starts the time of a message that is inside the room.
+func newPending(room *room, cfg Config, id string, size int, done func(Receipt, error)) *pending {
+	p := &pending{room: room, logger: cfg.Logger, id: id, size: size, done: done}
+	p.timer = time.AfterFunc(cfg.SendTimeout+answerSlack, func() { p.end(Receipt{}, unknown(ErrTimeout)) })
+	return p
 }
 
 // answer is the library's callback.
@@ -115,7 +123,7 @@ func (p *pending) answer(_ context.Context, result *primitive.SendResult, err er
 // end tells the caller, unless p ended before.
 func (p *pending) end(receipt Receipt, err error) {
 	p.once.Do(func() {
-		defer p.client.room.leave(p.size)
+		defer p.room.leave(p.size)
 		defer p.catch()
 		p.done(receipt, err)
 	})
@@ -125,7 +133,7 @@ func (p *pending) end(receipt Receipt, err error) {
 func (p *pending) cancel() (cancelled bool) {
 	p.timer.Stop()
 	p.once.Do(func() {
-		p.client.room.leave(p.size)
+		p.room.leave(p.size)
 		cancelled = true
 	})
 	return cancelled
@@ -135,6 +143,6 @@ func (p *pending) cancel() (cancelled bool) {
 // process, which the timer would.
 func (p *pending) catch() {
 	if r := recover(); r != nil {
-		p.client.cfg.Logger.Error("panic in the callback of a send", "panic", r, "stack", string(debug.Stack()))
+		p.logger.Error("panic in the callback of a send", "panic", r, "stack", string(debug.Stack()))
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 )
 
-// ErrNoSamples: a formula names a series that has none.
+// ErrNoSamples means that a formula names a series that has none.
 var ErrNoSamples = errors.New("no samples")
 
 // statistics are the functions of one series; all but count need at least one value.

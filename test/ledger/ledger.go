@@ -15,13 +15,13 @@ import (
 type Told string
 
 const (
-	// Pending: nothing yet.
+	// Pending is nothing yet.
 	Pending Told = "pending"
-	// Accepted: the broker confirmed it; for a oneway send, only that it left.
+	// Accepted means that the broker confirmed it; for a oneway send, only that it left.
 	Accepted Told = "accepted"
-	// Failed: it certainly did not reach the broker.
+	// Failed means that it certainly did not reach the broker.
 	Failed Told = "failed"
-	// Unknown: it may or may not have reached the broker.
+	// Unknown means that it may or may not have reached the broker.
 	Unknown Told = "unknown"
 )
 

@@ -19,9 +19,9 @@ import (
 )
 
 var (
-	// ErrAlreadyPaid: the order was paid before.
+	// ErrAlreadyPaid means that the order was paid before.
 	ErrAlreadyPaid = errors.New("the order is already paid")
-	// ErrOutOfStock: there is less in stock than the order wants.
+	// ErrOutOfStock means that there is less in stock than the order wants.
 	ErrOutOfStock = errors.New("out of stock")
 )
 
@@ -36,12 +36,16 @@ CREATE TABLE IF NOT EXISTS orders (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS stock (sku TEXT PRIMARY KEY, quantity INTEGER NOT NULL) WITHOUT ROWID;`
 
+const (
+	insertOrder = `INSERT INTO orders (id, status, content) VALUES (?, 'created', ?) ON CONFLICT DO NOTHING`
+	payOrder    = `UPDATE orders SET status = 'paid', paid_ms = ?, sent = ?, outbox_row = ? WHERE id = ? AND status = 'created'`
+	deductStock = `UPDATE stock SET quantity = quantity - ?1 WHERE sku = ?2 AND quantity >= ?1`
+)
+
 // store is the shop's database. One connection writes, so that writers queue instead of failing; others read beside it.
 type store struct {
 	write, read *sql.DB
 	outbox      *producer.Outbox
-
-	insertOrder, payOrder, deductStock *sql.Stmt
 }
 
 func openStore(ctx context.Context, path string) (s *store, err error) {
@@ -69,31 +73,11 @@ func openStore(ctx context.Context, path string) (s *store, err error) {
 	if err = s.outbox.CreateTable(ctx); err != nil {
 		return s, err
 	}
-	return s, s.prepare(ctx)
-}
-
-func (s *store) prepare(ctx context.Context) error {
-	for query, stmt := range map[string]**sql.Stmt{
-		`INSERT INTO orders (id, status, content) VALUES (?, 'created', ?) ON CONFLICT DO NOTHING`:                     &s.insertOrder,
-		`UPDATE orders SET status = 'paid', paid_ms = ?, sent = ?, outbox_row = ? WHERE id = ? AND status = 'created'`: &s.payOrder,
-		`UPDATE stock SET quantity = quantity - ?1 WHERE sku = ?2 AND quantity >= ?1`:                                  &s.deductStock,
-	} {
-		prepared, err := s.write.PrepareContext(ctx, query)
-		if err != nil {
-			return err
-		}
-		*stmt = prepared
-	}
-	return nil
+	return s, nil
 }
 
 func (s *store) close() error {
 	var errs []error
-	for _, stmt := range []*sql.Stmt{s.insertOrder, s.payOrder, s.deductStock} {
-		if stmt != nil {
-			errs = append(errs, stmt.Close())
-		}
-	}
 	for _, db := range []*sql.DB{s.write, s.read} {
 		if db != nil {
 			errs = append(errs, db.Close())
@@ -119,13 +103,12 @@ func (s *store) restock(ctx context.Context, skus []string, quantity int) error 
 // create writes orders that are not paid yet.
 func (s *store) create(ctx context.Context, orders ...producer.OrderEvent) error {
 	return s.transact(ctx, func(tx *sql.Tx) error {
-		insert := tx.StmtContext(ctx, s.insertOrder)
 		for _, o := range orders {
 			content, err := json.Marshal(o)
 			if err != nil {
 				return err
 			}
-			if _, err := insert.ExecContext(ctx, o.ID, content); err != nil {
+			if _, err := tx.ExecContext(ctx, insertOrder, o.ID, content); err != nil {
 				return err
 			}
 		}
@@ -138,7 +121,7 @@ func (s *store) create(ctx context.Context, orders ...producer.OrderEvent) error
 func (s *store) pay(ctx context.Context, o producer.OrderEvent, sent string, msg *producer.Message) (row int64, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) error {
 		for _, item := range o.Items {
-			if n, err := affected(tx.StmtContext(ctx, s.deductStock).ExecContext(ctx, item.Quantity, item.SKU)); err != nil {
+			if n, err := affected(tx.ExecContext(ctx, deductStock, item.Quantity, item.SKU)); err != nil {
 				return err
 			} else if n == 0 {
 				return fmt.Errorf("%w: %s", ErrOutOfStock, item.SKU)
@@ -149,7 +132,7 @@ func (s *store) pay(ctx context.Context, o producer.OrderEvent, sent string, msg
 				return err
 			}
 		}
-		n, err := affected(tx.StmtContext(ctx, s.payOrder).ExecContext(ctx, o.PaidAt.UnixMilli(), sent,
+		n, err := affected(tx.ExecContext(ctx, payOrder, o.PaidAt.UnixMilli(), sent,
 			sql.NullInt64{Int64: row, Valid: row != 0}, o.ID))
 		if err == nil && n == 0 {
 			err = ErrAlreadyPaid

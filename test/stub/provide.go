@@ -67,7 +67,7 @@ func (s *Server) provide(w http.ResponseWriter, r *http.Request, i int) {
 		return
 	}
 	// A provider at work does not notice that its caller has gone.
-	time.Sleep(p.latency)
+	<-time.After(p.latency)
 	switch mode {
 	case Healthy, Drip, Big:
 		call.accepted = true

@@ -29,7 +29,8 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *listen, *binding, shop.Config{Database: *database, ThirdParties: *thirdParties}); err != nil {
+	cfg := shop.Config{Database: *database, ThirdParties: *thirdParties, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	if err := run(ctx, *listen, *binding, cfg); err != nil {
 		fmt.Fprintln(os.Stderr, "shop:", err)
 		os.Exit(1)
 	}
@@ -58,7 +59,7 @@ func run(ctx context.Context, listen, bindingDir string, cfg shop.Config) (err e
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	slog.Info("shop listening", "address", listener.Addr().String())
+	cfg.Logger.Info("shop listening", "address", listener.Addr().String())
 	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

@@ -26,23 +26,23 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *listen, *seed); err != nil {
+	if err := run(ctx, slog.New(slog.NewTextHandler(os.Stderr, nil)), *listen, *seed); err != nil {
 		fmt.Fprintln(os.Stderr, "stub:", err)
 		os.Exit(1)
 	}
 }
 
 // run serves until ctx ends. Calls in progress, which may be black holes, are cut off.
-func run(ctx context.Context, listen string, seed uint64) error {
+func run(ctx context.Context, logger *slog.Logger, listen string, seed uint64) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	slog.Info("stub listening", "address", listener.Addr().String())
-	server := &http.Server{Handler: stub.New(stub.Config{Seed: seed}), ReadHeaderTimeout: 10 * time.Second}
+	logger.Info("stub listening", "address", listener.Addr().String())
+	server := &http.Server{Handler: stub.New(stub.Config{Seed: seed, Logger: logger}), ReadHeaderTimeout: 10 * time.Second}
 	defer context.AfterFunc(ctx, func() {
 		if err := server.Close(); err != nil {
-			slog.Warn("server not closed cleanly", "error", err)
+			logger.Warn("server not closed cleanly", "error", err)
 		}
 	})()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
