@@ -4,6 +4,7 @@
 package consumer
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -16,7 +17,9 @@ import (
 // balance compares what we hold with what falls to us, gives up and takes. False: something is still missing.
 func (m *membership) balance() bool {
 	members, asOf := union(m.links, time.Now())
-	m.census.note(members, time.Now())
+	if !asOf.IsZero() {
+		m.census.note(members, asOf)
+	}
 	_, listed := slices.BinarySearch(members, m.id)
 	if !m.leaving {
 		m.dispatch.joined(m.id, listed)
@@ -147,7 +150,7 @@ func (m *membership) slotQueue(l *link, slot int) rocketmq.Queue {
 func (m *membership) takeSlot() error {
 	reachable, used, err := m.listedSlots()
 	if len(reachable) == 0 {
-		return fmt.Errorf("no broker of topic %s can be reached: %w", m.cfg.Topic, err)
+		return cmp.Or(err, fmt.Errorf("the topic %s has no route yet", m.cfg.Topic))
 	}
 	h := fnv.New32a()
 	h.Write([]byte(m.cfg.Instance))
@@ -174,10 +177,10 @@ func (m *membership) takeSlot() error {
 // listedSlots asks every broker for the slots in use.
 func (m *membership) listedSlots() (reachable []*link, used map[int]bool, err error) {
 	used = map[int]bool{}
-	ctx, cancel := m.call()
-	defer cancel()
 	for _, l := range m.links {
+		ctx, cancel := m.call()
 		members, failure := m.client.Members(ctx, l.address(), m.cfg.Group)
+		cancel()
 		if failure != nil {
 			err = failure
 			continue

@@ -25,6 +25,8 @@ type Consumer struct {
 	// calls bounds the calls, handling the handlers: both outlive the context of Run, which only begins the stop.
 	calls, handling       context.Context
 	endCalls, endHandling context.CancelFunc
+	// batching is a lock that one Batch at a time takes.
+	batching chan struct{}
 	// tasks are all goroutines but those that run handlers, which are hands.
 	tasks, hands sync.WaitGroup
 }
@@ -35,7 +37,7 @@ func New(cfg Config) (*Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Consumer{cfg: cfg, dispatch: newDispatcher(cfg.Observer, cfg.Mode == Pull)}
+	c := &Consumer{cfg: cfg, dispatch: newDispatcher(cfg.Observer, cfg.Mode == Pull), batching: make(chan struct{}, 1)}
 	c.calls, c.endCalls = context.WithCancel(context.Background())
 	c.handling, c.endHandling = context.WithCancel(context.Background())
 	c.members = newMembership(c)

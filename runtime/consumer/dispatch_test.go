@@ -180,7 +180,8 @@ func TestALateResultOfAReleasedQueueIsDropped(t *testing.T) {
 	f := newFloor(t)
 	q := f.queue(0, 0)
 	f.giveUp(q)
-	f.put(q, []rocketmq.Message{{Offset: 0}}, 1)
+	f.put(q, nil, 5)
+	f.put(q, []rocketmq.Message{{Offset: 5}}, 6)
 	f.expectNothing()
 	if q.window.position() != 0 {
 		t.Errorf("the position moved to %d", q.window.position())
@@ -243,4 +244,15 @@ func TestAResumeThatIsClosedAtOnceDoesNotSpin(t *testing.T) {
 			t.Errorf("%d probes in a second, want about %d", probes, most-2)
 		}
 	})
+}
+
+func TestALostQueueIsNeitherHandedOutNorCommitted(t *testing.T) {
+	f := newFloor(t)
+	q := f.queue(0, 5)
+	f.settle(f.expect(q, 0)[0], passed, outcome.Succeed())
+	f.forget(q)
+	f.expectNothing()
+	if _, due := f.due(q); due {
+		t.Error("a commit is due of a queue that is another's")
+	}
 }

@@ -49,7 +49,7 @@
 // # Limits
 //
 //   - At least once: a message that was sent back, or handled, comes again if the process dies before the commit.
-//   - At most 128 members of one group, 127 beside members of other kinds.
+//   - At most 128 members of one group.
 //   - A process that hangs with its connections open keeps its queues until the broker forgets it after 120 s; a liveness probe has to end it.
 //   - Locks are at the master: where it is away nothing is consumed.
 //   - A member that is cut off while another takes its queues may still be running handlers that it started before: calls, not commits, overlap.

@@ -6,6 +6,7 @@ package consumer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -121,7 +122,7 @@ func (c *Consumer) pull(q *queue, offset int64, n int) error {
 	case rocketmq.NoMatchedMessage, rocketmq.NoNewMessage: // both may have passed over messages that do not match
 		c.dispatch.put(q, nil, r.Next)
 	case rocketmq.OffsetIllegal:
-		c.offsetIllegal(q, offset, r)
+		return c.offsetIllegal(q, offset, r)
 	}
 	return nil
 }
@@ -139,7 +140,7 @@ func (c *Consumer) wanted(q *queue, messages []rocketmq.Message) []rocketmq.Mess
 
 // offsetIllegal goes on at the nearest legal offset, and says so: below the minimum messages were deleted unread, above the maximum the group was ahead
 // of the queue, which was made anew or lost its end.
-func (c *Consumer) offsetIllegal(q *queue, offset int64, r rocketmq.PullResult) {
+func (c *Consumer) offsetIllegal(q *queue, offset int64, r rocketmq.PullResult) error {
 	switch {
 	case offset < r.Min:
 		c.cfg.Observer.MessagesLost(q.id, r.Min-offset)
@@ -151,7 +152,9 @@ func (c *Consumer) offsetIllegal(q *queue, offset int64, r rocketmq.PullResult) 
 		c.dispatch.skip(q, offset, r.Max)
 	default: // the bounds moved while the broker answered
 		c.dispatch.skip(q, offset, r.Next)
+		return fmt.Errorf("pull from %v: the broker calls the offset %d illegal and says it has [%d, %d)", q.id, offset, r.Min, r.Max)
 	}
+	return nil
 }
 
 // skip moves a queue's next offset, back too.

@@ -22,14 +22,17 @@ type link struct {
 	// generation counts the connections lost, confirmed is the generation of the last confirmation. Both are the dispatcher's, under its lock.
 	generation, confirmed int
 
+	// trying and answers are those of the attempt made aside.
+	trying, answers atomic.Bool
+
 	// The rest is the loop's.
 
 	// beatAt is when heartbeat and confirmation are due, registered the generation of the last heartbeat.
 	beatAt     time.Time
 	registered int
-	// retryAt is when a broker that failed is tried again, after pause.
+	// failing says that the last call failed; retryAt is when to try the broker again, aside.
+	failing bool
 	retryAt time.Time
-	pause   time.Duration
 	// settleAt and claimAt are when locks may be confirmed and when new ones may be taken, after an absence.
 	settleAt, claimAt time.Time
 	// freeAt is when locks of the dead may be freed again.
@@ -49,12 +52,6 @@ func (l *link) address() string { return l.addr.Load().(string) }
 
 // intact reports whether what was confirmed still stands. The dispatcher's lock is held.
 func (l *link) intact() bool { return l.generation == l.confirmed }
-
-// failed puts the next attempt off.
-func (l *link) failed(now time.Time) {
-	l.pause = min(max(2*l.pause, minPause), maxPause)
-	l.retryAt = now.Add(l.pause)
-}
 
 // generation returns what a confirmation that begins now has to carry.
 func (d *dispatcher) generation(l *link) (generation int, intact bool) {

@@ -28,9 +28,9 @@ const (
 	stale  = 300 * time.Millisecond
 	// freePeriod bounds how often locks of the dead are freed: 128 calls each.
 	freePeriod = time.Second
-	// A broker that does not answer is tried again after a pause that doubles.
-	minPause = 100 * time.Millisecond
-	maxPause = 2 * time.Second
+	// retryPause is how often a broker that failed is tried again; the client puts dialling off for up to 2 s by itself. Together they are less than
+	// memberGrace, so that after a broker's restart all its members are back before any of them takes what was another's.
+	retryPause = 500 * time.Millisecond
 )
 
 // membership is the one goroutine that decides which queues are ours: it keeps us registered, watches the other members, takes queues and gives them
@@ -39,15 +39,16 @@ type membership struct {
 	*Consumer
 	kick chan struct{}
 
-	epoch   int64 // our subscription's version
-	routes  routes
-	links   []*link
-	census  *census
-	slot    int // -1: none yet
-	id      string
-	leaving bool        // for good
-	stray   atomic.Bool // a topic was not where we thought: read the routes
-	rejoin  bool        // give everything up and start anew with another slot
+	epoch    int64 // our subscription's version
+	routes   routes
+	links    []*link
+	census   *census
+	slot     int // -1: none yet
+	id       string
+	obstacle string      // what kept us from joining at the last attempt
+	leaving  bool        // for good
+	stray    atomic.Bool // a topic was not where we thought: read the routes
+	rejoin   bool        // give everything up and start anew with another slot
 }
 
 func newMembership(c *Consumer) *membership {
@@ -97,8 +98,8 @@ func (m *membership) step() time.Time {
 	m.refreshRoutes()
 	if m.slot < 0 && !m.leaving {
 		if err := m.takeSlot(); err != nil {
-			m.cfg.Log.Warn("cannot join the group yet", "group", m.cfg.Group, "error", err)
-			return time.Now().Add(maxPause)
+			m.waitToJoin(err)
+			return time.Now().Add(retryPause)
 		}
 	}
 	if m.slot < 0 {
@@ -111,6 +112,14 @@ func (m *membership) step() time.Time {
 		return time.Now()
 	}
 	return m.next(settled)
+}
+
+// waitToJoin logs why we are no member yet, unless it is what it was.
+func (m *membership) waitToJoin(err error) {
+	if err.Error() != m.obstacle {
+		m.obstacle = err.Error()
+		m.cfg.Log.Warn("cannot join the group yet", "group", m.cfg.Group, "error", err)
+	}
 }
 
 // next is the earliest time at which something is due.
@@ -145,25 +154,45 @@ func (m *membership) refreshLinks() {
 
 var errSlotTaken = errors.New("our slot is another's: we were away for too long")
 
-// refresh sends what is due to one broker and reads its members.
+// refresh sends what is due to one broker and reads its members. One that failed is first tried aside, so that it holds up nothing again.
 func (m *membership) refresh(l *link) {
 	now := time.Now()
-	if now.Before(l.retryAt) {
+	if l.failing && !l.answers.Swap(false) {
+		if !now.Before(l.retryAt) {
+			l.retryAt = now.Add(retryPause)
+			m.try(l)
+		}
 		return
 	}
 	err := m.register(l, now)
 	if err == nil {
 		err = m.look(l)
 	}
-	if err != nil {
-		if l.pause == 0 {
-			m.cfg.Log.Warn("broker does not answer as it should", "broker", l.broker, "error", err)
-		}
-		m.dispatch.broken(l.address())
-		l.failed(time.Now())
+	if err == nil {
+		l.failing = false
 		return
 	}
-	l.pause, l.retryAt = 0, time.Time{}
+	if !l.failing {
+		m.cfg.Log.Warn("broker does not answer as it should", "broker", l.broker, "error", err)
+	}
+	m.dispatch.broken(l.address())
+	l.failing, l.retryAt = true, now.Add(retryPause)
+}
+
+// try finds out, aside, whether a broker answers.
+func (m *membership) try(l *link) {
+	if !l.trying.CompareAndSwap(false, true) {
+		return
+	}
+	m.tasks.Go(func() {
+		defer l.trying.Store(false)
+		ctx, cancel := m.call()
+		defer cancel()
+		if _, err := m.client.Members(ctx, l.address(), m.cfg.Group); err == nil {
+			l.answers.Store(true)
+			m.poke()
+		}
+	})
 }
 
 // register sends heartbeat and confirmation if they are due or the connection was lost.
@@ -269,6 +298,9 @@ func (m *membership) startAnew() {
 
 // unregister takes us out of the group at every broker and gives the slot back.
 func (m *membership) unregister() {
+	if m.slot < 0 {
+		return // never joined
+	}
 	var all sync.WaitGroup
 	for _, l := range m.links {
 		all.Go(func() {

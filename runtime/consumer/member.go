@@ -4,6 +4,7 @@
 package consumer
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,13 +40,13 @@ func slotOf(id string) int {
 	return slot
 }
 
-// census remembers when members were last listed.
+// census remembers since when members have been missing. The zero time stands for a member that is listed.
 type census struct {
 	slots  [slots]time.Time
 	others map[string]time.Time // members of another kind: they hold locks under their ids
 }
 
-// newCensus takes every slot for alive, as it may be.
+// newCensus begins with everybody missing from now on.
 func newCensus(now time.Time) *census {
 	c := &census{others: map[string]time.Time{}}
 	for slot := range c.slots {
@@ -57,32 +58,44 @@ func newCensus(now time.Time) *census {
 // forgetAfter bounds for how long a vanished member of another kind is remembered; its locks have expired by then.
 const forgetAfter = 90 * time.Second
 
-// note takes down who is listed now.
-func (c *census) note(members []string, now time.Time) {
+// note takes down who is listed, in a list asked for at that time. A member is missing from the first list without it on, not from the last one with it:
+// it may have been there until a moment ago, and knows only for how long it was cut off.
+func (c *census) note(members []string, at time.Time) {
+	var listed [slots]bool
+	for id := range c.others {
+		if c.others[id].IsZero() && !slices.Contains(members, id) {
+			c.others[id] = at
+		}
+	}
 	for _, id := range members {
 		if slot := slotOf(id); slot >= 0 {
-			c.slots[slot] = now
+			listed[slot] = true
 		} else {
-			c.others[id] = now
+			c.others[id] = time.Time{}
 		}
 	}
-	for id, seen := range c.others {
-		if now.Sub(seen) > forgetAfter {
-			delete(c.others, id)
+	for slot, here := range listed {
+		switch {
+		case here:
+			c.slots[slot] = time.Time{}
+		case c.slots[slot].IsZero():
+			c.slots[slot] = at
 		}
 	}
+	maps.DeleteFunc(c.others, func(_ string, since time.Time) bool { return !since.IsZero() && at.Sub(since) > forgetAfter })
 }
 
-// dead returns the names under which members that were not listed for the grace period may still hold locks.
+// dead returns the names under which members that have been missing for the grace period may still hold locks.
 func (c *census) dead(group string, now time.Time) []string {
+	gone := func(since time.Time) bool { return !since.IsZero() && now.Sub(since) >= memberGrace }
 	var names []string
-	for slot, seen := range c.slots {
-		if now.Sub(seen) >= memberGrace {
+	for slot, since := range c.slots {
+		if gone(since) {
 			names = append(names, lockName(group, slot))
 		}
 	}
-	for id, seen := range c.others {
-		if now.Sub(seen) >= memberGrace {
+	for id, since := range c.others {
+		if gone(since) {
 			names = append(names, id)
 		}
 	}

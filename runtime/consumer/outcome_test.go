@@ -337,7 +337,7 @@ func TestMessagesDeletedBeforeTheyWereReadAreReportedAsLost(t *testing.T) {
 		x := w.join("one", done, o.observe)
 		w.awaitOwner(x)
 		q := x.dispatch.queues[w.queues[0]]
-		x.offsetIllegal(q, 0, rocketmq.PullResult{Status: rocketmq.OffsetIllegal, Min: 70, Max: 100, Next: 70})
+		w.must(x.offsetIllegal(q, 0, rocketmq.PullResult{Status: rocketmq.OffsetIllegal, Min: 70, Max: 100, Next: 70}))
 		if lost := o.count("MessagesLost"); lost != 70 || x.Snapshot().Queues[1].Next != 70 {
 			t.Errorf("told of %d lost messages, next offset %d; want 70 and 70", lost, x.Snapshot().Queues[1].Next)
 		}
@@ -405,4 +405,33 @@ func TestWhatRunsBeyondTheGracePeriodIsCancelledAndLeftUncommitted(t *testing.T)
 			})
 		})
 	}
+}
+
+func TestAHandOverCancelsWhatRunsBeyondTheGracePeriod(t *testing.T) {
+	inBubble(t, 1, 2, func(t *testing.T, w *world) {
+		never := make(chan struct{})
+		one := w.join("one", func(ctx context.Context, m *rocketmq.Message) outcome.Outcome {
+			if m.Queue == w.queues[1] {
+				<-ctx.Done()
+				return outcome.ParkUntil(never, "Cancelled", "") // says nothing about the message
+			}
+			return outcome.Succeed()
+		})
+		w.awaitOwner(one)
+		w.fill(128) // half of it in each queue
+		w.eventually("messages in flight", 10*time.Second, func() bool { return one.Snapshot().InFlight == one.cfg.Concurrency })
+		two := w.join("two", done)
+		begun := time.Now()
+		w.eventually("the second to have its share", 20*time.Second, func() bool { return two.owns() == 1 })
+		if took := time.Since(begun); took < one.cfg.Grace || took > one.cfg.Grace+stragglers {
+			t.Errorf("handed over after %v, want the grace period of %v and little more", took, one.cfg.Grace)
+		}
+		w.awaitHandled(128, 10*time.Second)
+		if s := one.Snapshot(); s.Parked || s.InFlight != 0 {
+			t.Errorf("parked %v, %d in flight; want neither for handlers that were cut short", s.Parked, s.InFlight)
+		}
+		if sent := w.read(w.retryQueue("broker-a")); len(sent) != 0 {
+			t.Errorf("%d messages that we cut short were sent back", len(sent))
+		}
+	})
 }

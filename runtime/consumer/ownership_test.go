@@ -127,10 +127,37 @@ func TestLocksOfTheDeadAreFreedAfterTheGracePeriod(t *testing.T) {
 		w.deadLocks(77)
 		begun := time.Now()
 		w.awaitOwner(w.join("one", done))
-		if took := time.Since(begun); took < memberGrace || took > memberGrace+time.Second {
-			t.Errorf("took %v, want the grace period of %v and little more", took, memberGrace)
+		if took := time.Since(begun); took < 3*time.Second || took > 4*time.Second {
+			t.Errorf("took %v, want the grace period of 3 s and little more", took)
 		}
 	})
+}
+
+func TestAMemberIsMissingFromTheFirstListWithoutItOn(t *testing.T) {
+	at := func(d time.Duration) time.Time { return time.Unix(1000, 0).Add(d) }
+	c := newCensus(at(0))
+	both, alone := []string{"a#1", "b#2", "foreign"}, []string{"a#1"}
+	dead := func(d time.Duration) (names []string) {
+		for _, name := range c.dead("G", at(d)) {
+			if name == "G#1" || name == "G#2" || name == "foreign" {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	c.note(both, at(0))
+	c.note(both, at(10*time.Second))
+	c.note(alone, at(12*time.Second)) // it left between the two
+	if got := dead(14900 * time.Millisecond); got != nil {
+		t.Errorf("%v are dead less than 3 s after they were first missing", got)
+	}
+	if got, want := dead(15*time.Second), []string{"G#2", "foreign"}; !slices.Equal(got, want) {
+		t.Errorf("%v are dead, want %v", got, want)
+	}
+	c.note(both, at(16*time.Second))
+	if got := dead(16 * time.Second); got != nil {
+		t.Errorf("%v are dead although they are listed again", got)
+	}
 }
 
 func TestAStaleListOfMembersFreesNothing(t *testing.T) {
@@ -199,22 +226,26 @@ func TestNothingStartsBetweenABrokenConnectionAndItsConfirmation(t *testing.T) {
 	})
 }
 
-func TestConnectionsThatBreakMoveNoQueue(t *testing.T) {
-	inBubble(t, 1, 8, func(t *testing.T, w *world) {
-		stop := w.produce(200)
-		one, two := w.join("one", between(time.Millisecond, 30*time.Millisecond)), w.join("two", between(time.Millisecond, 30*time.Millisecond))
-		w.eventually("both to have their share", 10*time.Second, func() bool { return one.owns() == 4 && two.owns() == 4 })
-		for range 3 {
-			one.cut()
-			elapse(time.Second)
-			two.cut()
-			elapse(time.Second)
-		}
-		w.awaitHandled(stop(), 20*time.Second)
-		if got := w.ledger.tally(); got.duplicates != 0 || got.twoOwners != 0 || w.ledger.handover(time.Time{}) != 0 {
-			t.Errorf("%+v, hand-over %v; want no duplicates and no queue moved", got, w.ledger.handover(time.Time{}))
-		}
-	})
+func TestConnectionsThatBreakMoveNoQueue(t *testing.T) { inBubble(t, 1, 8, cuts) }
+
+// cuts breaks the connections of each of two members three times.
+func cuts(t *testing.T, w *world) {
+	stop := w.produce(200)
+	busy := between(time.Millisecond, 30*time.Millisecond)
+	one, two := w.join("one", busy), w.join("two", busy)
+	w.eventually("both to have their share", 20*time.Second, func() bool { return one.owns() == 4 && two.owns() == 4 })
+	elapse(time.Second) // what the first had before the second came
+	settled := time.Now()
+	for range 3 {
+		one.cut()
+		elapse(time.Second)
+		two.cut()
+		elapse(time.Second)
+	}
+	w.awaitHandled(stop(), time.Minute)
+	if got := w.ledger.tally(); got.duplicates != 0 || got.twoOwners != 0 || w.ledger.handover(settled) != 0 {
+		t.Errorf("%+v, hand-over %v; want no duplicates and no queue moved", got, w.ledger.handover(settled))
+	}
 }
 
 func TestHoldersKeepTheirQueuesThroughABrokersRestart(t *testing.T) {
@@ -224,9 +255,12 @@ func TestHoldersKeepTheirQueuesThroughABrokersRestart(t *testing.T) {
 		w.fill(500)
 		elapse(100 * time.Millisecond)
 		w.fake.Broker().Stop()
+		two.lockOut(true)
 		elapse(17 * time.Second)
 		w.must(w.fake.Broker().Start())
 		back := time.Now()
+		w.eventually("the first to be back", 10*time.Second, func() bool { return one.Snapshot().Ready && w.lockedBy(w.queues[0]) != "" })
+		two.lockOut(false) // the broker has forgotten its locks
 		w.eventually("both to go on", 10*time.Second, func() bool {
 			return one.Snapshot().Ready && two.Snapshot().Ready && w.ledger.tally().unique == 500
 		})
@@ -234,6 +268,59 @@ func TestHoldersKeepTheirQueuesThroughABrokersRestart(t *testing.T) {
 		w.awaitHandled(500, 10*time.Second)
 		if got := w.ledger.tally(); got.duplicates != 0 || got.twoOwners != 0 || w.ledger.handover(time.Time{}) != 0 {
 			t.Errorf("%+v, hand-over %v; want no duplicates and no queue moved", got, w.ledger.handover(time.Time{}))
+		}
+	})
+}
+
+func TestABrokerThatDoesNotAnswerHoldsUpNoOther(t *testing.T) {
+	inBubble(t, 2, 4, func(t *testing.T, w *world) {
+		x := w.join("one", done)
+		w.awaitOwner(x)
+		w.fake.Inject(fake.Fault{Host: "broker-b", Hang: true})
+		elapse(10 * time.Second) // it is noticed once
+		last := time.Now()
+		elapse(30 * time.Second)
+		looks := 0
+		for _, call := range w.fake.Calls(rocketmq.OpMembers) {
+			if call.Host != "broker-a" || call.At.Before(last) {
+				continue
+			}
+			if gap := call.At.Sub(last); gap > watchPeriod+hurry {
+				t.Errorf("%v passed between two looks at the members of the other broker", gap)
+			}
+			last = call.At
+			looks++
+		}
+		if looks == 0 || x.owns() != 8 {
+			t.Errorf("%d looks, %d queues; want a member that holds all 8", looks, x.owns())
+		}
+		w.fake.Heal()
+		w.fill(100)
+		w.awaitHandled(100, 10*time.Second)
+	})
+}
+
+func TestTheQueuesOfABrokerThatIsAwayAreNotGivenUp(t *testing.T) {
+	inBubble(t, 2, 4, func(t *testing.T, w *world) {
+		x := w.join("one", between(time.Millisecond, 30*time.Millisecond))
+		w.awaitOwner(x)
+		w.fill(500)
+		elapse(100 * time.Millisecond)
+		away := w.fake.Brokers()[1]
+		away.Stop()
+		elapse(routePeriod + 10*time.Second) // the route has been read without it
+		for _, q := range x.Snapshot().Queues {
+			if q.Releasing {
+				t.Errorf("%v is being given up although its last commit cannot arrive", q.Queue)
+			}
+		}
+		if x.owns() != 8 {
+			t.Errorf("owns %d queues, want all 8", x.owns())
+		}
+		w.must(away.Start())
+		w.awaitHandled(500, 20*time.Second)
+		if got := w.ledger.tally(); got.duplicates != 0 {
+			t.Errorf("%+v, want no duplicates", got)
 		}
 	})
 }
@@ -249,7 +336,7 @@ func TestAQueueTakenByAnotherIsDroppedWithoutACommit(t *testing.T) {
 		_, err := w.client.Lock(w.ctx(), w.masters[q.Broker], w.group, "another", []rocketmq.Queue{q})
 		w.must(err)
 		w.must(w.client.CommitOffset(w.ctx(), w.masters[q.Broker], w.group, q, 7))
-		w.eventually("the loss to be noticed", beatPeriod+time.Second, func() bool { return x.owns() == 0 })
+		elapse(beatPeriod + time.Second)
 		close(release)
 		elapse(5 * time.Second)
 		offset, err := w.client.QueryOffset(w.ctx(), w.masters[q.Broker], w.group, q)

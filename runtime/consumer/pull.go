@@ -32,8 +32,14 @@ func (d *Delivery) Complete(o outcome.Outcome) { d.consumer.conclude(d.task, o) 
 // Batch returns between 1 and limit messages, in Pull mode. It waits until there is one; the error is the context's, or ErrStopped.
 //
 // Messages are fetched for a batch, never ahead of it. Pulls of several queues may answer one batch; what they bring beyond limit, less than one batch
-// of each queue, is the next one's.
+// of each queue, is the next one's. Of several calls one waits for the other.
 func (c *Consumer) Batch(ctx context.Context, limit int) ([]*Delivery, error) {
+	select {
+	case c.batching <- struct{}{}:
+		defer func() { <-c.batching }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	for {
 		tasks, err := c.dispatch.takeBatch(ctx, limit)
 		if err != nil {

@@ -121,5 +121,37 @@ func joinLeaveCrash(backlog int) func(t *testing.T, w *world) {
 	}
 }
 
+func TestAfterACrashOfAllMembersNewOnesTakeOverForReal(t *testing.T) {
+	t.Parallel()
+	massCrash(t, real(t, broker.Shared(t).NameServer(), 8), 10*time.Second)
+}
+
+func TestConnectionsThatBreakMoveNoQueueForReal(t *testing.T) {
+	t.Parallel()
+	cuts(t, real(t, broker.Shared(t).NameServer(), 8))
+}
+
+func TestABrokersRestartForReal(t *testing.T) {
+	t.Parallel()
+	cluster := broker.Own(t, rocketmq.Options{})
+	w := real(t, cluster.NameServer(), 8)
+	busy := between(2*time.Millisecond, 60*time.Millisecond)
+	one, two := w.join("one", busy), w.join("two", busy)
+	w.eventually("both to have their share", 20*time.Second, func() bool { return one.owns() == 4 && two.owns() == 4 })
+	w.fill(4000)
+	w.eventually("messages in flight", 20*time.Second, func() bool { return w.ledger.tally().starts > 200 })
+	w.must(cluster.StopBroker(t.Context(), rocketmq.DefaultBroker))
+	before := w.ledger.tally().starts
+	elapse(4 * time.Second)
+	w.must(cluster.StartBroker(t.Context(), rocketmq.DefaultBroker))
+	back := time.Now()
+	w.eventually("messages after the restart", 30*time.Second, func() bool { return w.ledger.tally().starts > before })
+	t.Logf("went on within %v of the broker's start", time.Since(back))
+	w.awaitHandled(4000, time.Minute)
+	if got := w.ledger.tally(); got.duplicates != 0 || got.twoOwners != 0 || w.ledger.handover(time.Time{}) != 0 {
+		t.Errorf("%+v, hand-over %v; want no duplicates and no queue moved", got, w.ledger.handover(time.Time{}))
+	}
+}
+
 // elapse lets time pass that no condition stands for: members work on.
 func elapse(d time.Duration) { <-time.After(d) }

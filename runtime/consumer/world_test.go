@@ -216,6 +216,7 @@ type member struct {
 
 	mu    sync.Mutex
 	dead  bool
+	out   bool // cannot connect
 	conns map[net.Conn]bool
 }
 
@@ -299,6 +300,13 @@ func (x *member) cut() {
 	}
 }
 
+// lockOut makes connecting fail, or work again.
+func (x *member) lockOut(out bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.out = out
+}
+
 func (x *member) dialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	conn, err := x.w.dial(ctx, network, addr)
 	if err != nil {
@@ -306,7 +314,7 @@ func (x *member) dialContext(ctx context.Context, network, addr string) (net.Con
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.dead {
+	if x.dead || x.out {
 		_ = conn.Close()
 		return nil, net.ErrClosed
 	}
