@@ -18,6 +18,8 @@
 //   - Enums over booleans, since a third choice always comes; `suspend` keeps the name users know from Job and CronJob.
 //   - A field that holds CEL ends in Expression. In it `order` is the message's decoded JSON body and `message` its
 //     RocketMQ attributes (see package internal/expression).
+//   - The kinds' category is orderflow-dev (`kubectl get orderflow-dev`): named orderflow it would hide the kind of that name, and
+//     `kubectl delete orderflow order-paid` would not know what is meant.
 //   - Durations are metav1.Duration ("1m30s"). Unions have a `type` and one member per type.
 //
 // +kubebuilder:object:generate=true

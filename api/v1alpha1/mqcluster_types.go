@@ -171,7 +171,7 @@ type MQClusterStatus struct {
 // versions and features, and whether it can be reached with the given credentials.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Namespaced,shortName=mqc,categories=orderflow
+// +kubebuilder:resource:scope=Namespaced,shortName=mqc,categories=orderflow-dev
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Cluster",type=string,JSONPath=`.status.clusterName`

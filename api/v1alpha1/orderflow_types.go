@@ -229,7 +229,7 @@ type OrderFlowStatus struct {
 // owns the topic on the broker, one MQConsumerGroup per consumer, and the producer-binding Secret.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Namespaced,shortName=of,categories=orderflow
+// +kubebuilder:resource:scope=Namespaced,shortName=of,categories=orderflow-dev
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Topic",type=string,JSONPath=`.spec.topic.name`

@@ -382,7 +382,7 @@ type ThirdPartyAdapterStatus struct {
 // account, and what it does with idempotency keys.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Namespaced,shortName=tpa,categories=orderflow
+// +kubebuilder:resource:scope=Namespaced,shortName=tpa,categories=orderflow-dev
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Circuit",type=string,JSONPath=`.status.circuit`

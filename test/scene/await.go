@@ -30,7 +30,7 @@ func (s *Scene) AwaitReady(ctx context.Context) error {
 func (s *Scene) Describe(ctx context.Context) string {
 	var told strings.Builder
 	for _, question := range [][]string{
-		{"-n", s.Namespace, "describe", "mqclusters,orderflows,mqconsumergroups,thirdpartyadapters"},
+		{"-n", s.Namespace, "describe", "orderflow-dev"},
 		{"-n", s.Namespace, "get", "pods", "-o", "wide"},
 		{"-n", OperatorNamespace, "get", "pods", "-o", "wide"},
 		{"-n", OperatorNamespace, "logs", "--tail=40", "--prefix", "-l", "app.kubernetes.io/name=orderflow"},
