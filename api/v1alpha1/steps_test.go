@@ -33,7 +33,7 @@ func TestSteps(t *testing.T) {
 			[]v1alpha1.Step{{Field: "handler.http.steps[b]", Adapter: "x"}, {Field: "handler.http.steps[a]", Adapter: "x"}},
 			[]string{"x"},
 		},
-		"a handler without a member has no step": {v1alpha1.Handler{}, nil, nil},
+		"a handler without a member has no step": {v1alpha1.Handler{}, nil, []string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.steps, test.handler.Steps()); diff != "" {

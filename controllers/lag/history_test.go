@@ -27,8 +27,8 @@ type queues = map[rocketmq.Queue]lag.Position
 // steady adds one look a second for so long: per second so many messages arrive and are handled, over what waits.
 func steady(h *lag.History, from, seconds int, waits, arrived, handled int64, pods lag.Pods) {
 	for s := range seconds {
-		max := waits + arrived*int64(from+s)
-		h.Add(lag.Look{Time: noon.Add(time.Duration(from+s) * time.Second), Pods: pods, Queues: queues{first: {Max: max, Committed: handled * int64(from+s)}}})
+		end := waits + arrived*int64(from+s)
+		h.Add(lag.Look{Time: noon.Add(time.Duration(from+s) * time.Second), Pods: pods, Queues: queues{first: {Max: end, Committed: handled * int64(from+s)}}})
 	}
 }
 

@@ -71,7 +71,7 @@ func TestAPodThatCannotStartIsExplained(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: "push-1", Labels: selector(w.group)},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "worker", Image: "nope"}}},
 	}
-	w.Suite.Create(t, pod)
+	w.Create(t, pod)
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "worker", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no such image"}}}}
 	w.must(w.Status().Update(t.Context(), pod))
 	w.must(second(w.reconcile()))
@@ -87,8 +87,8 @@ func TestAPodThatIsOverIsNoPod(t *testing.T) {
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "worker", Image: "nope"}}},
 		Status:     corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted"},
 	}
-	w.Suite.Create(t, pod)
-	if pods, err := Pods(t.Context(), w.Suite.Client, client.ObjectKeyFromObject(w.group)); err != nil || len(pods) != 0 {
+	w.Create(t, pod)
+	if pods, err := Pods(t.Context(), w.Client, client.ObjectKeyFromObject(w.group)); err != nil || len(pods) != 0 {
 		t.Errorf("got %d pods: %v", len(pods), err)
 	}
 }
@@ -98,7 +98,7 @@ func TestWhoIsWokenByWhom(t *testing.T) {
 	other := w.Group("credit", "Orders")
 	other.Spec.Handler.Push.AdapterRef.Name = "points"
 	third := w.Group("second", "Orders")
-	w.Suite.Create(t, other, third)
+	w.Create(t, other, third)
 	for sentence, test := range map[string]struct {
 		concerned func(*v1alpha1.MQConsumerGroup, client.Object) bool
 		changed   client.Object
@@ -254,7 +254,7 @@ func TestTwoObjectsForOneGroup(t *testing.T) {
 	w.settle()
 	other := w.Group("another", "Orders")
 	other.Spec.Group = "push"
-	w.Suite.Create(t, other)
+	w.Create(t, other)
 	w.group = other
 	w.must(second(w.reconcile()))
 	w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonConflict, "belongs to MQConsumerGroup "+w.Namespace+"/push")
@@ -374,7 +374,7 @@ func TestAnotherHandlerReplacesPodsOneByOne(t *testing.T) {
 
 func TestAnObjectOfTheNameThatIsSomebodyElses(t *testing.T) {
 	w := newWorld(t, nil)
-	w.Suite.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: "push"}})
+	w.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: "push"}})
 	w.settle()
 	w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonApplyFailed, "ServiceAccount push exists and belongs to no OrderFlow object")
 }

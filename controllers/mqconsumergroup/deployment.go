@@ -42,7 +42,7 @@ func deployment(in *inputs, structureName string, replicas int32) *appsv1.Deploy
 	d := &appsv1.Deployment{
 		ObjectMeta: objectMeta(in.group, in.group.Name),
 		Spec: appsv1.DeploymentSpec{
-			Replicas:             new(replicas),
+			Replicas:             &replicas,
 			Selector:             &metav1.LabelSelector{MatchLabels: selector(in.group)},
 			RevisionHistoryLimit: new(int32(2)),
 			Strategy: appsv1.DeploymentStrategy{
@@ -200,6 +200,6 @@ func adapterVolume(name string) string {
 	if len(prefix)+len(name) <= limit {
 		return prefix + name
 	}
-	hash, _, _ := digest(name) //nolint:errcheck // a string can be written
+	hash, _, _ := digest(name) // a string can always be written
 	return prefix + hash
 }

@@ -135,10 +135,11 @@ func single(host string) []string {
 
 // atoi of a port that the API has checked.
 func atoi(port string) int32 {
-	n, _ := strconv.ParseInt(port, 10, 32) //nolint:errcheck // see above
+	n, _ := strconv.ParseInt(port, 10, 32)
 	return int32(n)
 }
 
 func port(number int32) networkingv1.NetworkPolicyPort {
-	return networkingv1.NetworkPolicyPort{Protocol: new(corev1.ProtocolTCP), Port: new(intstr.FromInt32(number))}
+	value := intstr.FromInt32(number)
+	return networkingv1.NetworkPolicyPort{Protocol: new(corev1.ProtocolTCP), Port: &value}
 }

@@ -55,7 +55,7 @@ func NewPulse(p Pulse) *Pulse {
 	return &p
 }
 
-// NeedLeaderElection: only the leader reconciles, so only it has to know.
+// NeedLeaderElection is true: only the leader reconciles, so only it has to know.
 func (p *Pulse) NeedLeaderElection() bool { return true }
 
 // Start beats until ctx ends.

@@ -50,7 +50,7 @@ func scalingInput(seen *inputs, now time.Time) scaling.Input {
 
 // inFlight is the number of messages the pods are handling; negative if one of them did not say.
 func inFlight(seen *inputs) (n int) {
-	if len(seen.reports) < len(seen.pods) || int32(len(seen.reports)) < wantedReplicas(seen.deployment) { //nolint:gosec // there are far fewer
+	if len(seen.reports) < len(seen.pods) || int32(len(seen.reports)) < wantedReplicas(seen.deployment) {
 		return -1
 	}
 	for _, r := range seen.reports {

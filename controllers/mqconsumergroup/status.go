@@ -64,7 +64,8 @@ func scalingStatus(group *v1alpha1.MQConsumerGroup, made *workload, now time.Tim
 		next.LastScaleTime = last.LastScaleTime
 	}
 	if made.before != wantedReplicas(made.deployment) {
-		next.LastScaleTime = new(metav1.NewTime(now))
+		stepped := metav1.NewTime(now)
+		next.LastScaleTime = &stepped
 	}
 	return next
 }

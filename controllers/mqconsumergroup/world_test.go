@@ -54,13 +54,13 @@ func newWorld(t *testing.T, change func(*v1alpha1.MQConsumerGroup)) *world {
 		Pods:   func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return nil, nil },
 		Logger: logger,
 	})
-	now := func() time.Time { return w.Suite.Now().Add(w.later) }
+	now := func() time.Time { return w.Now().Add(w.later) }
 	w.r = &Reconciler{
-		Client: w.Suite.Client, Secrets: w.Suite.Client, Applier: w.Applier, Connector: w.Connector,
+		Client: w.Client, Secrets: w.Client, Applier: w.Applier, Connector: w.Connector,
 		Sampler: sampler, Syncer: syncer, Recorder: w.Recorder, Now: now,
 		Options: Options{WorkerImage: "worker:1", OperatorNamespace: "orderflow-system"},
 	}
-	w.pulse = NewPulse(Pulse{Client: w.Suite.Client, Sampler: sampler, Syncer: syncer, Logger: logger, Now: now})
+	w.pulse = NewPulse(Pulse{Client: w.Client, Sampler: sampler, Syncer: syncer, Logger: logger, Now: now})
 
 	w.cluster = w.Cluster(w.mq.NameServer())
 	w.cluster.Status = v1alpha1.MQClusterStatus{
@@ -173,7 +173,7 @@ func (w *world) ownMember() string { return worker.ClientID(w.Namespace, "push-5
 // deployment reads the group's Deployment, nil if there is none.
 func (w *world) deployment() *appsv1.Deployment {
 	w.t.Helper()
-	d, err := find(w.t.Context(), w.Suite.Client, w.Namespace, "push", &appsv1.Deployment{})
+	d, err := find(w.t.Context(), w.Client, w.Namespace, "push", &appsv1.Deployment{})
 	w.must(err)
 	return d
 }

@@ -89,7 +89,7 @@ func (g *groupClient) post(ctx context.Context, url, token string, body []byte) 
 	if err != nil {
 		return answer, err
 	}
-	defer response.Body.Close() //nolint:errcheck // nothing was written
+	defer response.Body.Close()
 	switch response.StatusCode {
 	case http.StatusOK:
 	case http.StatusUnauthorized:

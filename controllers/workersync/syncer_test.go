@@ -55,7 +55,7 @@ func startPod(t *testing.T, ip string, port int, c workersync.Credentials) *pod 
 	}
 	p.server = &httptest.Server{
 		Listener: listener,
-		Config:   &http.Server{Handler: http.HandlerFunc(p.serve), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}, //nolint:gosec // a test's
+		Config:   &http.Server{Handler: http.HandlerFunc(p.serve), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)},
 		TLS:      &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13},
 	}
 	p.server.StartTLS()
