@@ -4,9 +4,6 @@
 package consumer
 
 import (
-	"cmp"
-	"fmt"
-	"hash/fnv"
 	"slices"
 	"sync"
 	"time"
@@ -138,78 +135,4 @@ func (m *membership) lose(q *queue) {
 	q.stopFetch()
 	m.cfg.Observer.QueueLost(q.id)
 	m.cfg.Log.Warn("queue lost: what was not committed comes again elsewhere", "queue", q.id.String())
-}
-
-// slotQueue is the pseudo queue whose lock is a slot.
-func (m *membership) slotQueue(l *link, slot int) rocketmq.Queue {
-	return rocketmq.Queue{Topic: slotTopic(m.cfg.Group), Broker: l.broker, ID: slot}
-}
-
-// takeSlot finds a slot that is free at every broker that can be reached, one at least. Where the search begins depends on the instance, so that one
-// that comes back gets the slot, and thus the locks, it had.
-func (m *membership) takeSlot() error {
-	reachable, used, err := m.listedSlots()
-	if len(reachable) == 0 {
-		return cmp.Or(err, fmt.Errorf("the topic %s has no route yet", m.cfg.Topic))
-	}
-	h := fnv.New32a()
-	h.Write([]byte(m.cfg.Instance))
-	first := int(h.Sum32() % slots)
-	for i := range slots {
-		slot := (first + i) % slots
-		if used[slot] {
-			continue
-		}
-		free, err := m.lockSlot(reachable, slot)
-		if err != nil {
-			return err
-		}
-		if free {
-			m.slot, m.id = slot, clientID(m.cfg.Instance, slot)
-			m.census = newCensus(time.Now())
-			m.cfg.Log.Info("joining the group", "group", m.cfg.Group, "member", m.id)
-			return nil
-		}
-	}
-	return fmt.Errorf("all %d slots of group %s are taken", slots, m.cfg.Group)
-}
-
-// listedSlots asks every broker for the slots in use.
-func (m *membership) listedSlots() (reachable []*link, used map[int]bool, err error) {
-	used = map[int]bool{}
-	for _, l := range m.links {
-		ctx, cancel := m.call()
-		members, failure := m.client.Members(ctx, l.address(), m.cfg.Group)
-		cancel()
-		if failure != nil {
-			err = failure
-			continue
-		}
-		reachable = append(reachable, l)
-		for _, id := range members {
-			if slot := slotOf(id); slot >= 0 && id != clientID(m.cfg.Instance, slot) {
-				used[slot] = true
-			}
-		}
-	}
-	return reachable, used, err
-}
-
-// lockSlot takes a slot at all of the brokers, or at none.
-func (m *membership) lockSlot(links []*link, slot int) (bool, error) {
-	ctx, cancel := m.call()
-	defer cancel()
-	for i, l := range links {
-		held, err := m.client.Lock(ctx, l.address(), m.cfg.Group, m.cfg.Instance, []rocketmq.Queue{m.slotQueue(l, slot)})
-		if err == nil && len(held) == 1 {
-			continue
-		}
-		for _, l := range links[:i] {
-			if err := m.client.Unlock(ctx, l.address(), m.cfg.Group, m.cfg.Instance, []rocketmq.Queue{m.slotQueue(l, slot)}); err != nil {
-				return false, err
-			}
-		}
-		return false, err
-	}
-	return true, nil
 }

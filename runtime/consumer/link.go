@@ -35,6 +35,8 @@ type link struct {
 	retryAt time.Time
 	// settleAt and claimAt are when locks may be confirmed and when new ones may be taken, after an absence.
 	settleAt, claimAt time.Time
+	// refused: our slot is another's here.
+	refused bool
 	// freeAt is when locks of the dead may be freed again.
 	freeAt time.Time
 	// members is the broker's list as of viewAt, the time it was asked for.

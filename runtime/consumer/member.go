@@ -6,39 +6,8 @@ package consumer
 import (
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
-
-// slots is how many members of a group can hold locks.
-//
-// Locks are held under the name of a slot, not of the pod: after a crash of all members nobody would know the dead pods' names, and their locks would
-// stand for a minute; slots can be counted through. A member takes a slot by locking a pseudo queue (the broker checks neither topic nor group) and
-// shows it as the end of its client id.
-const slots = 128
-
-// slotTopic is the topic of the pseudo queues that stand for slots.
-func slotTopic(group string) string { return "%OWN%" + group }
-
-// lockName is the name a slot's locks are held under.
-func lockName(group string, slot int) string { return group + "#" + strconv.Itoa(slot) }
-
-// clientID is the id of the member that has the slot.
-func clientID(instance string, slot int) string { return instance + "#" + strconv.Itoa(slot) }
-
-// slotOf is the slot a client id shows, -1 for a member of another kind.
-func slotOf(id string) int {
-	at := strings.LastIndexByte(id, '#')
-	if at < 0 {
-		return -1
-	}
-	slot, err := strconv.Atoi(id[at+1:])
-	if err != nil || slot < 0 || slot >= slots {
-		return -1
-	}
-	return slot
-}
 
 // census remembers since when members have been missing. The zero time stands for a member that is listed.
 type census struct {

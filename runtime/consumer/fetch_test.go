@@ -1,0 +1,138 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package consumer
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+func TestThePullOutcomes(t *testing.T) {
+	tagged := func(tag string) rocketmq.Field { return rocketmq.Field{Name: rocketmq.PropertyTags, Value: tag} }
+	only := func(tag string) func(*Config) { return func(cfg *Config) { cfg.Expression = tag } }
+	for _, tt := range []struct {
+		name    string
+		prepare func(w *world)
+		option  func(*Config)
+		told    map[string]int
+		handled int
+		ends    int // the committed offset at the end
+	}{
+		{
+			name:    "FOUND hands out",
+			prepare: func(w *world) { w.fill(5) },
+			told:    map[string]int{"FOUND": 1}, handled: 5, ends: 5,
+		},
+		{
+			name:    "NO_NEW_MSG waits for more",
+			prepare: func(*world) {},
+			told:    map[string]int{"FOUND": 0, "PullFailed": 0},
+		},
+		{
+			name: "NO_MATCHED_MSG goes on behind what does not match",
+			prepare: func(w *world) {
+				for range 5 {
+					w.sendTo(w.queues[0], tagged("other"))
+				}
+			},
+			option: only("wanted"), told: map[string]int{"NO_MATCHED_MSG": 1}, ends: 5,
+		},
+		{
+			name: "OFFSET_ILLEGAL beyond the end goes back to it",
+			prepare: func(w *world) {
+				w.must(w.client.CommitOffset(w.ctx(), w.masters[w.onlyBroker()], w.group, w.queues[0], 1000))
+			},
+			told: map[string]int{"OFFSET_ILLEGAL": 1, "OffsetReset": 1, "MessagesLost": 0},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			both(t, 1, func(t *testing.T, w *world) {
+				tt.prepare(w)
+				o := &noting{}
+				options := []func(*Config){o.observe}
+				if tt.option != nil {
+					options = append(options, tt.option)
+				}
+				x := w.join("one", done, options...)
+				w.awaitOwner(x)
+				w.eventually("what is expected", 20*time.Second, func() bool {
+					for what, n := range tt.told {
+						if n > 0 && o.count(what) < n {
+							return false
+						}
+					}
+					return w.committed() == tt.ends && w.ledger.tally().starts == tt.handled
+				})
+				for what, n := range tt.told {
+					if n == 0 && o.count(what) > 0 {
+						t.Errorf("told %d times of %s, want never", o.count(what), what)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestMessagesDeletedBeforeTheyWereReadAreReportedAsLost(t *testing.T) {
+	inBubble(t, 1, 1, func(t *testing.T, w *world) {
+		o := &noting{}
+		x := w.join("one", done, o.observe)
+		w.awaitOwner(x)
+		q := x.dispatch.queues[w.queues[0]]
+		w.must(x.offsetIllegal(q, 0, rocketmq.PullResult{Status: rocketmq.OffsetIllegal, Min: 70, Max: 100, Next: 70}))
+		if lost := o.count("MessagesLost"); lost != 70 || x.Snapshot().Queues[1].Next != 70 {
+			t.Errorf("told of %d lost messages, next offset %d; want 70 and 70", lost, x.Snapshot().Queues[1].Next)
+		}
+	})
+}
+
+func TestAnotherTagWithTheSameHashIsLeftOut(t *testing.T) {
+	c := &Consumer{}
+	q := &queue{subscription: rocketmq.Subscription{Topic: "T", Expression: "Aa || C"}}
+	messages := make([]rocketmq.Message, 3)
+	for i, tag := range []string{"Aa", "BB", "C"} { // Aa and BB have one hash
+		encoded, err := rocketmq.EncodeProperties(rocketmq.Fields{{Name: rocketmq.PropertyTags, Value: tag}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		messages[i].SetProperties(encoded)
+	}
+	messages = append(messages, rocketmq.Message{Err: fmt.Errorf("unreadable")})
+	var got []string
+	for _, m := range c.wanted(q, messages) {
+		got = append(got, m.Property(rocketmq.PropertyTags))
+	}
+	if want := []string{"Aa", "C", ""}; !cmp.Equal(got, want) {
+		t.Errorf("tags %q are left, want %q", got, want)
+	}
+}
+
+func TestAQueueWithoutACommittedOffsetIsHeldAndReported(t *testing.T) {
+	inBubble(t, 1, 4, func(t *testing.T, w *world) {
+		w.group += "_unseeded"
+		w.must(w.client.PutGroup(w.ctx(), w.masters["broker-a"], rocketmq.NewGroupConfig(w.group)))
+		w.fill(100)
+		o := &noting{}
+		x := w.join("one", done, o.observe)
+		elapse(time.Minute)
+		if got := w.ledger.tally(); got.starts != 0 {
+			t.Fatalf("%d messages were handled from offsets nobody committed", got.starts)
+		}
+		for _, q := range x.Snapshot().Queues {
+			if !q.OffsetMissing {
+				t.Errorf("the snapshot does not say that the offset of %v is missing", q.Queue)
+			}
+		}
+		if n := o.count("OffsetMissing"); n < 5*10 {
+			t.Errorf("told %d times in a minute that 5 offsets are missing", n)
+		}
+		w.seed(w.queues...)
+		w.awaitHandled(100, missingPause+time.Second)
+	})
+}
