@@ -105,7 +105,11 @@ func install(t *testing.T) (client.Client, *rest.Config) {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		t.Fatal("KUBEBUILDER_ASSETS is not set: run `make test`, or point it at the folder that `go run ./hack/local assets` prints")
 	}
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join(configDir, "crd", "bases")}, ErrorIfCRDPathMissing: true}
+	environment := &envtest.Environment{
+		CRDDirectoryPaths:        []string{filepath.Join(configDir, "crd", "bases")},
+		ErrorIfCRDPathMissing:    true,
+		ControlPlaneStartTimeout: 3 * time.Minute, // on a machine that compiles at the same time
+	}
 	config, err := environment.Start()
 	if err != nil {
 		t.Fatalf("start the API server: %v", err)

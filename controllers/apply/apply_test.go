@@ -171,7 +171,7 @@ func TestAStatusIsWrittenOnlyIfItChanged(t *testing.T) {
 	if w.Read(t, w.owner); w.owner.Status.ObservedGeneration != 7 {
 		t.Error("the status was not written")
 	}
-	if err := w.Suite.Delete(t.Context(), w.owner); err != nil {
+	if err := w.Delete(t.Context(), w.owner); err != nil {
 		t.Fatal(err)
 	}
 	before, w.owner.Status.ObservedGeneration = w.owner.DeepCopy(), 8

@@ -81,6 +81,10 @@ func TestWhatKeepsAClusterFromBeingReadyIsSaid(t *testing.T) {
 			fault: fake.Fault{Host: "namesrv", Cut: true},
 			ready: metav1.ConditionFalse, reason: v1alpha1.ReasonNameServerUnreachable, message: []string{"name servers", "127.0.0.1"},
 		},
+		"a broker takes the call and never answers": {
+			fault: fake.Fault{Host: "broker-a", Hang: true},
+			ready: metav1.ConditionFalse, reason: v1alpha1.ReasonBrokerUnreachable, message: []string{"broker-a", "deadline exceeded"},
+		},
 		"a broker does not answer": {
 			config: fake.Config{Brokers: 2}, fault: fake.Fault{Host: "broker-b", Cut: true},
 			ready: metav1.ConditionFalse, reason: v1alpha1.ReasonBrokerUnreachable, message: []string{"broker-b"},

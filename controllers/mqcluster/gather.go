@@ -16,7 +16,7 @@ import (
 )
 
 // timeout of all that is read of one cluster.
-const timeout = 15 * time.Second
+const timeout = 10 * time.Second
 
 // facts are what was read of a cluster.
 type facts struct {

@@ -29,8 +29,8 @@ const (
 	interval = 30 * time.Second
 	// lookAgain is how soon something on its way is looked at again.
 	lookAgain = 10 * time.Second
-	// timeout of all that is asked of the brokers for one flow.
-	timeout = 30 * time.Second
+	// timeout of what is read from the brokers for one flow, and of what is written to them. The status is written after it.
+	timeout = 10 * time.Second
 	// parallel reconciles, so that a broker that does not answer holds up no other flow.
 	parallel = 8
 	// finalizer of a flow whose topic is to be deleted.
@@ -94,8 +94,6 @@ func (r *Reconciler) flowsOn(ctx context.Context, cluster client.Object) []recon
 
 // Reconcile brings one flow a step further and writes down how far it is.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	flow := &v1alpha1.OrderFlow{}
 	if err := r.Client.Get(ctx, request.NamespacedName, flow); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -17,7 +19,6 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
-	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
 // giveUpAfter is how long a deleted flow waits for a cluster that cannot be reached. Then it goes, and its topic stays.
@@ -52,12 +53,31 @@ func (r *Reconciler) reconcileDeleted(ctx context.Context, flow *v1alpha1.OrderF
 		return ctrl.Result{}, r.Applier.Finalizer(ctx, flow, finalizer, false)
 	}
 	flow.Status.ObservedGeneration = flow.Generation
-	changed := condition.Set(&flow.Status.Conditions, flow.Generation, r.Now(), condition.Summary("", end.wait)...)
+	conditions := append(condition.Summary("", end.wait), topicOf(end.wait))
+	changed := condition.Set(&flow.Status.Conditions, flow.Generation, r.Now(), conditions...)
 	if err := r.Applier.Status(ctx, before, flow); err != nil {
 		return ctrl.Result{}, err
 	}
 	condition.RecordReady(r.Recorder, flow, flow.Status.Conditions, changed)
 	return result.Reconcile(interval, end.wait)
+}
+
+// topicOf is TopicReady of a deleted flow: True while the brokers could be asked, else Unknown.
+func topicOf(wait result.Result) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionTopicReady, Status: metav1.ConditionTrue, Reason: wait.Reason, Message: wait.Message}
+	if wait.Reason != v1alpha1.ReasonMessagesUnconsumed {
+		c.Status = metav1.ConditionUnknown
+	}
+	return c
+}
+
+// unreachedFor is how long, since the flow was deleted, the brokers could not be asked without a break.
+func unreachedFor(flow *v1alpha1.OrderFlow, now time.Time) time.Duration {
+	c := meta.FindStatusCondition(flow.Status.Conditions, v1alpha1.ConditionTopicReady)
+	if c == nil || c.Status != metav1.ConditionUnknown {
+		return 0
+	}
+	return min(now.Sub(c.LastTransitionTime.Time), now.Sub(flow.DeletionTimestamp.Time))
 }
 
 func (r *Reconciler) sayGoodbye(ctx context.Context, flow *v1alpha1.OrderFlow) (farewell, error) {
@@ -85,10 +105,10 @@ func (r *Reconciler) sayGoodbye(ctx context.Context, flow *v1alpha1.OrderFlow) (
 	if reached.IsDone() {
 		reached = r.deleteTopic(ctx, admin, survey.Masters, topic.Name)
 	}
-	switch waited := r.Now().Sub(flow.DeletionTimestamp.Time); {
+	switch {
 	case reached.IsDone():
 		return farewell{event: eventTopicDeleted, message: "topic " + topic.Name + " was deleted from all brokers"}, nil
-	case reached.Reason != v1alpha1.ReasonMessagesUnconsumed && waited > giveUpAfter:
+	case reached.Reason != v1alpha1.ReasonMessagesUnconsumed && unreachedFor(flow, r.Now()) > giveUpAfter:
 		return leaveBehind(topic.Name, "the cluster could not be asked for %v: %s", giveUpAfter, reached.Message), nil
 	}
 	return farewell{wait: staying(reached)}, nil
@@ -109,6 +129,8 @@ func staying(r result.Result) result.Result {
 
 // deleteTopic deletes the topic from every master, if nobody misses a message in it.
 func (r *Reconciler) deleteTopic(ctx context.Context, admin *topology.Admin, masters []topology.Master, topic string) result.Result {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	var all backlog
 	for _, master := range masters {
 		if err := all.read(ctx, admin, master.Addr, topic); err != nil {
@@ -129,76 +151,6 @@ func (r *Reconciler) deleteTopic(ctx context.Context, admin *topology.Admin, mas
 	}
 	if err := admin.DeleteRoute(ctx, topic); err != nil {
 		return topology.Explain(err, "making the name servers forget topic %s", topic)
-	}
-	return result.Result{}
-}
-
-// backlog is what of a topic has not been consumed, over all brokers.
-type backlog struct {
-	// stored messages of the topic.
-	stored int64
-	// groups that ever committed an offset of the topic, with the messages they have yet to handle.
-	groups map[string]int64
-}
-
-// read adds what one broker holds: the topic's messages per group, and the group's retries and dead letters, which go with the topic.
-func (b *backlog) read(ctx context.Context, admin *topology.Admin, addr, topic string) error {
-	stats, err := statsOf(ctx, admin, addr, topic)
-	if err != nil {
-		return err
-	}
-	offsets, err := admin.AllOffsets(ctx, addr)
-	if err != nil {
-		return err
-	}
-	b.stored += behind(stats, nil)
-	if b.groups == nil {
-		b.groups = map[string]int64{}
-	}
-	for key, committed := range offsets {
-		if key.Topic != topic {
-			continue
-		}
-		b.groups[key.Group] += behind(stats, committed)
-		for _, own := range []string{rocketmq.RetryTopic(key.Group), rocketmq.DeadLetterTopic(key.Group)} {
-			stats, err := statsOf(ctx, admin, addr, own)
-			if err != nil {
-				return err
-			}
-			b.groups[key.Group] += behind(stats, offsets[rocketmq.GroupTopic{Group: key.Group, Topic: own}])
-		}
-	}
-	return nil
-}
-
-// statsOf is empty for a topic the broker does not have.
-func statsOf(ctx context.Context, admin *topology.Admin, addr, topic string) (rocketmq.TopicStats, error) {
-	stats, err := admin.TopicStats(ctx, addr, topic)
-	if errors.Is(err, rocketmq.ErrNotFound) {
-		return rocketmq.TopicStats{}, nil
-	}
-	return stats, err
-}
-
-// behind counts the messages from the committed offsets on, or all where there are none; those the broker no longer has do not count.
-func behind(stats rocketmq.TopicStats, committed map[int]int64) int64 {
-	var n int64
-	for queue, content := range stats.Queues {
-		n += content.Max - min(content.Max, max(content.Min, committed[queue.ID]))
-	}
-	return n
-}
-
-// check refuses while a message would be missed.
-func (b *backlog) check(topic string) result.Result {
-	for group, messages := range b.groups {
-		if messages > 0 {
-			return result.Wait(v1alpha1.ReasonMessagesUnconsumed, lookAgain,
-				"topic %s is not deleted, since group %s has %d messages to handle, retries and dead letters included: its pods go on with them", topic, group, messages)
-		}
-	}
-	if len(b.groups) == 0 && b.stored > 0 {
-		return result.Wait(v1alpha1.ReasonMessagesUnconsumed, lookAgain, "topic %s is not deleted, since it holds %d messages that no group has consumed", topic, b.stored)
 	}
 	return result.Result{}
 }

@@ -180,6 +180,23 @@ func TestAFlowWhoseBrokersAreGoneGoesAfterAWhile(t *testing.T) {
 	}
 }
 
+func TestAShortOutageAfterALongWaitDoesNotLeaveATopicBehind(t *testing.T) {
+	w := newWorld(t)
+	flow := doomed(t, w)
+	w.send(t, w.topic())
+	w.delete(t, flow)
+	w.later = giveUpAfter + time.Hour
+	w.step(t, flow)
+	w.mq.Inject(fake.Fault{Cut: true})
+	w.step(t, flow)
+	if w.gone(t, flow) {
+		t.Fatal("the flow went at the first call that failed")
+	}
+	w.mq.Heal()
+	w.step(t, flow)
+	suite.WantCondition(t, flow.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonMessagesUnconsumed)
+}
+
 func TestATopicOnAnotherClusterIsNotDeleted(t *testing.T) {
 	w := newWorld(t)
 	flow := doomed(t, w)

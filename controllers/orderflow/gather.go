@@ -68,6 +68,8 @@ func (r *Reconciler) gather(ctx context.Context, flow *v1alpha1.OrderFlow) (fact
 	if verified(flow, cluster, r.Now()) {
 		return seen, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	var survey topology.Cluster
 	if seen.admin, seen.reached = r.Connector.Connect(ctx, cluster); seen.reached.IsDone() {
 		survey, seen.reached = seen.admin.Survey(ctx)

@@ -58,7 +58,10 @@ func readiness(group *v1alpha1.MQConsumerGroup) result.Result {
 // setStatus writes into the status how far the flow is, and returns the conditions that changed.
 func setStatus(flow *v1alpha1.OrderFlow, p progress, now time.Time) []condition.Transition {
 	status := &flow.Status
-	setTopic(flow, p, now)
+	setTopic(flow, p)
+	if p.plan.write && p.topic.IsDone() {
+		status.Topic.LastVerifiedTime = new(metav1.NewTime(now))
+	}
 	if p.plan.owned && p.binding.IsDone() {
 		status.Binding = &v1alpha1.LocalObjectReference{Name: bindingName(flow)}
 	}
@@ -69,7 +72,7 @@ func setStatus(flow *v1alpha1.OrderFlow, p progress, now time.Time) []condition.
 }
 
 // setTopic keeps what was seen last where the brokers were not asked; lastVerifiedTime says how old that is.
-func setTopic(flow *v1alpha1.OrderFlow, p progress, now time.Time) {
+func setTopic(flow *v1alpha1.OrderFlow, p progress) {
 	if p.plan.claim != "" {
 		flow.Status.Topic = &v1alpha1.TopicStatus{ClusterIdentity: p.plan.claim}
 	}
@@ -81,11 +84,8 @@ func setTopic(flow *v1alpha1.OrderFlow, p progress, now time.Time) {
 	for _, b := range p.brokers {
 		if b.err == nil && len(differences(flow, b.found)) == 0 {
 			topic.Brokers++
-			topic.Queues += int32(b.found.ReadQueues) //nolint:gosec // a broker has at most a few thousand queues
+			topic.Queues += int32(b.found.ReadQueues)
 		}
-	}
-	if p.topic.IsDone() {
-		topic.LastVerifiedTime = new(metav1.NewTime(now))
 	}
 }
 

@@ -20,6 +20,8 @@ import (
 
 // putTopic writes the topic to the brokers of the plan and reads it back from them. It returns the topic as all masters have it now.
 func (r *Reconciler) putTopic(ctx context.Context, seen facts, plan topicPlan) []brokerTopic {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	brokers := make([]brokerTopic, len(seen.brokers))
 	var written sync.WaitGroup
 	for i, b := range seen.brokers {

@@ -94,7 +94,7 @@ func Reconcile(interval time.Duration, results ...Result) (reconcile.Result, err
 }
 
 func spread(d time.Duration) time.Duration {
-	return d + time.Duration((rand.Float64()-0.5)/5*float64(d)) //nolint:gosec // spreads load, guards nothing
+	return d + time.Duration((rand.Float64()-0.5)/5*float64(d))
 }
 
 const (

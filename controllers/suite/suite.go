@@ -28,8 +28,8 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/topology"
 )
 
-// server is this test binary's API server. It is the package's one global: tests of a binary have no other place in common.
-var server struct {
+// server is this test binary's API server. It is the package's one global.
+var server struct { //nolint:gochecknoglobals // tests of a binary have no other place in common
 	stopped bool // Main runs and will stop what is started here
 
 	once        sync.Once
@@ -57,6 +57,9 @@ func (t tests) Run() int {
 	return code
 }
 
+// startTimeout is ample: on a machine where all packages are compiled and tested at once the API server takes its time.
+const startTimeout = 3 * time.Minute
+
 func start() (client.Client, error) {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		return nil, errors.New("KUBEBUILDER_ASSETS is not set: run `make test`, or point it at the folder that `go run ./hack/local assets` prints")
@@ -67,8 +70,9 @@ func start() (client.Client, error) {
 		return nil, err
 	}
 	environment := &envtest.Environment{
-		CRDDirectoryPaths:     []string{filepath.Join(filepath.Dir(here), "..", "..", "config", "crd", "bases")},
-		ErrorIfCRDPathMissing: true,
+		CRDDirectoryPaths:        []string{filepath.Join(filepath.Dir(here), "..", "..", "config", "crd", "bases")},
+		ErrorIfCRDPathMissing:    true,
+		ControlPlaneStartTimeout: startTimeout,
 	}
 	config, err := environment.Start()
 	if err != nil {

@@ -162,12 +162,12 @@ func TestTheOperatorDialsNoAddressOfItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { listener.Close() }) //nolint:errcheck // nothing was accepted
+	t.Cleanup(func() { listener.Close() })
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	for _, host := range []string{"127.0.0.1", "localhost", "0.0.0.0", "169.254.169.254", "100.100.100.200"} {
 		conn, err := DialContext(t.Context(), "tcp", net.JoinHostPort(host, port))
 		if err == nil {
-			conn.Close() //nolint:errcheck // it should not be there
+			conn.Close()
 		}
 		if err == nil || !strings.Contains(err.Error(), "set brokerIP1") {
 			t.Errorf("dialling %s: %v, want it refused with what to do", host, err)
