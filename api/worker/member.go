@@ -5,13 +5,8 @@ package worker
 
 import "strings"
 
-// What a pod is told in its environment, since no file can know it.
-const (
-	// PodNameEnv holds the pod's name.
-	PodNameEnv = "POD_NAME"
-	// StructureNameEnv holds the name of the ConfigMap that is mounted as StructureFile; the pod reports it in SyncResponse.Structure.
-	StructureNameEnv = "ORDERFLOW_STRUCTURE"
-)
+// PodNameEnv holds the pod's name in its environment: no file can know it, and a host name is cut at 63 characters.
+const PodNameEnv = "POD_NAME"
 
 // slotSeparator begins the slot under which a consumer holds its queues; the consumption core appends it to the client id.
 const slotSeparator = "#"

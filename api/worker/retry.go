@@ -18,7 +18,7 @@ const firstDelay = 2
 // Plan returns the delays between attempts: after attempt n, counted from 1, the message waits Plan()[n-1]; after attempt len(Plan())+1 it is a
 // dead letter. It ends after MaxAttempts, or before the delay with which they would add up to more than MaxDuration.
 func (r Retry) Plan() []time.Duration {
-	plan := make([]time.Duration, 0, max(r.MaxAttempts-1, 0))
+	var plan []time.Duration
 	levels := DelayLevels()
 	left := r.MaxDuration.D()
 	for n := range r.MaxAttempts - 1 {

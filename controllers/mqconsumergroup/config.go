@@ -29,12 +29,12 @@ func digest(value any) (name string, content []byte, err error) {
 // structureConfig is the immutable ConfigMap of a structure. Its name follows from its content, so that a pod template which names it can
 // only ever mean this content.
 func structureConfig(group *v1alpha1.MQConsumerGroup, s worker.Structure) (*corev1.ConfigMap, error) {
-	hash, content, err := digest(s)
+	_, content, err := digest(s)
 	if err != nil {
 		return nil, err
 	}
 	c := &corev1.ConfigMap{
-		ObjectMeta: objectMeta(group, group.Name+"-"+hash),
+		ObjectMeta: objectMeta(group, worker.StructureName(group.Name, content)),
 		Data:       map[string]string{path.Base(worker.StructureFile): string(content)},
 		Immutable:  new(true),
 	}

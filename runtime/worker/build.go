@@ -69,7 +69,7 @@ func (w *Worker) assemble() error {
 		NameServers:    s.NameServers,
 		Remoting:       rocketmq.Config{Credentials: w.brokerCredentials()},
 		Group:          s.Group,
-		Instance:       w.options.Instance,
+		Instance:       worker.ClientID(s.Namespace, w.options.Instance),
 		Topic:          s.Topic,
 		Expression:     s.TagExpression,
 		Mode:           consumer.Mode(s.Mode),

@@ -17,14 +17,18 @@ type Options struct {
 	SyncDir, BrokerDir, AdapterDir string
 	// SyncAddress serves /sync and /metrics, HealthAddress /healthz and /readyz; host:port.
 	SyncAddress, HealthAddress string
-	// Instance tells this worker from all others of its group, and is the same after its container was restarted: a pod's name.
+	// Instance tells this worker from all others of its group, and is the same after its container was restarted: the pod's name, or the host's
+	// outside a pod.
 	Instance string
 	Log      *slog.Logger
 }
 
 // Defaults are a pod's.
 func Defaults(log *slog.Logger) (Options, error) {
-	instance, err := os.Hostname()
+	instance, err := os.Getenv(worker.PodNameEnv), error(nil)
+	if instance == "" {
+		instance, err = os.Hostname()
+	}
 	return Options{
 		StructureFile: worker.StructureFile,
 		LiveFile:      worker.LiveFile,
