@@ -31,7 +31,7 @@ func doomed(t *testing.T, w *world) *v1alpha1.OrderFlow {
 
 func (w *world) delete(t *testing.T, flow *v1alpha1.OrderFlow) {
 	t.Helper()
-	if err := w.Suite.Delete(t.Context(), flow); err != nil {
+	if err := w.Delete(t.Context(), flow); err != nil {
 		t.Fatal(err)
 	}
 	w.step(t, flow)
