@@ -117,6 +117,33 @@ func TestClientStartsBeforeItsClusterIsThere(t *testing.T) {
 	}
 }
 
+func TestProducerIsMadeAnewOnlyWhenItsNameServersMoved(t *testing.T) {
+	address := "127.0.0.1"
+	cfg := Config{NameServers: []string{"mq.example:1"}, Topic: "T", Group: "g"}.withDefaults()
+	lookup := func(context.Context, string, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr(address)}, nil
+	}
+	c := &Client{cfg: cfg, resolver: &resolver{servers: cfg.NameServers, lookup: lookup, logger: cfg.Logger}}
+	renew := func(old *libraryProducer) *libraryProducer {
+		t.Helper()
+		lib, err := c.renew(t.Context(), old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return lib
+	}
+	first := renew(nil)
+	if renew(first) != first {
+		t.Error("made anew at the same addresses: each leaves goroutines and a socket behind")
+	}
+	address = "127.0.0.2"
+	second := renew(first)
+	defer c.shutdown(second)
+	if second == first {
+		t.Error("kept although the name servers moved: it would ask the old ones for up to two minutes")
+	}
+}
+
 func TestTwoClientsOfOneGroupInOneProcess(t *testing.T) {
 	mq := broker.Shared(t)
 	one := newClient(t, mq)

@@ -116,9 +116,12 @@ func brokerDies(t *testing.T, mq *rocketmq.Cluster) {
 		t.Fatal(err)
 	}
 	eventually(t, 2*patience, func() error { _, err := send(t, c, Message{Body: body(0)}); return err })
-	if n := len(rocketmqtest.Messages(t, mq, c.cfg.Topic)); n < int(counts.stored.Load()) {
-		t.Errorf("%d messages stored, %d were confirmed", n, counts.stored.Load())
-	}
+	eventually(t, patience, func() error { // The broker counts a little later than it confirms.
+		if n := len(rocketmqtest.Messages(t, mq, c.cfg.Topic)); n < int(counts.stored.Load()) {
+			return fmt.Errorf("%d messages stored, %d were confirmed", n, counts.stored.Load())
+		}
+		return nil
+	})
 	if err := counts.check(); err != nil {
 		t.Error(err)
 	}
