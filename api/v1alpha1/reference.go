@@ -15,7 +15,7 @@ type LocalObjectReference struct {
 
 // CredentialLabel marks, with the value "true", a Secret that OrderFlow may use, so that nobody can have an arbitrary Secret sent to a
 // server of their choice by naming it in an adapter.
-const CredentialLabel = "orderflow.dev/credential" //nolint:gosec // the name of a label
+const CredentialLabel = "orderflow.dev/credential"
 
 // AllowedHostsAnnotation lists, separated by commas, the hosts a credential Secret may be sent to: host names without a
 // port, or "*.example.com" for one level of sub-domains. The host of the adapter's URL (or of each name server) has to match.

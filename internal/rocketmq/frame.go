@@ -79,12 +79,12 @@ const (
 
 var errNotJSON = errors.New("the header is in RocketMQ's binary serialization, only JSON is understood: set serializeTypeCurrentRPC to JSON at the peer")
 
-// ReadFrame reads one command. A frame larger than max bytes, one in the
+// ReadFrame reads one command. A frame larger than limit bytes, one in the
 // binary serialization and one that contradicts itself are errors, after which
 // the stream is of no use. The error is io.EOF only between frames.
 //
 // The memory taken grows with what has arrived, not with what was announced.
-func ReadFrame(r *bufio.Reader, max int) (*Command, error) {
+func ReadFrame(r *bufio.Reader, limit int) (*Command, error) {
 	prefix, err := r.Peek(prefixSize)
 	if err != nil {
 		if len(prefix) > 0 {
@@ -96,8 +96,8 @@ func ReadFrame(r *bufio.Reader, max int) (*Command, error) {
 	mark := binary.BigEndian.Uint32(prefix[4:])
 	header := mark & maxHeader
 	switch {
-	case uint64(total) > uint64(max):
-		return nil, fmt.Errorf("a frame of %d bytes is larger than the %d allowed", total, max)
+	case uint64(total) > uint64(limit):
+		return nil, fmt.Errorf("a frame of %d bytes is larger than the %d allowed", total, limit)
 	case total < 4 || header > total-4:
 		return nil, fmt.Errorf("a frame of %d bytes cannot hold a header of %d", total, header)
 	case mark>>24 != serializeJSON:
@@ -162,8 +162,8 @@ func readN(r io.Reader, n int) ([]byte, error) {
 
 // AppendFrame appends the command as one frame. It fails, and returns dst
 // unchanged, when a text in it is not valid UTF-8 (the peer would see, and
-// verify, something else) or when the frame would be larger than max bytes.
-func AppendFrame(dst []byte, cmd *Command, max int) ([]byte, error) {
+// verify, something else) or when the frame would be larger than limit bytes.
+func AppendFrame(dst []byte, cmd *Command, limit int) ([]byte, error) {
 	start := len(dst)
 	out := append(dst, make([]byte, prefixSize)...)
 	out, err := cmd.appendHeader(out)
@@ -172,8 +172,8 @@ func AppendFrame(dst []byte, cmd *Command, max int) ([]byte, error) {
 	}
 	header := len(out) - start - prefixSize
 	total := 4 + header + len(cmd.Body)
-	if header > maxHeader || total > max {
-		return dst, fmt.Errorf("a frame of %d bytes is larger than the %d allowed", total, max)
+	if header > maxHeader || total > limit {
+		return dst, fmt.Errorf("a frame of %d bytes is larger than the %d allowed", total, limit)
 	}
 	out = append(out, cmd.Body...)
 	binary.BigEndian.PutUint32(out[start:], uint32(total))

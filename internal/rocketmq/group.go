@@ -155,7 +155,7 @@ func (c *Client) Groups(ctx context.Context, addr string) (map[string]GroupConfi
 		version = string(page.Version)
 		maps.Copy(groups, page.Groups)
 		if total, err := r.field64("totalGroupNum"); err != nil || len(page.Groups) == 0 || len(groups) >= int(total) {
-			return groups, nil // a broker without paging sends no total, and everything
+			return groups, nil //nolint:nilerr // a broker without paging sends no total, and everything
 		}
 	}
 }

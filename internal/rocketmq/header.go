@@ -59,7 +59,7 @@ const hexDigits = "0123456789abcdef"
 func appendString[T string | []byte](b []byte, s T) []byte {
 	b = append(b, '"')
 	from := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		ch := s[i]
 		if ch >= ' ' && ch != '"' && ch != '\\' {
 			continue

@@ -204,14 +204,14 @@ func TestOnePullTakesBoundedMemory(t *testing.T) {
 			}
 			offsets = append(offsets, m.Offset)
 		}
-		messages, next := got, int64(0)
 		if len(rest) > 0 {
-			messages, next = cut(got, rest, PullRequest{Queue: testQueue, Offset: from}, 10)
-			if next != got[len(got)-1].Offset+1 || len(messages) != len(got) {
-				t.Fatalf("the next pull is at %d", next)
+			var messages []Message
+			messages, from = cut(got, rest, PullRequest{Queue: testQueue, Offset: from}, 10)
+			if from != got[len(got)-1].Offset+1 || len(messages) != len(got) {
+				t.Fatalf("the next pull is at %d", from)
 			}
 		}
-		b, from = rest, next
+		b = rest
 	}
 	if want := []int64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}; !slices.Equal(offsets, want) {
 		t.Errorf("pulled %v", offsets)

@@ -34,7 +34,7 @@ type QueueInfo struct {
 	CachedMiB    int   `json:"cachedMsgSizeInMiB"`
 	Locked       bool  `json:"locked"`
 	LastLocked   int64 `json:"lastLockTimestamp"`
-	Dropped      bool  `json:"droped"` //nolint:misspell // the protocol's spelling
+	Dropped      bool  `json:"droped"`
 	LastPulled   int64 `json:"lastPullTimestamp"`
 	LastConsumed int64 `json:"lastConsumeTimestamp"`
 }

@@ -69,32 +69,32 @@ type permit struct {
 
 // admit waits for leave to make one request. Without it, hold is the message's outcome; with it, the gate is entered.
 func (a *Adapter) admit(ctx context.Context) (p permit, hold *outcome.Outcome) {
-	park := func(resume <-chan struct{}, reason outcome.Reason, detail string) (permit, *outcome.Outcome) {
+	park := func(resume <-chan struct{}, reason outcome.Reason, detail string) *outcome.Outcome {
 		o := outcome.ParkUntil(resume, reason, detail)
-		return permit{}, &o
+		return &o
 	}
 	if a.credentials != nil {
 		var err error
 		if p.secret, err = a.credentials(); err != nil {
 			a.failed(CredentialMissing, err.Error())
-			return park(after(recheck), CredentialMissing, err.Error())
+			return permit{}, park(after(recheck), CredentialMissing, err.Error())
 		}
 	}
 	if resume := a.circuit.shut(); resume != nil {
-		return park(resume, CircuitOpen, "the circuit is open")
+		return permit{}, park(resume, CircuitOpen, "the circuit is open")
 	}
 	far, err := a.queue(ctx)
 	if err != nil {
-		return park(ctx.Done(), Stopping, "stopped while waiting for a limit")
+		return permit{}, park(ctx.Done(), Stopping, "stopped while waiting for a limit")
 	}
 	if far > 0 {
 		a.gate.leave()
-		return park(after(far), RateLimited, "the rate admits no request within a second")
+		return permit{}, park(after(far), RateLimited, "the rate admits no request within a second")
 	}
 	t, resume := a.circuit.begin()
 	if resume != nil {
 		a.gate.leave()
-		return park(resume, CircuitOpen, "the circuit is open")
+		return permit{}, park(resume, CircuitOpen, "the circuit is open")
 	}
 	p.ticket = t
 	return p, nil

@@ -43,7 +43,7 @@ func (a *Adapter) exchange(parent context.Context, r Request, secret map[string]
 	if err != nil {
 		return a.broken(parent, err, timeout, sent.Load())
 	}
-	defer response.Body.Close() //nolint:errcheck // the answer has been read as far as it matters
+	defer response.Body.Close() // the answer has been read as far as it matters
 	if response.StatusCode/100 == 2 && a.success != nil {
 		body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 		if err != nil {

@@ -28,7 +28,7 @@ func hijack(t *testing.T, w http.ResponseWriter, then func(net.Conn)) {
 		t.Error(err)
 		return
 	}
-	defer conn.Close() //nolint:errcheck // what is tested is that it breaks
+	defer conn.Close() // what is tested is that it breaks
 	then(conn)
 }
 
@@ -284,7 +284,7 @@ func TestTheRequest(t *testing.T) {
 	if o := a.Call(t.Context(), request()); o.Kind != outcome.Done {
 		t.Fatalf("got %v", o)
 	}
-	if got.Method != "POST" || got.URL.Path != "/base/send" || got.Proto != "HTTP/1.1" || string(body) != `{"to":"`+phone+`"}` {
+	if got.Method != http.MethodPost || got.URL.Path != "/base/send" || got.Proto != "HTTP/1.1" || string(body) != `{"to":"`+phone+`"}` {
 		t.Errorf("got %s %s %s %s", got.Method, got.URL, got.Proto, body)
 	}
 	for name, want := range map[string]string{"Idempotency-Key": "KEY", "Content-Type": "application/json", "Accept": "application/json", "User-Agent": "orderflow"} {

@@ -60,7 +60,7 @@ func TestAnOpenCircuitParksWithoutAskingUntilItsTime(t *testing.T) {
 		if ended(parked.Resume) {
 			t.Fatal("resumed before the open duration had passed")
 		}
-		time.Sleep(2)
+		time.Sleep(2 * time.Nanosecond)
 		if !ended(parked.Resume) {
 			t.Fatal("not resumed after the open duration")
 		}

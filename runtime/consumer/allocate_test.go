@@ -40,7 +40,7 @@ func averagely(queues []rocketmq.Queue, members []string, me string) []rocketmq.
 	}
 	size := min(averageSize, len(queues)-startIndex)
 	var result []rocketmq.Queue
-	for i := 0; i < size; i++ {
+	for i := range size {
 		result = append(result, queues[(startIndex+i)%len(queues)])
 	}
 	return result

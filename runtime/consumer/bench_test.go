@@ -20,7 +20,7 @@ import (
 func BenchmarkConsume(b *testing.B) {
 	for _, mode := range []Mode{Push, Pull} {
 		b.Run(string(mode), func(b *testing.B) {
-			w := real(b, broker.Shared(b).NameServer(), 8)
+			w := onBroker(b, broker.Shared(b).NameServer(), 8)
 			w.fillBodies(b.N, 256)
 			var handled atomic.Int64
 			first, last := make(chan struct{}), make(chan struct{})

@@ -48,5 +48,5 @@ func TestABacklogIsHandledOnceAndCommitted(t *testing.T) {
 		}
 	}
 	t.Run("fake", func(t *testing.T) { inBubble(t, 1, 8, consume) })
-	t.Run("real", func(t *testing.T) { consume(t, real(t, broker.Shared(t).NameServer(), 8)) })
+	t.Run("real", func(t *testing.T) { consume(t, onBroker(t, broker.Shared(t).NameServer(), 8)) })
 }

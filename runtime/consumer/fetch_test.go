@@ -4,7 +4,7 @@
 package consumer
 
 import (
-	"fmt"
+	"errors"
 	"testing"
 	"time"
 
@@ -95,7 +95,7 @@ func TestMessagesDeletedBeforeTheyWereReadAreReportedAsLost(t *testing.T) {
 func TestAnotherTagWithTheSameHashIsLeftOut(t *testing.T) {
 	c := &Consumer{}
 	q := &queue{subscription: rocketmq.Subscription{Topic: "T", Expression: "Aa || C"}}
-	messages := make([]rocketmq.Message, 3)
+	messages := []rocketmq.Message{{}, {}, {}, {Err: errors.New("unreadable")}}
 	for i, tag := range []string{"Aa", "BB", "C"} { // Aa and BB have one hash
 		encoded, err := rocketmq.EncodeProperties(rocketmq.Fields{{Name: rocketmq.PropertyTags, Value: tag}})
 		if err != nil {
@@ -103,7 +103,6 @@ func TestAnotherTagWithTheSameHashIsLeftOut(t *testing.T) {
 		}
 		messages[i].SetProperties(encoded)
 	}
-	messages = append(messages, rocketmq.Message{Err: fmt.Errorf("unreadable")})
 	var got []string
 	for _, m := range c.wanted(q, messages) {
 		got = append(got, m.Property(rocketmq.PropertyTags))

@@ -22,7 +22,7 @@ func both(t *testing.T, queues int, test func(t *testing.T, w *world)) {
 	t.Run("fake", func(t *testing.T) { inBubble(t, 1, queues, test) })
 	t.Run("real", func(t *testing.T) {
 		t.Parallel()
-		test(t, real(t, broker.Shared(t).NameServer(), queues))
+		test(t, onBroker(t, broker.Shared(t).NameServer(), queues))
 	})
 }
 
@@ -202,7 +202,7 @@ func TestADeadLetterThatIsTooLargeIsCompressedOrLeftToTheBroker(t *testing.T) {
 
 func TestAMessageOfFourMiBReachesTheHandlerAndTheDeadLetters(t *testing.T) {
 	t.Parallel()
-	w := real(t, broker.Shared(t).NameServer(), 1)
+	w := onBroker(t, broker.Shared(t).NameServer(), 1)
 	const size = 4 << 20
 	plain := rocketmq.OutMessage{Body: []byte(strings.Repeat("0123456789abcdef", size/16))}
 	compressed := rocketmq.OutMessage{Body: []byte(strings.Repeat("0123456789abcdef", size/16))}

@@ -128,7 +128,7 @@ func TestAnOutageOfTwoMinutesForReal(t *testing.T) {
 		t.Skip("takes more than two minutes")
 	}
 	t.Parallel()
-	outage(t, real(t, broker.Shared(t).NameServer(), 8), 125*time.Second, time.Second)
+	outage(t, onBroker(t, broker.Shared(t).NameServer(), 8), 125*time.Second, time.Second)
 }
 
 func TestAMessageThatParksTheProbeIsNotTheNextProbe(t *testing.T) {

@@ -68,11 +68,11 @@ func TestMembersJoinLeaveAndCrash(t *testing.T) {
 		t.Run("real "+tt.name, func(t *testing.T) {
 			t.Parallel()
 			if tt.brokers == 1 {
-				tt.run(t, real(t, broker.Shared(t).NameServer(), 8))
+				tt.run(t, onBroker(t, broker.Shared(t).NameServer(), 8))
 				return
 			}
 			cluster := broker.Own(t, rocketmq.Options{Brokers: []rocketmq.Broker{{Name: "broker-a"}, {Name: "broker-b"}}})
-			tt.run(t, real(t, cluster.NameServer(), 4))
+			tt.run(t, onBroker(t, cluster.NameServer(), 4))
 		})
 	}
 }
@@ -123,18 +123,18 @@ func joinLeaveCrash(backlog int) func(t *testing.T, w *world) {
 
 func TestAfterACrashOfAllMembersNewOnesTakeOverForReal(t *testing.T) {
 	t.Parallel()
-	massCrash(t, real(t, broker.Shared(t).NameServer(), 8), 10*time.Second)
+	massCrash(t, onBroker(t, broker.Shared(t).NameServer(), 8), 10*time.Second)
 }
 
 func TestConnectionsThatBreakMoveNoQueueForReal(t *testing.T) {
 	t.Parallel()
-	cuts(t, real(t, broker.Shared(t).NameServer(), 8))
+	cuts(t, onBroker(t, broker.Shared(t).NameServer(), 8))
 }
 
 func TestABrokersRestartForReal(t *testing.T) {
 	t.Parallel()
 	cluster := broker.Own(t, rocketmq.Options{})
-	w := real(t, cluster.NameServer(), 8)
+	w := onBroker(t, cluster.NameServer(), 8)
 	busy := between(2*time.Millisecond, 60*time.Millisecond)
 	one, two := w.join("one", busy), w.join("two", busy)
 	w.eventually("both to have their share", 20*time.Second, func() bool { return one.owns() == 4 && two.owns() == 4 })

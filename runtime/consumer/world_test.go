@@ -50,7 +50,7 @@ func inBubble(t *testing.T, brokers, queues int, test func(t *testing.T, w *worl
 }
 
 // real returns a world in a RocketMQ that runs.
-func real(t testing.TB, nameServer string, queues int) *world {
+func onBroker(t testing.TB, nameServer string, queues int) *world {
 	t.Helper()
 	return newWorld(t, nameServer, new(net.Dialer).DialContext, queues)
 }

@@ -250,7 +250,7 @@ func (r *running) ask(method, path string, body string) string {
 	request.Header.Set("Authorization", "Bearer "+token)
 	response, err := r.operator.Do(request)
 	r.must(err)
-	defer response.Body.Close() //nolint:errcheck // it has been read
+	defer response.Body.Close() // it has been read
 	answer, err := io.ReadAll(response.Body)
 	r.must(err)
 	if response.StatusCode != http.StatusOK {

@@ -38,12 +38,12 @@ type server struct {
 }
 
 // listen opens both ports, or none.
-func (w *Worker) listen() ([]server, error) {
-	health, err := net.Listen("tcp", w.options.HealthAddress)
+func (w *Worker) listen(ctx context.Context) ([]server, error) {
+	health, err := new(net.ListenConfig).Listen(ctx, "tcp", w.options.HealthAddress)
 	if err != nil {
 		return nil, fmt.Errorf("listen for /healthz: %w", err)
 	}
-	sync, err := net.Listen("tcp", w.options.SyncAddress)
+	sync, err := new(net.ListenConfig).Listen(ctx, "tcp", w.options.SyncAddress)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listen for /sync: %w", err), health.Close())
 	}

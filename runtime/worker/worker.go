@@ -50,7 +50,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	consuming, stop := context.WithCancel(ctx)
 	defer stop()
 
-	servers, err := w.listen()
+	servers, err := w.listen(ctx)
 	if err != nil {
 		return err
 	}

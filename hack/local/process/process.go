@@ -104,7 +104,7 @@ func (g Group) Find(spec Spec) (found Process, ok bool, err error) {
 func (g Group) Signal(p Process, s syscall.Signal) error {
 	handle, err := os.FindProcess(p.PID) // a pidfd: from here on the number cannot change its meaning
 	if err != nil {
-		return nil //nolint:nilerr // it has ended
+		return nil // it has ended
 	}
 	defer handle.Release() //nolint:errcheck // only closes the handle
 	if now, ok := g.inspect(p.PID); !ok || now.Name != p.Name {

@@ -341,9 +341,9 @@ func deadLetter(t *testing.T, e *env) {
 		s.Group, s.Message = group, &m
 		must(t, e.SendBack(e, e.addr, s))
 		eventually(t, "dead letter", func() bool {
-			max, err := e.MaxOffset(e, e.addr, dead)
+			end, err := e.MaxOffset(e, e.addr, dead)
 			must(t, err)
-			return max > int64(i)
+			return end > int64(i)
 		})
 		d := e.pull(t, rocketmq.PullRequest{Group: group, Queue: dead, Offset: int64(i)})[0]
 		if string(d.Body) != string(m.Body) || d.Topic != dead.Topic || d.Property(rocketmq.PropertyRetryTopic) != topic {

@@ -5,7 +5,7 @@ package fake
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // the protocol's algorithm, not a choice
+	"crypto/sha1"
 	"encoding/base64"
 	"fmt"
 	"net/netip"
