@@ -134,6 +134,10 @@ type MQConsumerGroupStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	DeadLetters *int64 `json:"deadLetters,omitempty"`
 
+	// circuit is Open if that of any adapter is, else HalfOpen, else Unknown, else Closed.
+	// +optional
+	Circuit CircuitState `json:"circuit,omitempty"`
+
 	// adapters are the third parties of the handler, as the pods see them.
 	// +optional
 	// +listType=map
@@ -169,7 +173,7 @@ type MQConsumerGroupStatus struct {
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Replicas",type=integer,JSONPath=`.status.readyReplicas`
 // +kubebuilder:printcolumn:name="Lag",type=integer,JSONPath=`.status.lag`
-// +kubebuilder:printcolumn:name="Circuit",type=string,JSONPath=`.status.adapters[*].circuit`
+// +kubebuilder:printcolumn:name="Circuit",type=string,JSONPath=`.status.circuit`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Group",type=string,priority=1,JSONPath=`.spec.group`
 // +kubebuilder:printcolumn:name="Dead",type=integer,priority=1,JSONPath=`.status.deadLetters`

@@ -217,6 +217,11 @@ type OrderFlowStatus struct {
 	// +optional
 	Binding *LocalObjectReference `json:"binding,omitempty"`
 
+	// readyConsumers counts the consumers that are Ready, of all: "3/4".
+	// +optional
+	// +kubebuilder:validation:MaxLength=8
+	ReadyConsumers string `json:"readyConsumers,omitempty"`
+
 	// consumers are listed in the order of the spec.
 	// +optional
 	// +listType=map
@@ -234,7 +239,7 @@ type OrderFlowStatus struct {
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Topic",type=string,JSONPath=`.spec.topic.name`
 // +kubebuilder:printcolumn:name="Queues",type=integer,JSONPath=`.status.topic.queues`
-// +kubebuilder:printcolumn:name="Consumers",type=string,JSONPath=`.status.consumers[*].name`
+// +kubebuilder:printcolumn:name="Consumers",type=string,JSONPath=`.status.readyConsumers`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="the name of an OrderFlow has at most 40 characters: lower-case letters, digits and '-'; the names of its groups are made from it"

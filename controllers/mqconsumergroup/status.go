@@ -5,6 +5,7 @@ package mqconsumergroup
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,6 +37,7 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 	}
 	setLag(status, seen, now)
 	status.Adapters = adapterUses(seen)
+	status.Circuit = worst(status.Adapters)
 	if made := done.made; made != nil {
 		status.StructureName, status.LiveRevision = made.structureName, made.live.Revision
 		status.Scaling = scalingStatus(group, made, now)
@@ -168,4 +170,14 @@ func follows(group *v1alpha1.MQConsumerGroup) metav1.Condition {
 		c.Status = metav1.ConditionTrue
 	}
 	return c
+}
+
+// worst is the circuit that tells most: one that is open, else one that probes, else one nobody knows.
+func worst(uses []v1alpha1.AdapterUse) v1alpha1.CircuitState {
+	for _, state := range []v1alpha1.CircuitState{v1alpha1.CircuitOpen, v1alpha1.CircuitHalfOpen, v1alpha1.CircuitUnknown} {
+		if slices.ContainsFunc(uses, func(u v1alpha1.AdapterUse) bool { return u.Circuit == state }) {
+			return state
+		}
+	}
+	return v1alpha1.CircuitClosed
 }

@@ -86,6 +86,9 @@ func TestAFlowIsReadyWithItsGroupsAndSaysWhyNot(t *testing.T) {
 	if diff := cmp.Diff(want, flow.Status.Consumers); diff != "" {
 		t.Errorf("consumers (-want +got):\n%s", diff)
 	}
+	if got := flow.Status.ReadyConsumers; got != "1/1" {
+		t.Errorf("readyConsumers is %q, want 1/1", got)
+	}
 }
 
 func TestReplicasBelongToWhoeverScales(t *testing.T) {

@@ -66,6 +66,7 @@ func setStatus(flow *v1alpha1.OrderFlow, p progress, now time.Time) []condition.
 		status.Binding = &v1alpha1.LocalObjectReference{Name: bindingName(flow)}
 	}
 	status.Consumers = consumers(flow, p.groups)
+	status.ReadyConsumers = readyConsumers(status.Consumers)
 	status.ObservedGeneration = flow.Generation
 	conditions := append(condition.Summary(summary(flow), p.results()...), topicReady(flow, p), consumersReady(flow, p))
 	return condition.Set(&status.Conditions, flow.Generation, now, conditions...)
@@ -99,6 +100,16 @@ func consumers(flow *v1alpha1.OrderFlow, groups []*v1alpha1.MQConsumerGroup) []v
 		list = append(list, status)
 	}
 	return list
+}
+
+func readyConsumers(list []v1alpha1.FlowConsumerStatus) string {
+	ready := 0
+	for _, consumer := range list {
+		if consumer.Ready == metav1.ConditionTrue {
+			ready++
+		}
+	}
+	return fmt.Sprintf("%d/%d", ready, len(list))
 }
 
 func describe(status *v1alpha1.FlowConsumerStatus, group *v1alpha1.MQConsumerGroup) {

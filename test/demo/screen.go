@@ -87,22 +87,12 @@ func (s *stage) branches(ctx context.Context) ([]branch, error) {
 		}
 		for _, g := range groups.Items {
 			if g.Name == scene.Flow+"-"+step.Handler {
-				b.lag, b.replicas, b.dead, b.circuit = g.Status.Lag, g.Status.ReadyReplicas, g.Status.DeadLetters, circuitOf(&g)
+				b.lag, b.replicas, b.dead, b.circuit = g.Status.Lag, g.Status.ReadyReplicas, g.Status.DeadLetters, g.Status.Circuit
 			}
 		}
 		list = append(list, b)
 	}
 	return list, nil
-}
-
-func circuitOf(g *v1alpha1.MQConsumerGroup) v1alpha1.CircuitState {
-	worst := v1alpha1.CircuitClosed
-	for _, use := range g.Status.Adapters {
-		if use.Circuit != v1alpha1.CircuitClosed {
-			worst = use.Circuit
-		}
-	}
-	return worst
 }
 
 // idle says whether no group has a message left to handle.
