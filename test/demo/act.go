@@ -18,7 +18,7 @@ const ordersPerSecond = 20
 // act is one phase of the experiment: how orders are paid while SMS is as it is.
 type act struct {
 	mode  string // coupled or decoupled
-	name  string // in series: healthy, slow, dead, back
+	name  string // in series: first, healthy, slow, dead, back
 	title string
 	sms   map[string]any
 	lasts time.Duration
@@ -38,6 +38,7 @@ func acts() []act {
 	var list []act
 	for _, mode := range []string{"coupled", "decoupled"} {
 		list = append(list,
+			act{mode, "first", "the first orders, while connections are made", smsHealthy, 3 * time.Second},
 			act{mode, "healthy", "all third parties healthy", smsHealthy, 10 * time.Second},
 			act{mode, "slow", "SMS slow: 100 ms → 1 s", smsSlow, 10 * time.Second},
 			act{mode, "dead", "SMS dead", smsDead, 10 * time.Second},
