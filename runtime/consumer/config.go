@@ -55,8 +55,6 @@ type Config struct {
 	MaxUncommitted int
 	// MaxAttempts is that of the retry plan, which is not made here. The broker's own limit is set above it. Default 16.
 	MaxAttempts int
-	// DelayLevels are the broker's messageDelayLevel. Default: RocketMQ's own, 1 s to 2 h.
-	DelayLevels []time.Duration
 	// Grace is how long handlers may run on when their queue is handed over or the consumer stops. Default 25 s.
 	Grace time.Duration
 	// Observer is told what happens. Default: nobody.
@@ -85,9 +83,6 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.MaxUncommitted, defaultMaxUncommitted)
 	setDefault(&c.MaxAttempts, defaultMaxAttempts)
 	setDefault(&c.Grace, defaultGrace)
-	if len(c.DelayLevels) == 0 {
-		c.DelayLevels = defaultDelayLevels()
-	}
 	if c.Observer == nil {
 		c.Observer = Unobserved{}
 	}

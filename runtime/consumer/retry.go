@@ -6,18 +6,13 @@ package consumer
 import (
 	"time"
 
+	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
 // brokerChooses is the delay level that lets the broker delay by the number of attempts: the third level at first, one more each time.
 const brokerChooses = 0
-
-// defaultDelayLevels are RocketMQ's own messageDelayLevel.
-func defaultDelayLevels() []time.Duration {
-	const s, m, h = time.Second, time.Minute, time.Hour
-	return []time.Duration{1 * s, 5 * s, 10 * s, 30 * s, 1 * m, 2 * m, 3 * m, 4 * m, 5 * m, 6 * m, 7 * m, 8 * m, 9 * m, 10 * m, 20 * m, 30 * m, 1 * h, 2 * h}
-}
 
 // delayLevel is the lowest level, counted from 1, that delays no less than asked; the highest if none does; brokerChooses if nothing is asked.
 func delayLevel(levels []time.Duration, after time.Duration) int {
@@ -40,7 +35,7 @@ func (c *Consumer) sendBack(t task, o outcome.Outcome) verdict {
 	request := rocketmq.SendBackRequest{
 		Group:        c.cfg.Group,
 		Message:      t.message,
-		DelayLevel:   delayLevel(c.cfg.DelayLevels, o.After),
+		DelayLevel:   delayLevel(worker.DelayLevels(), o.After),
 		MaxReconsume: c.cfg.MaxAttempts + brokerMargin,
 	}
 	return c.giveBack(t, request)

@@ -6,6 +6,8 @@ package consumer
 import (
 	"testing"
 	"time"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
 )
 
 func TestADelayIsRoundedUpToTheBrokersLevels(t *testing.T) {
@@ -23,7 +25,7 @@ func TestADelayIsRoundedUpToTheBrokersLevels(t *testing.T) {
 		{"above the last", 5 * time.Hour, 18},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := delayLevel(defaultDelayLevels(), tt.after); got != tt.level {
+			if got := delayLevel(worker.DelayLevels(), tt.after); got != tt.level {
 				t.Errorf("level %d, want %d", got, tt.level)
 			}
 		})
