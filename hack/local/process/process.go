@@ -27,6 +27,12 @@ const (
 // poll is how often a condition of a process is looked at again.
 const poll = 100 * time.Millisecond
 
+// The bound of the wait for an execve that is under way: it takes microseconds, or as long as its CPU is taken away.
+const (
+	environLooks = 50
+	environPause = 2 * time.Millisecond
+)
+
 // Group is a set of processes that live and end together.
 type Group struct {
 	// Dir is the group's folder, absolute, and its identity. Each process has the folder Dir/<name>, with its output in log.
@@ -68,7 +74,7 @@ func (g Group) List() ([]Process, error) {
 
 // inspect reads what the process is, and whether it belongs to the group. One that ends meanwhile does not.
 func (g Group) inspect(pid int) (Process, bool) {
-	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	environment, err := environ(pid)
 	if err != nil {
 		return Process{}, false
 	}
@@ -84,6 +90,22 @@ func (g Group) inspect(pid int) (Process, bool) {
 	}
 	p.Exe, err = os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	return p, err == nil // a zombie has no program any more
+}
+
+// environ reads a process's environment. While one program replaces another (execve) the kernel shows none for an instant, and a
+// process of the group would pass for a stranger: one that has a program but no environment is looked at again.
+func environ(pid int) (environment []byte, err error) {
+	for range environLooks {
+		environment, err = os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if err != nil || len(environment) > 0 {
+			return environment, err
+		}
+		if _, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err != nil {
+			return nil, err // the kernel's own, or a zombie
+		}
+		time.Sleep(environPause) //nolint:forbidigo // nothing announces the end of an execve
+	}
+	return nil, nil // it was started without any
 }
 
 // Find returns the process that runs the spec, and not a helper or child of it, or ok = false.

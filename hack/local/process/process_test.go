@@ -10,6 +10,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -66,6 +67,31 @@ func TestStartIsIdempotentAndFindsWhatAnotherGroupValueStarted(t *testing.T) {
 	}
 	if session, err := getsid(all[0].PID); err != nil || session != all[0].PID {
 		t.Errorf("session %d of process %d, error %v: a terminal's hang-up would end it", session, all[0].PID, err)
+	}
+}
+
+func TestAProcessIsNeverMissedWhileItReplacesItsProgram(t *testing.T) {
+	g := newGroup(t)
+	script := filepath.Join(t.TempDir(), "again")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n[ $1 -eq 0 ] && exec sleep 600\nexec $0 $(($1 - 1))\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	spec := Spec{Name: "one", Path: script, Args: []string{"1500"}}
+	if err := g.Start(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	all, err := g.List()
+	if err != nil || len(all) != 1 {
+		t.Fatalf("processes %v, error %v, want one", all, err)
+	}
+	for looks := 0; ; looks++ {
+		p, ok := g.inspect(all[0].PID)
+		if !ok {
+			t.Fatalf("look %d missed a process that runs", looks)
+		}
+		if filepath.Base(p.Exe) == "sleep" {
+			return
+		}
 	}
 }
 
