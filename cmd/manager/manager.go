@@ -35,6 +35,7 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/thirdpartyadapter"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
+	"github.com/orderflow-dev/orderflow/internal/dial"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
@@ -43,7 +44,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("find the API server: %w", err)
 	}
-	connector := &topology.Connector{Client: rocketmq.Config{DialContext: topology.DialContext}}
+	connector := &topology.Connector{Client: rocketmq.Config{DialContext: dial.Broker()}}
 	defer connector.Close()
 	mgr, err := newManager(config, connector, o, log)
 	if err != nil {

@@ -4,7 +4,6 @@
 package topology
 
 import (
-	"net"
 	"strings"
 	"testing"
 
@@ -154,28 +153,5 @@ func TestOneAdminServesAnMQClusterUntilItsNameServersChange(t *testing.T) {
 	connector.Forget(types.NamespacedName{Namespace: "shop", Name: "mq"})
 	if _, err := second.BrokerRuntime(t.Context(), two.Broker().Addr()); err == nil {
 		t.Error("the Admin of a forgotten MQCluster still works")
-	}
-}
-
-func TestTheOperatorDialsNoAddressOfItsOwn(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	for _, host := range []string{"127.0.0.1", "localhost", "0.0.0.0", "169.254.169.254", "100.100.100.200"} {
-		conn, err := DialContext(t.Context(), "tcp", net.JoinHostPort(host, port))
-		if err == nil {
-			conn.Close()
-		}
-		if err == nil || !strings.Contains(err.Error(), "set brokerIP1") {
-			t.Errorf("dialling %s: %v, want it refused with what to do", host, err)
-		}
-	}
-	for _, address := range []string{"10.1.2.3:10911", "192.168.1.1:10911", "[fd00::1]:10911", "203.0.113.7:10911"} {
-		if err := refuseOwn("tcp", address, nil); err != nil {
-			t.Errorf("a broker at %s is refused: %v", address, err)
-		}
 	}
 }

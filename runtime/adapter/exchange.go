@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/orderflow-dev/orderflow/internal/dial"
 	"github.com/orderflow-dev/orderflow/internal/expression"
 )
 
@@ -107,7 +108,7 @@ func (a *Adapter) judge(ctx context.Context, response *http.Response, body []byt
 // the third party sent.
 func (a *Adapter) broken(parent context.Context, err error, timeout time.Duration, sent bool) answer {
 	ans := answer{result: transient, reason: ConnectionFailed, fateUnknown: sent}
-	var refused *addressError
+	var refused *dial.RefusedError
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	switch {

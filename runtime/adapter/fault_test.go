@@ -6,6 +6,9 @@ package adapter
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net"
@@ -403,4 +406,10 @@ func TestACallEndsWithItsContext(t *testing.T) {
 			t.Errorf("our own stop is reported as %q", a.Report().LastError)
 		}
 	}
+}
+
+func hmacHex(key, text string) string {
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(text))
+	return hex.EncodeToString(mac.Sum(nil))
 }

@@ -67,7 +67,7 @@ func (w *Worker) assemble() error {
 	s := w.structure
 	w.consumer, err = consumer.New(consumer.Config{
 		NameServers:    s.NameServers,
-		Remoting:       rocketmq.Config{Credentials: w.brokerCredentials()},
+		Remoting:       rocketmq.Config{DialContext: w.options.DialBroker, Credentials: w.brokerCredentials()},
 		Group:          s.Group,
 		Instance:       worker.ClientID(s.Namespace, w.options.Instance),
 		Topic:          s.Topic,

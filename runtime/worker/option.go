@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/dial"
 )
 
 // Options are where a worker finds its files and listens. A pod runs with Defaults.
@@ -20,7 +21,9 @@ type Options struct {
 	// Instance tells this worker from all others of its group, and is the same after its container was restarted: the pod's name, or the host's
 	// outside a pod.
 	Instance string
-	Log      *slog.Logger
+	// DialBroker connects to name servers and brokers; nil dials any address, loopback too.
+	DialBroker dial.Func
+	Log        *slog.Logger
 }
 
 // Defaults are a pod's.
@@ -38,6 +41,7 @@ func Defaults(log *slog.Logger) (Options, error) {
 		SyncAddress:   ":" + strconv.Itoa(worker.SyncPort),
 		HealthAddress: ":" + strconv.Itoa(worker.HealthPort),
 		Instance:      instance,
+		DialBroker:    dial.Broker(),
 		Log:           log,
 	}, err
 }
