@@ -114,8 +114,12 @@ func (s *stage) recordPay(ctx context.Context, load, series string) error {
 	return nil
 }
 
-// settleTimeout bounds the wait for the last effects of an experiment.
-const settleTimeout = 90 * time.Second
+const (
+	// settleTimeout bounds the wait for the last effects of an experiment.
+	settleTimeout = 90 * time.Second
+	// settleQuiet is how long nothing may have happened before what is missing is lost: longer than the outbox's relay pauses at most.
+	settleQuiet = 12 * time.Second
+)
 
 // settle waits until the groups have nothing left to do, and judges the orders.
 func (s *stage) settle(ctx context.Context, orders []ledger.Order) (ledger.Report, error) {
@@ -135,9 +139,8 @@ func (s *stage) settle(ctx context.Context, orders []ledger.Order) (ledger.Repor
 		if lost == 0 {
 			return true, nil
 		}
-		// What is still missing after the groups had nothing to do for so long is lost.
 		idle, err := s.idle(ctx)
-		return idle && time.Since(quiet) > 10*time.Second, err
+		return idle && time.Since(quiet) > settleQuiet, err
 	})
 	return report, err
 }

@@ -53,10 +53,8 @@ func Run(ctx context.Context, o Options) error {
 	if err := s.judgeActs(ctx); err != nil {
 		return err
 	}
-	for _, outbox := range []bool{false, true} {
-		if err := s.stopBroker(ctx, outbox); err != nil {
-			return fmt.Errorf("stopping the broker: %w", err)
-		}
+	if err := s.stopBroker(ctx); err != nil {
+		return fmt.Errorf("stopping the broker: %w", err)
 	}
 	return s.finish(o)
 }

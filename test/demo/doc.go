@@ -4,8 +4,8 @@
 // Package demo plays the experiment OrderFlow exists for, on a real cluster, in about three minutes, and says what came of it.
 //
 // Orders are paid at a steady rate, first coupled (the order service calls every third party itself), then decoupled (it sends one message, and
-// OrderFlow's workers call them). In both, one third party is healthy, slow (SMS 100 ms → 1 s), dead, and back. At last the broker is stopped for five
-// seconds while orders are sent Sync, Async and Oneway, without an outbox and with one.
+// OrderFlow's workers call them). In both, one third party is healthy, slow (SMS 100 ms → 1 s), dead, and back. At last the broker hangs for five
+// seconds, as if its machine had died, and is started again while orders are sent Sync, Async and Oneway, without an outbox and with one.
 //
 //	act.go      the acts as data, and how one is played
 //	outage.go   the broker stop

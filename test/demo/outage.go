@@ -5,7 +5,8 @@ package demo
 
 import (
 	"context"
-	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,78 +15,92 @@ import (
 )
 
 const (
-	// brokerStop is how long the broker is down at least; its start takes a few seconds more.
+	// beforeStop is how long orders are paid before the broker stops, brokerStop how long it hangs before it is killed and started again.
+	beforeStop = 4 * time.Second
 	brokerStop = 5 * time.Second
-	// aroundStop is how long orders are paid before it stops.
-	aroundStop = 4 * time.Second
+	// stopLoad outlasts the outage: the broker's start, and the 25 s that the official client takes at most to find it again.
+	stopLoad = 45 * time.Second
 )
 
-// stopBroker stops the broker while orders are sent in every send mode at once, and records what was lost. With the outbox on, Oneway has no place: what
-// is relayed waits for the broker's answer.
-func (s *stage) stopBroker(ctx context.Context, outbox bool) error {
-	modes := []string{"Sync", "Async", "Oneway"}
-	title := "broker stopped for 5 s, no outbox"
-	if outbox {
-		modes, title = modes[:2], "broker stopped for 5 s, with outbox"
+// sender is one way of sending.
+type sender struct {
+	mode   string
+	outbox bool
+}
+
+// senders are all ways. With the outbox Oneway has no place: what is relayed waits for the broker's answer.
+func senders() []sender {
+	return []sender{{"Sync", false}, {"Async", false}, {"Oneway", false}, {"Sync", true}, {"Async", true}}
+}
+
+// series names the sender's samples.
+func (s sender) series() string {
+	name := "broker_stop_" + strings.ToLower(s.mode)
+	if s.outbox {
+		name += "_outbox"
 	}
-	var loads []string
-	for _, mode := range modes {
+	return name
+}
+
+// stopBroker stops the broker while orders are sent in every way at once, and records what was lost.
+func (s *stage) stopBroker(ctx context.Context) error {
+	loads := map[sender]string{}
+	for _, from := range senders() {
 		status, err := s.Shop.Load(ctx, shop.LoadRequest{
-			RatePerSecond: ordersPerSecond / 4, Duration: "25s", Mode: "decoupled", SendMode: mode, Outbox: outbox, Seed: 1,
+			RatePerSecond: ordersPerSecond / 5, Duration: stopLoad.String(), Mode: "decoupled", SendMode: from.mode, Outbox: from.outbox, Seed: 1,
 		})
 		if err != nil {
 			return err
 		}
-		loads = append(loads, status.ID)
+		loads[from] = status.ID
 	}
 	restarted := make(chan error, 1)
 	go func() { restarted <- s.interrupt(ctx) }()
-	if err := s.await(ctx, title, loads...); err != nil {
+	if err := s.await(ctx, "the broker hangs for 5 s and is started again", slices.Collect(maps.Values(loads))...); err != nil {
 		return err
 	}
 	if err := <-restarted; err != nil {
 		return err
 	}
-	for i, mode := range modes {
-		if err := s.recordLosses(ctx, mode, loads[i], outbox); err != nil {
-			return fmt.Errorf("%s: %w", mode, err)
-		}
-	}
-	return nil
+	return s.recordLosses(ctx, loads)
 }
 
-// interrupt stops the broker for a while.
+// interrupt takes the broker away for a while.
 func (s *stage) interrupt(ctx context.Context) error {
-	if err := sleep(ctx, aroundStop); err != nil {
+	if err := sleep(ctx, beforeStop); err != nil {
 		return err
 	}
-	if err := s.Env.StopBroker(ctx); err != nil {
+	if err := s.Env.HangBroker(ctx); err != nil {
 		return err
 	}
 	if err := sleep(ctx, brokerStop); err != nil {
 		return err
 	}
-	return s.Env.StartBroker(ctx)
+	return s.Env.RestartBroker(ctx)
 }
 
 // recordLosses records the orders that never reached a third party: those whose sender was told, and those nobody knows of.
-func (s *stage) recordLosses(ctx context.Context, mode, load string, outbox bool) error {
-	orders, err := s.Shop.Orders(ctx, load)
-	if err != nil {
+func (s *stage) recordLosses(ctx context.Context, loads map[sender]string) error {
+	orders := map[sender][]ledger.Order{}
+	for from, load := range loads {
+		var err error
+		if orders[from], err = s.Shop.Orders(ctx, load); err != nil {
+			return err
+		}
+	}
+	if _, err := s.settle(ctx, slices.Concat(slices.Collect(maps.Values(orders))...)); err != nil {
 		return err
 	}
-	report, err := s.settle(ctx, orders)
-	if err != nil {
-		return err
+	for _, from := range senders() {
+		report, err := s.Judge(ctx, orders[from])
+		if err != nil {
+			return err
+		}
+		s.record.Sample(from.series()+"_sent", make([]float64, report.Paid)...)
+		s.record.Sample(from.series()+"_lost", make([]float64, len(report.Lost))...)
+		s.record.Sample(from.series()+"_lost_unreported", make([]float64, count(report.UnreportedLosses))...)
+		s.record.Note(from.series(), report)
 	}
-	series := strings.ToLower(mode)
-	if outbox {
-		series += "_outbox"
-	}
-	s.record.Sample("broker_stop_"+series+"_sent", make([]float64, report.Paid)...)
-	s.record.Sample("broker_stop_"+series+"_lost", make([]float64, len(report.Lost))...)
-	s.record.Sample("broker_stop_"+series+"_lost_unreported", make([]float64, count(report.UnreportedLosses))...)
-	s.record.Note("broker_stop_"+series, report)
 	return nil
 }
 

@@ -20,7 +20,7 @@ func (s *screen) summary(file evidence.File) {
 	s.line("  When SMS was back, what had waited was sent at %.0f %% of the provider's limit.", 100*f["drain_rate_over_limit"])
 	s.line("  Of %.0f orders %.0f had all their effects; %.0f were lost, %.0f calls were made twice, %.0f messages became dead letters.",
 		f["sent"], f["handled"], f["lost"], f["duplicates"], f["dead_letters"])
-	s.line("  While the broker was stopped, orders were lost without anyone being told: Sync %.0f, Async %.0f, Oneway %.0f; with the outbox: Sync %.0f, Async %.0f.\n",
+	s.line("  The broker hung for 5 s and was started again. Orders lost without anyone being told: Sync %.0f, Async %.0f, Oneway %.0f; with the outbox: Sync %.0f, Async %.0f.\n",
 		f["loss_sync"], f["loss_async_unreported"], f["loss_oneway"], f["lost_sync_outbox"], f["lost_async_outbox"])
 	if _, err := evidence.Table(s.out, []evidence.File{file}); err != nil {
 		s.line("the table could not be shown: %v", err)

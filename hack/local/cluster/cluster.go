@@ -25,8 +25,8 @@ type way interface {
 	// left lists what there is of the cluster on this machine.
 	left(ctx context.Context) ([]string, error)
 	load(ctx context.Context, archive string) error
-	stopBroker(ctx context.Context) error
-	startBroker(ctx context.Context) error
+	hangBroker(ctx context.Context) error
+	restartBroker(ctx context.Context) error
 }
 
 // Manager brings the user's cluster up and down.

@@ -16,7 +16,7 @@
 //	env, err := cluster.Current(ctx)           // ErrDown: run `make up`
 //	config, err := clientcmd.BuildConfigFromFlags("", env.Kubeconfig)
 //	producer.Connect(env.NameServers)          // from this machine
-//	env.StopBroker(ctx); env.StartBroker(ctx)  // a fault, and its end
+//	env.HangBroker(ctx); env.RestartBroker(ctx)  // a fault, and its end
 //
 // # Invariants
 //

@@ -91,22 +91,22 @@ func (e *Env) way() (way, error) {
 	return Manager{Store: store, Log: io.Discard}.way(e.Way)
 }
 
-// StopBroker ends RocketMQ's broker in the orderly way. Clients find its port closed.
-func (e *Env) StopBroker(ctx context.Context) error {
+// HangBroker stops RocketMQ's broker as the death of its machine does: connections stay open, and nobody answers.
+func (e *Env) HangBroker(ctx context.Context) error {
 	way, err := e.way()
 	if err != nil {
 		return err
 	}
-	return way.stopBroker(ctx)
+	return way.hangBroker(ctx)
 }
 
-// StartBroker starts the broker again, with its store, and returns when it serves.
-func (e *Env) StartBroker(ctx context.Context) error {
+// RestartBroker kills the broker, if it still runs or hangs, starts it again with its store, and returns when it serves.
+func (e *Env) RestartBroker(ctx context.Context) error {
 	way, err := e.way()
 	if err != nil {
 		return err
 	}
-	return way.startBroker(ctx)
+	return way.restartBroker(ctx)
 }
 
 // Load puts the images of an archive, as Docker or buildah write it, onto the node.

@@ -212,18 +212,35 @@ func (k *kind) status(ctx context.Context) (lines []string, healthy bool, err er
 	return lines, healthy, nil
 }
 
-func (k *kind) stopBroker(ctx context.Context) error {
+func (k *kind) hangBroker(ctx context.Context) error { return k.signalBroker(ctx, "STOP") }
+
+// restartBroker takes the pod away and brings another: of one that is killed in place nobody can tell when it serves again.
+func (k *kind) restartBroker(ctx context.Context) error {
+	if err := k.signalBroker(ctx, "KILL"); err != nil {
+		return err
+	}
 	if err := k.scaleBroker(ctx, 0); err != nil {
 		return err
 	}
-	return k.kubectl(ctx, nil, "--namespace=rocketmq", "wait", "--for=delete", "--timeout=1m", "pod/rocketmq-broker-0")
-}
-
-func (k *kind) startBroker(ctx context.Context) error {
+	if err := k.kubectl(ctx, nil, "--namespace=rocketmq", "wait", "--for=delete", "--timeout=1m", "pod/rocketmq-broker-0"); err != nil {
+		return err
+	}
 	if err := k.scaleBroker(ctx, 1); err != nil {
 		return err
 	}
 	return k.rolledOut(ctx, "statefulset/rocketmq-broker")
+}
+
+// signalBroker signals the broker's process from the node, which sees into its pods.
+func (k *kind) signalBroker(ctx context.Context, signal string) error {
+	node, err := k.node()
+	if err != nil {
+		return err
+	}
+	if err := node.CommandContext(ctx, "pkill", "-"+signal, "-f", "org.apache.rocketmq.broker.BrokerStartup").Run(); err != nil {
+		return fmt.Errorf("send %s to the broker: %w", signal, err)
+	}
+	return nil
 }
 
 func (k *kind) scaleBroker(ctx context.Context, replicas int) error {

@@ -6,6 +6,7 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/orderflow-dev/orderflow/hack/local/image"
@@ -290,17 +292,27 @@ func (l *local) broker(ctx context.Context) (process.Group, process.Spec, error)
 	return group, specs[1], nil
 }
 
-func (l *local) stopBroker(ctx context.Context) error {
+func (l *local) hangBroker(ctx context.Context) error {
 	group, spec, err := l.broker(ctx)
 	if err != nil {
 		return err
 	}
-	return group.Stop(ctx, spec)
+	broker, running, err := group.Find(spec)
+	if err == nil && !running {
+		err = errors.New("the broker does not run")
+	}
+	if err != nil {
+		return err
+	}
+	return group.Signal(broker, syscall.SIGSTOP)
 }
 
-func (l *local) startBroker(ctx context.Context) error {
+func (l *local) restartBroker(ctx context.Context) error {
 	group, spec, err := l.broker(ctx)
 	if err != nil {
+		return err
+	}
+	if err := group.Kill(ctx, spec); err != nil {
 		return err
 	}
 	return group.Start(ctx, spec)

@@ -103,20 +103,20 @@ func getsid(pid int) (int, error) {
 	return int(session), nil
 }
 
-func TestStopEndsOneProcessAndNoOther(t *testing.T) {
+func TestKillEndsOneProcessAndNoOther(t *testing.T) {
 	g := newGroup(t)
 	one, two := g.executing(sleeper(t, "one")), g.executing(sleeper(t, "two"))
 	if err := g.Start(t.Context(), one, two); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.Stop(t.Context(), one); err != nil {
+	if err := g.Kill(t.Context(), one); err != nil {
 		t.Fatal(err)
 	}
 	if _, running, err := g.Find(one); err != nil || running {
-		t.Errorf("one runs %v, error %v after Stop", running, err)
+		t.Errorf("one runs %v, error %v after Kill", running, err)
 	}
 	if _, running, err := g.Find(two); err != nil || !running {
-		t.Errorf("two runs %v, error %v although only one was stopped", running, err)
+		t.Errorf("two runs %v, error %v although only one was killed", running, err)
 	}
 }
 

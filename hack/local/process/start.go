@@ -18,8 +18,8 @@ import (
 const (
 	// readyTimeout bounds the wait for one process: the slowest start seen on two busy cores, several times over.
 	readyTimeout = 3 * time.Minute
-	// stopGrace is how long a process may take to end by itself before it is killed.
-	stopGrace = 20 * time.Second
+	// killTimeout bounds the wait for the end of a killed process.
+	killTimeout = 20 * time.Second
 	// tailBytes of a program's output go into the error that says it failed.
 	tailBytes = 1000
 )
@@ -130,27 +130,20 @@ func (g Group) alive(name string) (bool, error) {
 	return slices.ContainsFunc(all, func(p Process) bool { return p.Name == name }), err
 }
 
-// Stop asks the spec's process to end, and kills it when it has not after a while. It returns once it is gone.
-func (g Group) Stop(ctx context.Context, spec Spec) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*stopGrace)
+// Kill ends the spec's process without asking it. It returns once it is gone.
+func (g Group) Kill(ctx context.Context, spec Spec) error {
+	ctx, cancel := context.WithTimeout(ctx, killTimeout)
 	defer cancel()
-	began, signal := time.Now(), syscall.SIGTERM
-	for sent := syscall.Signal(0); ; {
+	for {
 		p, running, err := g.Find(spec)
 		if err != nil || !running {
 			return err
 		}
-		if time.Since(began) > stopGrace {
-			signal = syscall.SIGKILL
-		}
-		if sent != signal {
-			if err := g.Signal(p, signal); err != nil {
-				return err
-			}
-			sent = signal
+		if err := g.Signal(p, syscall.SIGKILL); err != nil {
+			return err
 		}
 		if err := wait(ctx); err != nil {
-			return fmt.Errorf("%s does not end: %w", p, err)
+			return fmt.Errorf("%s does not end although it was killed: %w", p, err)
 		}
 	}
 }
