@@ -14,7 +14,9 @@ const commitPeriod = 100 * time.Millisecond
 func (c *Consumer) commitLoop() {
 	ticker := time.NewTicker(commitPeriod)
 	defer ticker.Stop()
+	defer c.commits.end()
 	for {
+		c.commits.beat()
 		select {
 		case <-ticker.C:
 		case <-c.calls.Done():

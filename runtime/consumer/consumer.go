@@ -27,6 +27,8 @@ type Consumer struct {
 	endCalls, endHandling context.CancelFunc
 	// batching is a lock that one Batch at a time takes.
 	batching chan struct{}
+	// commits is the pulse of the loop of commits.
+	commits pulse
 	// tasks are all goroutines but those that run handlers, which are hands.
 	tasks, hands sync.WaitGroup
 }

@@ -50,7 +50,8 @@
 //
 //   - At least once: a message that was sent back, or handled, comes again if the process dies before the commit.
 //   - At most 128 members of one group.
-//   - A process that hangs with its connections open keeps its queues until the broker forgets it after 120 s; a liveness probe has to end it.
+//   - A process that hangs with its connections open keeps its queues until the broker forgets it after 120 s; a liveness probe has to end it: Stuck
+//     tells it of a loop that hangs.
 //   - Locks are at the master: where it is away nothing is consumed.
 //   - A member that is cut off while another takes its queues may still be running handlers that it started before: calls, not commits, overlap.
 //   - A newcomer that joins in the moment a broker comes back may take queues before their holder has returned: what that one had finished and not

@@ -32,7 +32,8 @@ const (
 // up. Its fields are its own.
 type membership struct {
 	*Consumer
-	kick chan struct{}
+	kick  chan struct{}
+	pulse pulse
 
 	epoch    int64 // our subscription's version
 	routes   routes
@@ -67,8 +68,11 @@ func (m *membership) poke() {
 // run keeps up the membership until ctx ends, and then until every queue has been released.
 func (m *membership) run(ctx context.Context) {
 	stop := ctx.Done()
+	m.pulse.beat()
+	defer m.pulse.end()
 	for {
 		next := m.step()
+		m.pulse.beat()
 		if m.leaving && m.dispatch.empty() {
 			m.unregister()
 			return
