@@ -55,21 +55,7 @@ func wantedTopics() []string {
 
 func TestAPlainJavaConsumerSeesTheSameMessages(t *testing.T) {
 	const group = "java_witness_group"
-	client := mq.NewClient(mq.Config{})
-	defer client.Close()
-	cluster, err := mq.NewCluster(client, stage.Env.NameServers, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	masters, err := cluster.Masters(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, master := range masters {
-		if err := client.PutGroup(t.Context(), master.Master(), mq.NewGroupConfig(group)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	makeGroup(t, group)
 	seen := map[string]bool{}
 	messages := witness.Consume(t, witness.ConsumeOptions{Client: witness.Client{
 		NameServer: stage.Env.NameServers[0], Group: group, Topic: scene.Topic,
