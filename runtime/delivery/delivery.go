@@ -33,9 +33,9 @@ const (
 	IdempotencyWindowPassed outcome.Reason = "IdempotencyWindowPassed"
 )
 
-// Handler acts on a message whose body is decoded.
+// Handler acts on a message whose body is decoded; at is where it was read, and with the message's id the name of this delivery.
 type Handler interface {
-	Handle(ctx context.Context, m *message.Message) outcome.Outcome
+	Handle(ctx context.Context, m *message.Message, at string) outcome.Outcome
 }
 
 // Observer is told of each message, once. Calls come from many goroutines.
@@ -98,7 +98,7 @@ func (d *Delivery) Handle(ctx context.Context, raw *rocketmq.Message) outcome.Ou
 	d.add(Totals{InFlight: 1})
 	var clock adapter.WaitClock
 	m := message.New(raw)
-	o := d.next(m.Attempt(), d.handle(adapter.WithWaitClock(ctx, &clock), m))
+	o := d.next(m.Attempt(), d.handle(adapter.WithWaitClock(ctx, &clock), m, place(raw)))
 	busy := time.Since(start) - clock.Waited()
 	handled := Totals{InFlight: -1}
 	if o.Kind != outcome.Park {
@@ -118,7 +118,10 @@ func (d *Delivery) add(t Totals) {
 	d.totals.Busy += t.Busy
 }
 
-func (d *Delivery) handle(ctx context.Context, m *message.Message) (o outcome.Outcome) {
+// place is where a message was read.
+func place(raw *rocketmq.Message) string { return fmt.Sprintf("%v:%d", raw.Queue, raw.Offset) }
+
+func (d *Delivery) handle(ctx context.Context, m *message.Message, at string) (o outcome.Outcome) {
 	defer func() {
 		if p := recover(); p != nil {
 			// What was panicked with may contain values of the order: its type has to do.
@@ -134,7 +137,7 @@ func (d *Delivery) handle(ctx context.Context, m *message.Message) (o outcome.Ou
 	} else if err != nil {
 		return outcome.Kill(Undecodable, "the body is no JSON document: "+err.Error())
 	}
-	return d.handler.Handle(ctx, m)
+	return d.handler.Handle(ctx, m, at)
 }
 
 // next applies the retry plan to what the handler said of an attempt.

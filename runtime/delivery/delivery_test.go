@@ -27,7 +27,7 @@ const phone = "+8613800000000"
 
 type handlerFunc func(context.Context, *message.Message) outcome.Outcome
 
-func (f handlerFunc) Handle(ctx context.Context, m *message.Message) outcome.Outcome {
+func (f handlerFunc) Handle(ctx context.Context, m *message.Message, _ string) outcome.Outcome {
 	return f(ctx, m)
 }
 
@@ -91,6 +91,26 @@ func TestTheRetryPlan(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestADeliveryIsNamedByWhereItWasRead(t *testing.T) {
+	places := placeRecorder{}
+	d := New(Config{Handler: places, Structure: structure(), Observer: &delivered{}, Log: slog.New(slog.DiscardHandler)})
+	for _, m := range []rocketmq.Message{{Offset: 1}, {Offset: 2}, {Offset: 1, Queue: rocketmq.Queue{Topic: "%RETRY%g"}}} {
+		m.Body = []byte("{}")
+		d.Handle(t.Context(), &m)
+	}
+	if len(places) != 3 {
+		t.Errorf("three deliveries have the names %v", places)
+	}
+}
+
+// placeRecorder is a handler that remembers where messages were read.
+type placeRecorder map[string]bool
+
+func (r placeRecorder) Handle(_ context.Context, _ *message.Message, at string) outcome.Outcome {
+	r[at] = true
+	return outcome.Succeed()
 }
 
 func TestParkingPassesUnchangedAndIsNoAttempt(t *testing.T) {

@@ -92,8 +92,8 @@ func New(c Config) (*Handler, error) {
 	return h, nil
 }
 
-// Handle does what is to be done with a message whose body is decoded.
-func (h *Handler) Handle(ctx context.Context, m *message.Message) outcome.Outcome {
+// Handle does what is to be done with a message whose body is decoded. at is where it was read: the same while it is parked, another after a retry.
+func (h *Handler) Handle(ctx context.Context, m *message.Message, at string) outcome.Outcome {
 	if h.when != nil {
 		wanted, err := h.when.Bool(ctx, expression.OfMessage(m))
 		if err != nil {
@@ -107,12 +107,13 @@ func (h *Handler) Handle(ctx context.Context, m *message.Message) outcome.Outcom
 	if err != nil {
 		return unmapped(ctx, err)
 	}
-	return h.run(ctx, m, business)
+	return h.run(ctx, m, at, business)
 }
 
-func (h *Handler) run(ctx context.Context, m *message.Message, business []string) outcome.Outcome {
+func (h *Handler) run(ctx context.Context, m *message.Message, at string, business []string) outcome.Outcome {
 	done := outcome.Outcome{Kind: outcome.Done, Reason: Skipped}
-	first := h.progress.take(m.ID())
+	delivery := parkedKey{m.ID(), at}
+	first := h.progress.take(delivery)
 	for i := first; i < len(h.steps); i++ {
 		s := h.steps[i]
 		request, err := s.Build(ctx, m)
@@ -128,7 +129,7 @@ func (h *Handler) run(ctx context.Context, m *message.Message, business []string
 			Step: s.Name, Method: request.Method, Path: request.Path, Body: request.Body, Key: message.Key(h.group, business, s.Name),
 		})
 		if done.Kind == outcome.Park {
-			h.progress.keep(m.ID(), i)
+			h.progress.keep(delivery, i)
 		}
 		if done.Kind != outcome.Done {
 			return done

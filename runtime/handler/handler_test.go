@@ -5,7 +5,7 @@ package handler
 
 import (
 	"context"
-	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -49,7 +49,16 @@ func build(t *testing.T, h worker.Handler, r *recorder) *Handler {
 	return handler
 }
 
-func paid(body string) *message.Message { return message.New(&rocketmq.Message{Body: []byte(body)}) }
+// at is where most messages are read.
+const at = "Orders@broker-a#0:7"
+
+func paid(body string) *message.Message { return identified("U1", body) }
+
+func identified(id, body string) *message.Message {
+	raw := &rocketmq.Message{Body: []byte(body)}
+	raw.SetProperties(rocketmq.PropertyUniqueKey + "\x01" + id + "\x02")
+	return message.New(raw)
+}
 
 func toPush(change func(*worker.PushHandler)) worker.Handler {
 	p := &worker.PushHandler{Adapter: "a", Path: "/send", TemplateID: "t1", ToExpression: "order.phone"}
@@ -112,7 +121,7 @@ func TestRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &recorder{}
-			o := build(t, c.handler, r).Handle(t.Context(), paid(order))
+			o := build(t, c.handler, r).Handle(t.Context(), paid(order), at)
 			var got []sent
 			for _, q := range r.requests {
 				got = append(got, sent{q.Step, q.Method, q.Path, string(q.Body)})
@@ -129,7 +138,7 @@ func TestRequests(t *testing.T) {
 
 func TestAWarehouseLeavesOutWhatTheOrderDoesNotHave(t *testing.T) {
 	r := &recorder{}
-	build(t, toWarehouse(worker.WarehouseStep{Name: "s", Action: "CreateWaybill"}), r).Handle(t.Context(), paid(`{"id":7}`))
+	build(t, toWarehouse(worker.WarehouseStep{Name: "s", Action: "CreateWaybill"}), r).Handle(t.Context(), paid(`{"id":7}`), at)
 	if want := `{"action":"CreateWaybill","orderId":7}`; len(r.requests) != 1 || string(r.requests[0].Body) != want {
 		t.Errorf("got %v, want %s", r.requests, want)
 	}
@@ -160,7 +169,7 @@ func TestWhatCannotBeMappedIsDeadAndNamesTheField(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &recorder{}
-			o := build(t, c.handler, r).Handle(t.Context(), paid(c.body))
+			o := build(t, c.handler, r).Handle(t.Context(), paid(c.body), at)
 			if o.Kind != outcome.Dead || o.Reason != MappingFailed || o.Detail != c.want {
 				t.Errorf("got %v %s %q\nwant %q", o.Kind, o.Reason, o.Detail, c.want)
 			}
@@ -184,10 +193,10 @@ func TestEveryAttemptCarriesTheSameKeysAndBeginsAtTheFirstStep(t *testing.T) {
 	retry := outcome.RetryLater(0, adapter.Timeout, "")
 	r := &recorder{script: []outcome.Outcome{outcome.Succeed(), retry}}
 	h := build(t, twoSteps, r)
-	if o := h.Handle(t.Context(), paid(order)); o != retry {
+	if o := h.Handle(t.Context(), paid(order), at); o != retry {
 		t.Fatalf("got %v", o)
 	}
-	if o := h.Handle(t.Context(), paid(order)); o.Kind != outcome.Done {
+	if o := h.Handle(t.Context(), paid(order), at); o.Kind != outcome.Done {
 		t.Fatalf("got %v", o)
 	}
 	names, keys := made(r)
@@ -204,22 +213,45 @@ func TestAParkedMessageGoesOnWhereItWas(t *testing.T) {
 	r := &recorder{script: []outcome.Outcome{outcome.Succeed(), park, park}}
 	h := build(t, twoSteps, r)
 	for range 3 {
-		h.Handle(t.Context(), paid(order))
+		h.Handle(t.Context(), paid(order), at)
 	}
 	names, _ := made(r)
 	if diff := cmp.Diff([]string{"one", "two", "two", "two"}, names); diff != "" {
 		t.Error(diff)
 	}
-	h.Handle(t.Context(), paid(order))
+	h.Handle(t.Context(), paid(order), at)
 	if names, _ = made(r); len(names) != 6 {
 		t.Errorf("what was done is remembered: %v", names)
+	}
+}
+
+func TestOnlyTheDeliveryThatWasParkedGoesOnWhereItWas(t *testing.T) {
+	for name, next := range map[string]struct {
+		message *message.Message
+		at      string
+	}{
+		"another message whose producer made the same id": {paid(order), "Orders@broker-a#0:8"},
+		"the same message after a retry elsewhere":        {paid(order), "%RETRY%g@broker-a#0:7"},
+		"what a topic that was made anew has there":       {identified("U2", order), at},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &recorder{script: []outcome.Outcome{outcome.Succeed(), outcome.ParkUntil(t.Context().Done(), adapter.CircuitOpen, "")}}
+			h := build(t, twoSteps, r)
+			h.Handle(t.Context(), paid(order), at)
+			h.Handle(t.Context(), next.message, next.at)
+			h.Handle(t.Context(), paid(order), at)
+			names, _ := made(r)
+			if diff := cmp.Diff([]string{"one", "two", "one", "two", "two"}, names); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 
 func TestProgressIsBounded(t *testing.T) {
 	var p progress
 	for i := range 3 * maxParked {
-		p.keep(json.Number(strings.Repeat("x", i%10)+string(rune(i))).String(), 1)
+		p.keep(parkedKey{at: strconv.Itoa(i)}, 1)
 		if len(p.parked) > maxParked {
 			t.Fatalf("%d messages are remembered", len(p.parked))
 		}
@@ -230,7 +262,7 @@ func TestStoppingWhileMappingIsNotTheMessagesFault(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	long := `{"id":"o1","eventType":"e","list":[` + strings.Repeat("1,", 5000) + `1]}`
-	o := build(t, when(toPush(nil), "order.list.all(i, i > 0)"), &recorder{}).Handle(ctx, paid(long))
+	o := build(t, when(toPush(nil), "order.list.all(i, i > 0)"), &recorder{}).Handle(ctx, paid(long), at)
 	if o.Kind != outcome.Park || o.Reason != adapter.Stopping {
 		t.Errorf("got %v", o)
 	}

@@ -8,30 +8,34 @@ import "sync"
 // maxParked bounds what progress remembers; a worker holds fewer messages unless its group is set up unusually large.
 const maxParked = 4096
 
-// progress remembers at which step messages were parked. What is forgotten costs a repeated call, with the same key, and nothing else.
+// progress remembers at which step deliveries were parked. What is forgotten costs a repeated call, with the same key, and nothing else.
 type progress struct {
 	mu     sync.Mutex
-	parked map[string]int
+	parked map[parkedKey]int
 }
 
-// keep notes that the message goes on at step.
-func (p *progress) keep(id string, step int) {
+// parkedKey tells a delivery from all others. The message's id alone does not: producers make one id twice, and a retry has the id of what was retried.
+// Nor does the place: a topic that is made anew counts from 0 again.
+type parkedKey struct{ id, at string }
+
+// keep notes that the delivery goes on at step.
+func (p *progress) keep(key parkedKey, step int) {
 	if step == 0 {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.parked == nil || len(p.parked) >= maxParked {
-		p.parked = map[string]int{} // those of queues that moved to another pod are never asked for
+		p.parked = map[parkedKey]int{} // those of queues that moved to another pod are never asked for
 	}
-	p.parked[id] = step
+	p.parked[key] = step
 }
 
-// take returns the step at which the message goes on, and forgets it.
-func (p *progress) take(id string) int {
+// take returns the step at which the delivery goes on, and forgets it.
+func (p *progress) take(key parkedKey) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	step := p.parked[id]
-	delete(p.parked, id)
+	step := p.parked[key]
+	delete(p.parked, key)
 	return step
 }
