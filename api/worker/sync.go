@@ -30,8 +30,13 @@ type SyncResponse struct {
 	Handled int64 `json:"handled"`
 	// Queues the pod owns.
 	Queues int `json:"queues"`
-	// Parked says that the pod hands out no message, since a circuit is open or a limit is used up.
+	// QueuesHeld of them are not read, since the group has no committed offset there.
+	QueuesHeld int `json:"queuesHeld,omitempty"`
+	// Parked says that the pod hands out no message but probes, since a circuit is open or a limit is used up.
 	Parked bool `json:"parked"`
+	// ParkedReason and ParkedSince say why and since when. Empty: it is not parked.
+	ParkedReason string     `json:"parkedReason,omitempty"`
+	ParkedSince  *time.Time `json:"parkedSince,omitempty"`
 	// Adapters by name.
 	Adapters []AdapterReport `json:"adapters"`
 }

@@ -152,7 +152,7 @@ func (w *Worker) serveSync(rw http.ResponseWriter, r *http.Request) {
 		_ = w.live.carry(*request.Live) // a problem is in the answer
 	}
 	rw.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(rw).Encode(w.sync()); err != nil {
+	if err := json.NewEncoder(rw).Encode(w.sync(w.consumer.Snapshot(), w.delivery.Totals())); err != nil {
 		w.log.Debug("the sync call was not answered", "error", err)
 	}
 }

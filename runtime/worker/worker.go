@@ -103,18 +103,27 @@ func (w *Worker) reports() []worker.AdapterReport {
 	return reports
 }
 
-// sync is the answer to a sync call.
-func (w *Worker) sync() worker.SyncResponse {
-	snapshot, totals := w.consumer.Snapshot(), w.delivery.Totals()
-	return worker.SyncResponse{
+// sync is the answer to a sync call, at a moment when consumer and delivery are so.
+func (w *Worker) sync(now consumer.Snapshot, totals delivery.Totals) worker.SyncResponse {
+	response := worker.SyncResponse{
 		Structure:    w.name,
 		LiveRevision: w.live.revision(),
 		LiveProblem:  w.live.problem(),
-		InFlight:     snapshot.InFlight,
+		InFlight:     now.InFlight,
 		BusySeconds:  totals.Busy.Seconds(),
 		Handled:      totals.Handled,
-		Queues:       len(snapshot.Queues),
-		Parked:       snapshot.Parked,
+		Queues:       len(now.Queues),
+		Parked:       now.Parked,
+		ParkedReason: string(now.ParkedReason),
 		Adapters:     w.reports(),
 	}
+	if now.Parked {
+		response.ParkedSince = &now.ParkedSince
+	}
+	for _, q := range now.Queues {
+		if q.OffsetMissing {
+			response.QueuesHeld++
+		}
+	}
+	return response
 }

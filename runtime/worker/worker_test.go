@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/runtime/consumer"
+	"github.com/orderflow-dev/orderflow/runtime/delivery"
 )
 
 const url = "https://sms.example.com"
@@ -132,6 +134,30 @@ func TestTheSyncAnswer(t *testing.T) {
 	}
 	if len(got.Adapters) != 1 || got.Adapters[0].Name != "sms" || got.Adapters[0].Circuit != worker.CircuitClosed {
 		t.Errorf("adapters: %+v", got.Adapters)
+	}
+}
+
+func TestTheSyncAnswerSaysWhatHoldsMessagesUp(t *testing.T) {
+	w, _ := idle(t)
+	since := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	held, read := consumer.QueueSnapshot{OffsetMissing: true}, consumer.QueueSnapshot{}
+	for name, c := range map[string]struct {
+		now  consumer.Snapshot
+		want string
+	}{
+		"nothing": {consumer.Snapshot{Queues: []consumer.QueueSnapshot{read}},
+			`"queues":1,"parked":false,"adapters"`},
+		"a circuit that is open": {consumer.Snapshot{Parked: true, ParkedReason: "CircuitOpen", ParkedSince: since},
+			`"queues":0,"parked":true,"parkedReason":"CircuitOpen","parkedSince":"2026-07-01T12:00:00Z","adapters"`},
+		"queues without a committed offset": {consumer.Snapshot{Queues: []consumer.QueueSnapshot{held, read, held}},
+			`"queues":3,"queuesHeld":2,"parked":false,"adapters"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := json.Marshal(w.sync(c.now, delivery.Totals{}))
+			if err != nil || !strings.Contains(string(got), c.want) {
+				t.Errorf("got %s, %v\nwant it to contain %s", got, err, c.want)
+			}
+		})
 	}
 }
 
