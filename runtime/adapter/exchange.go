@@ -63,10 +63,10 @@ func (a *Adapter) request(ctx context.Context, r Request, secret map[string]stri
 		return nil, errors.New("the path does not make a URL") // the error itself would quote it
 	}
 	// Without GetBody net/http cannot repeat the request by itself on another connection. It would for the sake of a header named Idempotency-Key,
-	// although this third party may ignore keys, and beside the rate.
+	// although this third party may ignore keys, and beside the rate. For the same reason a body that is empty must not be http.NoBody.
 	request.GetBody = nil
 	if r.Body == nil {
-		request.Body = http.NoBody
+		request.Body = io.NopCloser(bytes.NewReader(nil))
 	} else {
 		request.Header.Set("Content-Type", "application/json")
 	}

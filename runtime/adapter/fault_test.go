@@ -167,28 +167,40 @@ func TestAnEffectThatMayHaveHappenedIsNotRepeatedWhereKeysAreIgnored(t *testing.
 	}
 }
 
-// A server that closes an idle connection just as a request is written looks to net/http like a request to repeat, if a header named Idempotency-Key
-// says it may be repeated.
+// A server that closes an idle connection just as a request is written looks to net/http like a request to repeat, if its method or a header named
+// Idempotency-Key says it may be repeated.
 func TestNetHTTPDoesNotRepeatRequestsByItself(t *testing.T) {
-	requests := make(chan string, 10)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		requests <- r.URL.Path
-		if r.URL.Path == "/send" {
-			hijack(t, w, func(net.Conn) {})
-		}
-	}))
-	defer server.Close()
-	a := build(t, config(server.URL, func(c *Config) { c.Spec.Idempotency.KeysHonoured = false }))
-	first := request()
-	first.Path = "/warm"
-	if o := a.Call(t.Context(), first); o.Kind != outcome.Done {
-		t.Fatalf("got %v", o)
-	}
-	if o := a.Call(t.Context(), request()); o.Reason != FateUnknown {
-		t.Errorf("got %v, want %s", o, FateUnknown)
-	}
-	if got := len(requests); got != 2 {
-		t.Errorf("the third party saw %d requests, want 2", got)
+	for name, c := range map[string]struct {
+		method string
+		body   []byte
+	}{
+		"an order that is sent":      {http.MethodPost, []byte("{}")},
+		"a look without a body":      {http.MethodGet, nil},
+		"a deletion without a body":  {http.MethodDelete, nil},
+		"a deletion that has a body": {http.MethodDelete, []byte("{}")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			requests := make(chan string, 10)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				requests <- r.URL.Path
+				if r.URL.Path == "/send" {
+					hijack(t, w, func(net.Conn) {})
+				}
+			}))
+			defer server.Close()
+			a := build(t, config(server.URL, func(c *Config) { c.Spec.Idempotency.KeysHonoured = false }))
+			ask := Request{Step: "s", Method: c.method, Path: "/warm", Body: c.body, Key: "KEY"}
+			if o := a.Call(t.Context(), ask); o.Kind != outcome.Done {
+				t.Fatalf("got %v", o)
+			}
+			ask.Path = "/send"
+			if o := a.Call(t.Context(), ask); o.Reason != FateUnknown {
+				t.Errorf("got %v, want %s", o, FateUnknown)
+			}
+			if got := len(requests); got != 2 {
+				t.Errorf("the third party saw %d requests, want 2", got)
+			}
+		})
 	}
 }
 
@@ -295,7 +307,7 @@ func TestTheRequest(t *testing.T) {
 			t.Errorf("header %s is %q, want %q", name, got.Header.Get(name), want)
 		}
 	}
-	if o := a.Call(t.Context(), Request{Step: "look", Method: http.MethodGet, Key: "KEY"}); o.Kind != outcome.Done || len(body) != 0 || got.URL.Path != "/base" || got.Header.Get("Content-Type") != "" {
+	if o := a.Call(t.Context(), Request{Step: "look", Method: http.MethodGet, Key: "KEY"}); o.Kind != outcome.Done || len(body) != 0 || got.ContentLength != 0 || len(got.TransferEncoding) > 0 || got.URL.Path != "/base" || got.Header.Get("Content-Type") != "" {
 		t.Errorf("GET without path and body: got %v, %s %q", o, got.URL.Path, body)
 	}
 }
