@@ -110,16 +110,19 @@ func TestOnlyWhatMattersToOthersWakesThem(t *testing.T) {
 	}
 	verified := at(1)
 	verified.Status.LastVerifiedTime = new(metav1.Now())
+	edited := at(1)
+	edited.Generation = 2
 	p := ReadyChanged(func(o client.Object) []metav1.Condition { return o.(*v1alpha1.MQCluster).Status.Conditions })
 	for sentence, test := range map[string]struct {
 		before, after *v1alpha1.MQCluster
 		want          bool
 	}{
-		"another look":      {at(1), verified, false},
-		"another spec":      {at(1), at(2), true},
-		"no longer ready":   {at(1), at(1, result.Wait("Slow", 0, "slow")), true},
-		"ready for once":    {&v1alpha1.MQCluster{ObjectMeta: metav1.ObjectMeta{Generation: 1}}, at(1), true},
-		"being deleted now": {at(1), func() *v1alpha1.MQCluster { c := at(1); c.DeletionTimestamp = new(metav1.Now()); return c }(), true},
+		"another look":                    {at(1), verified, false},
+		"another spec, not looked at yet": {at(1), edited, false},
+		"another spec, looked at":         {edited, at(2), true},
+		"no longer ready":                 {at(1), at(1, result.Wait("Slow", 0, "slow")), true},
+		"ready for once":                  {&v1alpha1.MQCluster{ObjectMeta: metav1.ObjectMeta{Generation: 1}}, at(1), true},
+		"being deleted now":               {at(1), func() *v1alpha1.MQCluster { c := at(1); c.DeletionTimestamp = new(metav1.Now()); return c }(), true},
 	} {
 		if got := p.Update(event.UpdateEvent{ObjectOld: test.before, ObjectNew: test.after}); got != test.want {
 			t.Errorf("%s: wakes %t, want %t", sentence, got, test.want)

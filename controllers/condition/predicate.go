@@ -13,12 +13,12 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 )
 
-// ReadyChanged lets through the changes of an object that matter to those who refer to it: it came or went, its spec changed, or Ready did.
-// Everything else in a status, such as the time of the last look, would wake them for nothing.
+// ReadyChanged lets through the changes of an object that matter to those who refer to it: it came or went, or Ready changed. A new spec
+// matters once Ready speaks of it: before, they could only wait for that. Everything else in a status, such as the time of the last look, would
+// wake them for nothing.
 func ReadyChanged(conditions func(client.Object) []metav1.Condition) predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
-			e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero() ||
+		return e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero() ||
 			!sameReady(conditions(e.ObjectOld), conditions(e.ObjectNew))
 	}}
 }
@@ -28,5 +28,6 @@ func sameReady(a, b []metav1.Condition) bool {
 	if before == nil || after == nil {
 		return before == after
 	}
-	return before.Status == after.Status && before.Reason == after.Reason && before.Message == after.Message
+	return before.ObservedGeneration == after.ObservedGeneration && before.Status == after.Status && before.Reason == after.Reason &&
+		before.Message == after.Message
 }
