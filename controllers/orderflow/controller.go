@@ -117,8 +117,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		done.topic = judge(flow, done.brokers)
 	}
 	if done.plan.owned {
-		done.binding = r.applyBinding(ctx, flow, seen.cluster)
 		done.groups, done.applied = r.applyGroups(ctx, flow)
+		if done.binding = seen.reached; done.binding.IsDone() {
+			done.binding = r.applyBinding(ctx, flow, seen.cluster)
+		}
 	}
 	changed := setStatus(flow, done, r.Now())
 

@@ -186,6 +186,10 @@ func TestTheBindingHasTheKeyOfAClusterWithAccessControl(t *testing.T) {
 	w.Read(t, w.cluster)
 	w.cluster.Spec.ACL = &v1alpha1.MQClusterACL{SecretRef: v1alpha1.LocalObjectReference{Name: "acl"}}
 	w.Write(t, w.cluster)
+	w.cluster.Status.ObservedGeneration = w.cluster.Generation
+	if err := w.Status().Update(t.Context(), w.cluster); err != nil {
+		t.Fatal(err)
+	}
 	flow := w.Flow("order-paid", w.topic())
 	w.Create(t, flow)
 	w.settle(t, flow)

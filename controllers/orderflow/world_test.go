@@ -43,7 +43,7 @@ func newWorld(t *testing.T) *world {
 
 // ready gives the cluster the status it has when its brokers answer.
 func (w *world) ready(cluster *v1alpha1.MQCluster) {
-	cluster.Status.Identity, cluster.Status.ClusterName = "physical", "DefaultCluster"
+	cluster.Status.Identity, cluster.Status.ClusterName, cluster.Status.ObservedGeneration = "physical", "DefaultCluster", 1
 	for _, b := range w.mq.Brokers() {
 		cluster.Status.Brokers = append(cluster.Status.Brokers, v1alpha1.BrokerStatus{Name: b.Name(), Address: b.Addr()})
 	}

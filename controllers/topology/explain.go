@@ -40,11 +40,15 @@ func explain(err error, unreachable, doing string, args ...any) result.Result {
 	return result.Fail(unreachable, err, "%s", doing)
 }
 
-// Usable says whether others may rely on the MQCluster now. A nil cluster is one that was not found under the name.
+// Usable says whether others may rely on the MQCluster now. A nil cluster is one that was not found under the name. One whose spec was edited is
+// looked at first: its name servers may lead to another cluster than the status, and with it every claim, speaks of.
 func Usable(cluster *v1alpha1.MQCluster, name string) result.Result {
 	switch {
 	case cluster == nil:
 		return result.Stall(v1alpha1.ReasonClusterNotFound, "there is no MQCluster %q in this namespace: create it, or correct spec.clusterRef", name)
+	case cluster.Status.ObservedGeneration != cluster.Generation:
+		return result.Wait(v1alpha1.ReasonClusterNotReady, lookAgain, "waiting for MQCluster %s to be looked at: its status speaks of generation %d of its spec, not of %d",
+			name, cluster.Status.ObservedGeneration, cluster.Generation)
 	case !condition.Is(cluster.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue):
 		return result.Wait(v1alpha1.ReasonClusterNotReady, lookAgain,
 			"waiting for MQCluster %s: %s", name, condition.Describe(cluster.Status.Conditions, v1alpha1.ConditionReady))
