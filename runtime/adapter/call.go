@@ -102,11 +102,10 @@ func (a *Adapter) admit(ctx context.Context) (p permit, hold *outcome.Outcome) {
 
 // queue waits for concurrency and rate. Without an error the gate is entered.
 func (a *Adapter) queue(ctx context.Context) (far time.Duration, err error) {
-	start := time.Now()
+	start, stop := time.Now(), Waiting(ctx)
 	defer func() {
-		waited := time.Since(start)
-		addWait(ctx, waited)
-		a.observer.Waited(a.spec.Name, waited)
+		stop()
+		a.observer.Waited(a.spec.Name, time.Since(start))
 	}()
 	if err := a.gate.enter(ctx); err != nil {
 		return 0, err

@@ -121,17 +121,33 @@ func (p *pace) wait(ctx context.Context) (far time.Duration, err error) {
 	}
 }
 
-// WaitClock adds up the time a message's handling waited for a limit, which is no work.
+// WaitClock adds up the time a message's handling waited for limits, which is no work. A message waits for one thing at a time.
 type WaitClock struct {
 	mu     sync.Mutex
 	waited time.Duration
+	since  time.Time // of the wait under way
 }
 
 // Waited is the time so far.
 func (w *WaitClock) Waited() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.waited
+	if w.since.IsZero() {
+		return w.waited
+	}
+	return w.waited + time.Since(w.since)
+}
+
+func (w *WaitClock) start() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.since = time.Now()
+}
+
+func (w *WaitClock) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waited, w.since = w.waited+time.Since(w.since), time.Time{}
 }
 
 type waitClockKey struct{}
@@ -141,10 +157,12 @@ func WithWaitClock(ctx context.Context, w *WaitClock) context.Context {
 	return context.WithValue(ctx, waitClockKey{}, w)
 }
 
-func addWait(ctx context.Context, d time.Duration) {
-	if w, ok := ctx.Value(waitClockKey{}).(*WaitClock); ok {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.waited += d
+// Waiting starts the context's clock; what it returns stops it.
+func Waiting(ctx context.Context) (stop func()) {
+	w, ok := ctx.Value(waitClockKey{}).(*WaitClock)
+	if !ok {
+		return func() {}
 	}
+	w.start()
+	return w.stop
 }

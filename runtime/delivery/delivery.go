@@ -60,18 +60,10 @@ type Delivery struct {
 	observer Observer
 	log      *slog.Logger
 
-	mu     sync.Mutex
-	totals Totals
-}
-
-// Totals are since the start.
-type Totals struct {
-	// InFlight is now.
-	InFlight int
-	// Handled counts messages that were handled, whatever their outcome; parked ones were not.
-	Handled int64
-	// Busy is the time they took, without waiting for limits.
-	Busy time.Duration
+	mu      sync.Mutex
+	running map[*run]struct{}
+	totals  Totals        // without InFlight, which is len(running)
+	allowed time.Duration // for handling a message
 }
 
 // New returns a delivery.
@@ -82,40 +74,19 @@ func New(c Config) *Delivery {
 		window:   narrowest(c.Structure),
 		observer: c.Observer,
 		log:      c.Log,
+		running:  map[*run]struct{}{},
 	}
-}
-
-// Totals returns the totals as of now.
-func (d *Delivery) Totals() Totals {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.totals
 }
 
 // Handle returns what is to be done with a message.
 func (d *Delivery) Handle(ctx context.Context, raw *rocketmq.Message) outcome.Outcome {
-	start := time.Now()
-	d.add(Totals{InFlight: 1})
-	var clock adapter.WaitClock
+	r := d.begin()
 	m := message.New(raw)
-	o := d.next(m.Attempt(), d.handle(adapter.WithWaitClock(ctx, &clock), m, place(raw)))
-	busy := time.Since(start) - clock.Waited()
-	handled := Totals{InFlight: -1}
-	if o.Kind != outcome.Park {
-		handled.Handled, handled.Busy = 1, busy
-	}
-	d.add(handled)
+	o := d.next(m.Attempt(), d.handle(adapter.WithWaitClock(ctx, &r.clock), m, place(raw)))
+	busy := d.end(r, o)
 	d.observer.Delivered(o, busy)
 	d.tell(m, o)
 	return o
-}
-
-func (d *Delivery) add(t Totals) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.totals.InFlight += t.InFlight
-	d.totals.Handled += t.Handled
-	d.totals.Busy += t.Busy
 }
 
 // place is where a message was read.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/runtime/adapter"
 	"github.com/orderflow-dev/orderflow/runtime/message"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
@@ -214,4 +215,45 @@ func TestTotalsCountWorkAndNotWaiting(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	})
+}
+
+func TestAMessageThatIsHandledForTooLongIsStuck(t *testing.T) {
+	for name, c := range map[string]struct {
+		handle func(ctx context.Context)
+		stuck  bool
+	}{
+		"a handler that never returns":           {func(context.Context) { time.Sleep(time.Hour) }, true},
+		"a handler that works as long as it may": {func(context.Context) { time.Sleep(time.Minute) }, false},
+		"a handler that waits for a limit": {func(ctx context.Context) {
+			defer adapter.Waiting(ctx)()
+			time.Sleep(time.Hour)
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				slow := func(ctx context.Context, _ *message.Message) outcome.Outcome {
+					c.handle(ctx)
+					return outcome.Succeed()
+				}
+				d := New(Config{Handler: handlerFunc(slow), Structure: structure(), Observer: &delivered{}, Log: slog.New(slog.DiscardHandler)})
+				d.Allow(time.Minute)
+				d.Allow(time.Second) // what is under way began with a minute
+				var call sync.WaitGroup
+				call.Go(func() { d.Handle(t.Context(), &rocketmq.Message{Body: []byte("{}")}) })
+				time.Sleep(time.Minute)
+				if err := d.Stuck(); err != nil {
+					t.Errorf("after a minute: %v", err)
+				}
+				time.Sleep(time.Second)
+				err := d.Stuck()
+				if (err != nil) != c.stuck || c.stuck && !strings.Contains(err.Error(), "a message is being handled since 2000-01-01T00:00:00Z, longer than the 1m0s") {
+					t.Errorf("after more than a minute: %v", err)
+				}
+				call.Wait()
+				if err := d.Stuck(); err != nil {
+					t.Errorf("after it returned: %v", err)
+				}
+			})
+		})
+	}
 }

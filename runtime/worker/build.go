@@ -45,6 +45,7 @@ func New(o Options) (*Worker, error) {
 	if err := w.assemble(); err != nil {
 		return nil, err
 	}
+	w.health = &health{look: w.stuck, log: log}
 	w.live.setLimits = w.setLimits
 	w.metrics.Watch(structure, w.consumer.Snapshot, w.reports)
 	return w, nil
@@ -64,6 +65,7 @@ func (w *Worker) assemble() error {
 		return fmt.Errorf("build the handler: %w", err)
 	}
 	w.delivery = delivery.New(delivery.Config{Handler: h, Structure: w.structure, Observer: w.metrics, Log: w.log})
+	w.delivery.Allow(handlingTime(w.structure.Handler, w.live.current))
 	s := w.structure
 	w.consumer, err = consumer.New(consumer.Config{
 		NameServers:    s.NameServers,

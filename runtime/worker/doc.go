@@ -12,6 +12,6 @@
 //
 // Stopping: readiness off → the consumer hands its queues over, which ends running calls within the grace period → the servers close.
 //
-// /healthz answers as long as the consumer can tell its state, /readyz while it is a member of its group. Both are plain HTTP for the kubelet and
-// say nothing else. /sync and /metrics want TLS with the group's certificate, and its token.
+// /healthz is 200 while there is progress: the consumer's loops come round, and no message is handled for longer than its requests may take. Brokers and third
+// parties that are away are no reason to be replaced. /readyz is 200 while the worker is a member of its group. Both are plain HTTP for the kubelet. /sync and /metrics want TLS with the group's certificate, and its token.
 package worker

@@ -27,8 +27,6 @@ const (
 	requestTime = 10 * time.Second
 	// maxSyncBody bounds a sync request.
 	maxSyncBody = 1 << 20
-	// liveness is how long the consumer may take to tell its state.
-	liveness = time.Second
 )
 
 // server is an HTTP server that already listens.
@@ -86,31 +84,6 @@ func (w *Worker) certificate() func(*tls.ClientHelloInfo) (*tls.Certificate, err
 		return &pair, err
 	})
 	return func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return read() }
-}
-
-func (w *Worker) healthHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) {
-		told := make(chan struct{})
-		go func() {
-			w.consumer.Snapshot()
-			close(told)
-		}()
-		select {
-		case <-told:
-		case <-time.After(liveness):
-			http.Error(rw, "the consumer is stuck", http.StatusServiceUnavailable)
-		}
-	})
-	mux.HandleFunc("GET /readyz", func(rw http.ResponseWriter, _ *http.Request) {
-		switch {
-		case w.stopping.Load():
-			http.Error(rw, "stopping", http.StatusServiceUnavailable)
-		case !w.consumer.Snapshot().Ready:
-			http.Error(rw, "not yet a member of the group", http.StatusServiceUnavailable)
-		}
-	})
-	return mux
 }
 
 func (w *Worker) syncHandler() http.Handler {

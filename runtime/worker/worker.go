@@ -33,6 +33,7 @@ type Worker struct {
 	adapters  map[string]*adapter.Adapter
 	delivery  *delivery.Delivery
 	consumer  *consumer.Consumer
+	health    *health
 	log       *slog.Logger
 	stopping  atomic.Bool
 }
@@ -84,13 +85,14 @@ func (w *Worker) Run(ctx context.Context) error {
 	return nil
 }
 
-// setLimits changes the limits of the adapters that have any.
+// setLimits changes the limits of the adapters that have any, and with them how long a message may take.
 func (w *Worker) setLimits(l worker.Live) {
 	for _, limits := range l.Adapters {
 		if a := w.adapters[limits.Name]; a != nil {
 			a.SetLimits(limits)
 		}
 	}
+	w.delivery.Allow(handlingTime(w.structure.Handler, l))
 }
 
 // reports are the third parties as this pod sees them, by name.
