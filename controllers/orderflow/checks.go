@@ -119,3 +119,23 @@ func judge(flow *v1alpha1.OrderFlow, brokers []brokerTopic) result.Result {
 	}
 	return worst
 }
+
+// mayBind says what keeps the binding from being written: a cluster that cannot be asked; and, before it is written for the first time, a group
+// that begins at Latest and has no start offsets yet, since it would miss the orders sent before. Nobody waits for a stalled group: a third party
+// that is set up wrongly must not keep the order system from sending.
+func mayBind(flow *v1alpha1.OrderFlow, seen facts, p progress) result.Result {
+	if !seen.reached.IsDone() || flow.Status.Binding != nil {
+		return seen.reached
+	}
+	if failed := result.Worst(p.applied...); failed.State == result.Unknown {
+		return failed
+	}
+	for _, group := range p.groups {
+		if group != nil && group.Spec.Consume.StartFrom.Position == v1alpha1.StartLatest && group.Status.SeededTime == nil &&
+			readiness(group).State != result.Stalled {
+			return result.Wait(v1alpha1.ReasonOffsetsNotSeeded, lookAgain,
+				"Secret %s is written when MQConsumerGroup %s has its start offsets: it begins at Latest and would miss the orders sent before", bindingName(flow), group.Name)
+		}
+	}
+	return result.Result{}
+}

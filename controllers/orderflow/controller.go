@@ -118,7 +118,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	if done.plan.owned {
 		done.groups, done.applied = r.applyGroups(ctx, flow)
-		if done.binding = seen.reached; done.binding.IsDone() {
+		if done.binding = mayBind(flow, seen, done); done.binding.IsDone() {
 			done.binding = r.applyBinding(ctx, flow, seen.cluster)
 		}
 	}

@@ -44,6 +44,8 @@ func TestAFlowMakesTopicBindingAndGroups(t *testing.T) {
 		"type": []byte("rocketmq"), "provider": []byte("orderflow"), "name-servers": []byte(w.mq.NameServer()), "topic": []byte(w.topic()),
 		"group": []byte("order_producer_group"), "send-mode": []byte("Sync"), "send-timeout": []byte("3s"), "async-retries": []byte("0"),
 	}
+	w.seed(t, flow)
+	w.step(t, flow)
 	binding := w.secret(t, "order-paid-producer")
 	if diff := cmp.Diff(want, binding.Data); diff != "" || binding.Type != "servicebinding.io/rocketmq" {
 		t.Errorf("the binding is of type %s and differs (-want +got):\n%s", binding.Type, diff)

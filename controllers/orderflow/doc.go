@@ -8,8 +8,8 @@
 //	   │
 //	   ├─ claim  ──▶ status.topic.clusterIdentity   first, and alone in its reconcile
 //	   ├─ topic  ──▶ created or corrected on each master, read back
-//	   ├─ binding ─▶ Secret
-//	   └─ groups ──▶ MQConsumerGroups, by server-side apply; those no longer declared are deleted
+//	   ├─ groups ──▶ MQConsumerGroups, by server-side apply; those no longer declared are deleted
+//	   └─ binding ─▶ Secret, at first when no group would miss what is sent with it
 //
 // # Whose topic is it
 //

@@ -21,20 +21,20 @@ type progress struct {
 	topic result.Result
 	// brokers have the topic so; nil where they were not asked.
 	brokers []brokerTopic
-	binding result.Result
 	// groups of the consumers, in their order; nil where one could not be applied, empty where that was not tried.
 	groups []*v1alpha1.MQConsumerGroup
 	// applied says what kept groups from being applied.
 	applied []result.Result
+	binding result.Result
 }
 
 // results are all that may keep the flow from being Ready, in the order of their importance.
 func (p progress) results() []result.Result {
-	results := append([]result.Result{p.topic, p.binding}, p.applied...)
+	results := append([]result.Result{p.topic}, p.applied...)
 	for _, group := range p.groups {
 		results = append(results, readiness(group))
 	}
-	return results
+	return append(results, p.binding)
 }
 
 // readiness of a group; nothing is said of one that could not be applied.

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -71,11 +72,31 @@ func (w *world) step(t *testing.T, flow *v1alpha1.OrderFlow) ctrl.Result {
 	return answer
 }
 
-// settle reconciles a new flow as often as it takes to claim and write the topic.
+// settle reconciles a new flow as often as it takes to claim and write the topic, and, if it has groups then, to write the binding once they are
+// seeded.
 func (w *world) settle(t *testing.T, flow *v1alpha1.OrderFlow) {
 	t.Helper()
 	w.step(t, flow)
 	w.step(t, flow)
+	if w.seed(t, flow) {
+		w.step(t, flow)
+	}
+}
+
+// seed tells the flow's groups that their start offsets are set, and whether there are any.
+func (w *world) seed(t *testing.T, flow *v1alpha1.OrderFlow) bool {
+	t.Helper()
+	groups := &v1alpha1.MQConsumerGroupList{}
+	if err := w.List(t.Context(), groups, client.InNamespace(flow.Namespace), client.MatchingLabels{FlowLabel: flow.Name}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range groups.Items {
+		groups.Items[i].Status.SeededTime = new(metav1.NewTime(w.Now()))
+		if err := w.Status().Update(t.Context(), &groups.Items[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return len(groups.Items) > 0
 }
 
 // admin is the test's own way to the brokers.
