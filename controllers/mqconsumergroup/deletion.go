@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -17,16 +16,16 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/claim"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/patience"
 	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
 // finalizer keeps an object with deletionPolicy Delete until its group is gone from the brokers.
 const finalizer = "orderflow.dev/broker-group"
-
-// patience with brokers that cannot be reached; after it the object is let go and the group left behind.
-const patience = 10 * time.Minute
 
 // finalize gives the object its finalizer, or takes it away: only deletionPolicy Delete has one.
 func (r *Reconciler) finalize(ctx context.Context, group *v1alpha1.MQConsumerGroup) error {
@@ -56,32 +55,56 @@ func (r *Reconciler) patchFinalizers(ctx context.Context, before, after *v1alpha
 func (r *Reconciler) retire(ctx context.Context, seen *inputs) steps {
 	group := seen.group
 	done := steps{claimed: group.Status.ClusterIdentity}
-	switch {
+	switch why := notOurs(seen); {
 	case !controllerutil.ContainsFinalizer(group, finalizer):
 		done.gone = true // what is in Kubernetes goes with its owner
 		return done
 	case done.claimed == "":
 		return r.letGo(ctx, seen, done)
-	case seen.cluster == nil:
-		r.leftBehind(group, "its MQCluster "+group.Spec.ClusterRef.Name+" does not exist any more")
+	case why != "":
+		r.leftBehind(group, why)
 		return r.letGo(ctx, seen, done)
-	case !seen.reached.IsDone():
-		if r.Now().Sub(group.DeletionTimestamp.Time) > patience {
-			r.leftBehind(group, seen.reached.Message)
-			return r.letGo(ctx, seen, done)
+	}
+	outage := seen.reached
+	if outage.IsDone() {
+		if done.broker = r.empty(ctx, seen); !done.broker.IsDone() {
+			return done
 		}
-		done.check = seen.reached
-		return done
+		outage = deleteGroup(ctx, seen.broker, group.Spec.Group)
 	}
-	if done.broker = r.empty(ctx, seen); !done.broker.IsDone() {
-		return done
+	switch {
+	case outage.IsDone():
+		condition.Event(r.Recorder, group, corev1.EventTypeNormal, eventDeleted, deletedSentence(seen))
+		return r.letGo(ctx, seen, done)
+	case patience.IsOver(group.Status.Conditions, v1alpha1.ConditionBrokerReady, group.DeletionTimestamp.Time, r.Now()):
+		r.leftBehind(group, fmt.Sprintf("it could not be deleted for %v: %s", patience.Limit, outage.Message))
+		return r.letGo(ctx, seen, done)
+	case stopping(group):
+		outage.Reason = v1alpha1.ReasonDeleting // there is still no way back
 	}
-	if err := deleteGroup(ctx, seen.broker, group.Spec.Group); err != nil {
-		done.broker = result.Fail(v1alpha1.ReasonBrokerRefused, err, "deleting group %s", group.Spec.Group)
-		return done
+	done.check = outage
+	return done
+}
+
+// notOurs says why the group the brokers may have now is not the one this object made. Empty: it is.
+func notOurs(seen *inputs) string {
+	group, name := seen.group, seen.group.Spec.ClusterRef.Name
+	owner := claim.Winner(seen.claims)
+	switch {
+	case seen.cluster == nil:
+		return "its MQCluster " + name + " does not exist any more"
+	case topology.Usable(seen.cluster, name).IsDone() && seen.cluster.Status.Identity != group.Status.ClusterIdentity:
+		return "MQCluster " + name + " is another RocketMQ cluster now than the one on which the group was made"
+	case owner.UID != group.UID:
+		return "MQConsumerGroup " + owner.Object.String() + " declares it as well, and is older"
 	}
-	condition.Event(r.Recorder, group, corev1.EventTypeNormal, eventDeleted, deletedSentence(seen))
-	return r.letGo(ctx, seen, done)
+	return ""
+}
+
+// stopping reports whether the pods were told to stop: what arrives from then on is the topic's, not the group's.
+func stopping(group *v1alpha1.MQConsumerGroup) bool {
+	ready := meta.FindStatusCondition(group.Status.Conditions, v1alpha1.ConditionBrokerReady)
+	return ready != nil && ready.Reason == v1alpha1.ReasonDeleting
 }
 
 // letGo takes the finalizer away.
@@ -104,8 +127,7 @@ func (r *Reconciler) leftBehind(group *v1alpha1.MQConsumerGroup, why string) {
 // empty waits until no message is unconsumed, then stops the pods and waits until the brokers list no member.
 func (r *Reconciler) empty(ctx context.Context, seen *inputs) result.Result {
 	group := seen.group
-	// Once the pods were told to stop there is no way back: what arrives from then on is the topic's, not the group's.
-	if ready := meta.FindStatusCondition(group.Status.Conditions, v1alpha1.ConditionBrokerReady); ready == nil || ready.Reason != v1alpha1.ReasonDeleting {
+	if !stopping(group) {
 		switch {
 		case !seen.signals.Fresh(r.Now(), fresh):
 			return result.Wait(v1alpha1.ReasonNotRead, lookAgain, "waiting to know how many messages of group %s are not handled yet", group.Spec.Group)
@@ -126,7 +148,7 @@ func (r *Reconciler) empty(ctx context.Context, seen *inputs) result.Result {
 }
 
 // deleteGroup removes group, offsets, retries and dead letters from every master. What is not there is no error, so it can be repeated.
-func deleteGroup(ctx context.Context, b brokerFacts, name string) error {
+func deleteGroup(ctx context.Context, b brokerFacts, name string) result.Result {
 	var failures []error
 	own := []string{rocketmq.RetryTopic(name), rocketmq.DeadLetterTopic(name)}
 	for _, m := range b.masters {
@@ -135,13 +157,15 @@ func deleteGroup(ctx context.Context, b brokerFacts, name string) error {
 			failures = append(failures, b.admin.DeleteTopic(ctx, m.Addr, topic))
 		}
 	}
+	if errors.Join(failures...) == nil { // while a broker has a topic, its route is needed
+		for _, topic := range own {
+			failures = append(failures, b.admin.DeleteRoute(ctx, topic))
+		}
+	}
 	if err := errors.Join(failures...); err != nil {
-		return err
+		return result.Fail(v1alpha1.ReasonDeleting, err, "deleting group %s", name)
 	}
-	for _, topic := range own {
-		failures = append(failures, b.admin.DeleteRoute(ctx, topic))
-	}
-	return errors.Join(failures...)
+	return result.Result{}
 }
 
 func deletedSentence(seen *inputs) string {

@@ -4,6 +4,7 @@
 package mqconsumergroup
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -11,9 +12,11 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/patience"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
 )
@@ -99,34 +102,99 @@ func TestDeleteWaitsForEveryMessageThenForEveryMember(t *testing.T) {
 }
 
 func TestDeleteGivesUp(t *testing.T) {
+	outage := func(lasting time.Duration) func(*world) {
+		return func(w *world) {
+			w.mq.Inject(fake.Fault{Host: "broker-b", Cut: true})
+			_, _ = w.reconcile() // an unreachable broker is an error, too
+			w.later += lasting
+		}
+	}
 	for sentence, test := range map[string]struct {
 		happens func(*world)
 		gone    bool
 	}{
-		"when the cluster is gone": {func(w *world) { w.must(w.Delete(w.t.Context(), w.cluster)) }, true},
-		"when the brokers were away for ten minutes": {func(w *world) {
+		"when the cluster is gone":                   {func(w *world) { w.must(w.Delete(w.t.Context(), w.cluster)) }, true},
+		"when the brokers were away for ten minutes": {outage(patience.Limit + time.Minute), true},
+		"not when they were away for nine":           {outage(patience.Limit - time.Minute), false},
+		"not at the first call that fails after hours of waiting": {func(w *world) {
+			w.send(0, 3)
+			w.beat()
+			w.must(second(w.reconcile()))
+			w.later = time.Hour
 			w.mq.Inject(fake.Fault{Host: "broker-b", Cut: true})
-			w.later = patience + time.Minute
-		}, true},
-		"not when they were away for nine": {func(w *world) {
-			w.mq.Inject(fake.Fault{Host: "broker-b", Cut: true})
-			w.later = patience - time.Minute
 		}, false},
+		"when nobody may delete it": {func(w *world) {
+			w.beat()
+			w.mq.Inject(fake.Fault{Op: rocketmq.OpDeleteGroup, Code: rocketmq.CodeNoPermission, Remark: "denied"})
+			_, _ = w.reconcile()
+			w.later = patience.Limit + time.Minute
+		}, true},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w := newWorld(t, deletes)
 			w.settle()
 			w.delete()
 			test.happens(w)
-			_, _ = w.reconcile() // an unreachable broker is an error, too
+			_, _ = w.reconcile()
 			if w.gone() != test.gone {
 				t.Errorf("gone is %t, want %t", w.gone(), test.gone)
 			}
 			if sent := w.sent("Warning LeftBehind"); sent != test.gone {
 				t.Errorf("an event that it was left behind: %t, want %t", sent, test.gone)
 			}
+			w.mq.Heal()
+			if w.onBroker() != 2 {
+				t.Errorf("%d brokers have the group", w.onBroker())
+			}
 		})
 	}
+}
+
+func TestAGroupOfSomebodyElseIsNotDeleted(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		happens func(*world)
+		says    string
+	}{
+		"since the MQCluster leads to another cluster now": {func(w *world) {
+			w.cluster.Status.Identity = "another"
+			w.must(w.Status().Update(w.t.Context(), w.cluster))
+		}, "MQCluster mq is another RocketMQ cluster now than the one on which the group was made"},
+		"since an older object declares it": {func(w *world) {
+			w.r.Client = aged{w.Client, w.group.UID}
+			other := w.Group("another", "Orders")
+			other.Spec.Group = "push"
+			w.Create(w.t, other)
+		}, "/another declares it as well, and is older"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := newWorld(t, deletes)
+			w.settle()
+			w.delete()
+			w.beat()
+			test.happens(w)
+			w.must(second(w.reconcile()))
+			if !w.gone() || w.onBroker() != 2 {
+				t.Errorf("gone is %t, and %d brokers have the group", w.gone(), w.onBroker())
+			}
+			if !w.sent(test.says) {
+				t.Error("nobody was told")
+			}
+		})
+	}
+}
+
+// aged is a client by which one group is younger than all others.
+type aged struct {
+	client.Client
+	uid types.UID
+}
+
+func (a aged) Get(ctx context.Context, key client.ObjectKey, object client.Object, opts ...client.GetOption) error {
+	err := a.Client.Get(ctx, key, object, opts...)
+	if object.GetUID() == a.uid {
+		object.SetCreationTimestamp(metav1.NewTime(object.GetCreationTimestamp().Add(time.Hour)))
+	}
+	return err
 }
 
 func TestWhoCannotWaitForTheDeletionSaysRetain(t *testing.T) {

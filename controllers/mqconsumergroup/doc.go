@@ -30,6 +30,7 @@
 //
 // Deletion. Everything in Kubernetes goes with its owner. On the broker it stays, unless deletionPolicy is Delete; only then is there a
 // finalizer. It waits until every message has been handled, then stops the pods and deletes group, offsets, retries and dead letters. It
-// gives up, with an event, when the MQCluster is gone, or could not be reached for ten minutes. Whoever cannot wait sets deletionPolicy
-// to Retain: the finalizer goes at once, and the group stays on the broker.
+// gives up, with an event, when the MQCluster is gone or leads to another cluster now, when an older object declares the group, or when the
+// brokers could not be asked for ten minutes without a break (see package patience). Whoever cannot wait sets deletionPolicy to Retain: the
+// finalizer goes at once, and the group stays on the broker.
 package mqconsumergroup

@@ -146,12 +146,13 @@ func (r *Reconciler) gatherClaims(ctx context.Context, seen *inputs) error {
 	of := func(g *v1alpha1.MQConsumerGroup) v1alpha1.MQClusterStatus {
 		return status[types.NamespacedName{Namespace: g.Namespace, Name: g.Spec.ClusterRef.Name}]
 	}
+	seen.claims = []claim.Claim{claimOf(seen.group, of(seen.group))} // which the list may not have: not yet, or not any more
 	for i := range groups.Items {
 		g := &groups.Items[i]
 		if g.Namespace == seen.group.Namespace {
 			seen.siblings = append(seen.siblings, *g)
 		}
-		if g.UID == seen.group.UID || g.Spec.Group == seen.group.Spec.Group && topology.SameCluster(of(g), of(seen.group)) {
+		if g.UID != seen.group.UID && g.Spec.Group == seen.group.Spec.Group && topology.SameCluster(of(g), of(seen.group)) {
 			seen.claims = append(seen.claims, claimOf(g, of(g)))
 		}
 	}
