@@ -51,6 +51,7 @@ type Adapter struct {
 	circuit *circuit
 	gate    gate
 	pace    *pace
+	absent  absences
 
 	mu       sync.Mutex
 	inFlight int
@@ -66,6 +67,7 @@ func New(c Config) (*Adapter, error) {
 		transport: c.Transport,
 		observer:  c.Observer,
 		pace:      newPace(),
+		absent:    absences{inARow: map[string]int{}},
 	}
 	if u, err := url.Parse(c.Spec.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("adapter %q: url is not an absolute http or https URL", c.Spec.Name)

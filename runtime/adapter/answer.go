@@ -22,6 +22,8 @@ type answer struct {
 	after time.Duration
 	// fateUnknown: the request may have had its effect.
 	fateUnknown bool
+	// absent: the third party has nothing at this URL, or not for this method.
+	absent bool
 }
 
 type result int
@@ -30,16 +32,16 @@ const (
 	success       result = iota + 1
 	transient            // may pass
 	permanent            // will not pass
-	misconfigured        // was not sent, and will not be until someone changes something
+	misconfigured        // will not pass until someone changes something, whatever the message
 	cut                  // our own context ended
 )
 
 // verdict is what the answer says about the third party rather than the message.
 func (a answer) verdict() verdict {
-	switch a.result {
-	case success, permanent:
+	switch {
+	case a.result == success, a.result == permanent, a.reason == KeyInUse:
 		return healthy
-	case transient:
+	case a.result == transient:
 		return failing
 	default:
 		return noVerdict
@@ -51,8 +53,8 @@ func (a answer) repeatable() bool {
 	return a.result == transient && a.after == 0 && a.reason != CredentialRefused
 }
 
-// classify is what the status of an answer means, where no success expression is to be asked.
-func classify(response *http.Response, now time.Time) answer {
+// classify is what the status of an answer means, where no success expression is to be asked, of a third party that honours keys or does not.
+func classify(response *http.Response, honoursKeys bool, now time.Time) answer {
 	status := response.StatusCode
 	ans := answer{result: transient, reason: ServerError, after: retryAfter(response.Header.Get("Retry-After"), now),
 		detail: strings.TrimSpace(fmt.Sprintf("answered %d %s", status, http.StatusText(status)))}
@@ -64,13 +66,17 @@ func classify(response *http.Response, now time.Time) answer {
 		ans.detail += ": redirects are not followed, set the adapter's url to where it leads"
 	case status == http.StatusTooManyRequests:
 		ans.reason = TooManyRequests
-	case status == http.StatusUnauthorized, status == http.StatusProxyAuthRequired:
+	case status == http.StatusUnauthorized, status == http.StatusProxyAuthRequired, status == http.StatusForbidden, status == http.StatusPaymentRequired:
 		ans.reason = CredentialRefused
+		ans.detail += ": the account is refused rather than the message, see the adapter's auth"
+	case status == http.StatusConflict && honoursKeys:
+		ans.reason = KeyInUse
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly:
-	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout:
+	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout, status >= 520 && status <= 527: // the last are Cloudflare's
 		ans.fateUnknown = true // a gateway got no answer from who does the work
 	case status/100 == 4:
 		ans.result, ans.reason = permanent, RequestRefused
+		ans.absent = status == http.StatusNotFound || status == http.StatusMethodNotAllowed
 	}
 	return ans
 }

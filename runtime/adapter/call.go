@@ -178,7 +178,7 @@ func after(d time.Duration) <-chan struct{} {
 func (a *Adapter) send(ctx context.Context, r Request, secret map[string]string, limits *worker.AdapterLimits) answer {
 	start := time.Now()
 	a.begin()
-	ans := a.exchange(ctx, r, secret, limits.Timeout.D())
+	ans := a.absent.judge(r.Step, a.exchange(ctx, r, secret, limits.Timeout.D()))
 	a.end()
 	a.observer.Requested(a.spec.Name, r.Step, ans.reason, time.Since(start))
 	if ans.result != success && ans.result != cut {

@@ -10,7 +10,7 @@
 //	Done   the third party confirmed the effect: 2xx, and the success expression agrees
 //	Retry  a failure that may pass, after a call that began with the circuit closed: an attempt
 //	Dead   a refusal that no repetition changes, or an effect that may have happened and must not be repeated
-//	Park   nothing was asked, or a probe failed: no attempt. Resume says when to look again
+//	Park   nothing was asked, a probe failed, or the URL is wrong: no attempt. Resume says when to look again
 //
 // # The circuit
 //
@@ -19,8 +19,8 @@
 //	  └─────────────────────────────it did not fail─────────────────┘
 //
 // failsafe-go counts and decides. A verdict counts only in the state its call began in: a slow request from before the circuit opened neither
-// closes nor reopens it. An answer that refuses the message (4xx) proves the third party to be there; wrong credentials (401) do not,
-// so that messages wait for the right ones.
+// closes nor reopens it. An answer that refuses the message (4xx) proves the third party to be there; one that refuses the account (401, 402, 403) does
+// not, so that messages wait for one that may. Where nothing ever succeeded and nothing is there (404), messages wait for the right URL.
 //
 // # Limits
 //

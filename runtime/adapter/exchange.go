@@ -53,7 +53,7 @@ func (a *Adapter) exchange(parent context.Context, r Request, secret map[string]
 		return a.judge(ctx, response, body)
 	}
 	_, _ = io.CopyN(io.Discard, response.Body, maxDrain) // the status has decided
-	return classify(response, time.Now())
+	return classify(response, a.spec.Idempotency.KeysHonoured, time.Now())
 }
 
 // request builds the HTTP request with key and credentials.

@@ -15,8 +15,10 @@ const (
 	TooManyRequests outcome.Reason = "TooManyRequests"
 	// ServerError: 5xx, and the 4xx that say "later" (408, 425).
 	ServerError outcome.Reason = "ServerError"
-	// CredentialRefused: 401 or 407. It is not the message's fault: the circuit opens, and messages wait for the right credential.
+	// CredentialRefused: 401, 402, 403 or 407. It is not the message's fault: the circuit opens, and messages wait for an account that may.
 	CredentialRefused outcome.Reason = "CredentialRefused"
+	// KeyInUse: 409 of a third party that honours keys: it is at work on a request with the same key.
+	KeyInUse outcome.Reason = "KeyInUse"
 	// ResponseRejected: 2xx, but the success expression says no.
 	ResponseRejected outcome.Reason = "ResponseRejected"
 	// ResponseUnreadable: 2xx, but the success expression cannot be evaluated on the answer.
@@ -45,6 +47,8 @@ const (
 	CredentialMissing outcome.Reason = "CredentialMissing"
 	// AddressRefused: the URL's host has an address third parties may not have.
 	AddressRefused outcome.Reason = "AddressRefused"
+	// NothingThere: 404 or 405, several in a row, at a step of which nothing ever succeeded: the URL is wrong.
+	NothingThere outcome.Reason = "NothingThere"
 	// Stopping: the caller's context ended.
 	Stopping outcome.Reason = "Stopping"
 )
