@@ -7,22 +7,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/patience"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
 )
-
-// giveUpAfter is how long a deleted flow waits for a cluster that cannot be reached. Then it goes, and its topic stays.
-const giveUpAfter = 10 * time.Minute
 
 // farewell is what becomes of a deleted flow.
 type farewell struct {
@@ -71,15 +67,6 @@ func topicOf(wait result.Result) metav1.Condition {
 	return c
 }
 
-// unreachedFor is how long, since the flow was deleted, the brokers could not be asked without a break.
-func unreachedFor(flow *v1alpha1.OrderFlow, now time.Time) time.Duration {
-	c := meta.FindStatusCondition(flow.Status.Conditions, v1alpha1.ConditionTopicReady)
-	if c == nil || c.Status != metav1.ConditionUnknown {
-		return 0
-	}
-	return min(now.Sub(c.LastTransitionTime.Time), now.Sub(flow.DeletionTimestamp.Time))
-}
-
 func (r *Reconciler) sayGoodbye(ctx context.Context, flow *v1alpha1.OrderFlow) (farewell, error) {
 	topic := flow.Spec.Topic
 	claimed := flow.Status.Topic != nil && flow.Status.Topic.ClusterIdentity != ""
@@ -108,8 +95,9 @@ func (r *Reconciler) sayGoodbye(ctx context.Context, flow *v1alpha1.OrderFlow) (
 	switch {
 	case reached.IsDone():
 		return farewell{event: eventTopicDeleted, message: "topic " + topic.Name + " was deleted from all brokers"}, nil
-	case reached.Reason != v1alpha1.ReasonMessagesUnconsumed && unreachedFor(flow, r.Now()) > giveUpAfter:
-		return leaveBehind(topic.Name, "the cluster could not be asked for %v: %s", giveUpAfter, reached.Message), nil
+	case reached.Reason != v1alpha1.ReasonMessagesUnconsumed &&
+		patience.IsOver(flow.Status.Conditions, v1alpha1.ConditionTopicReady, flow.DeletionTimestamp.Time, r.Now()):
+		return leaveBehind(topic.Name, "the cluster could not be asked for %v: %s", patience.Limit, reached.Message), nil
 	}
 	return farewell{wait: staying(reached)}, nil
 }
@@ -121,7 +109,7 @@ func leaveBehind(topic, why string, args ...any) farewell {
 // staying is the result with the way out: a flow that cannot go must say what lets it.
 func staying(r result.Result) result.Result {
 	if r.Reason != v1alpha1.ReasonMessagesUnconsumed {
-		r.Message = fmt.Sprintf("the topic cannot be deleted yet, and after %v the OrderFlow goes without: %s", giveUpAfter, r.Message)
+		r.Message = fmt.Sprintf("the topic cannot be deleted yet, and after %v the OrderFlow goes without: %s", patience.Limit, r.Message)
 	}
 	r.Message += "; to let the OrderFlow go now and keep the topic, set spec.topic.deletionPolicy to Retain"
 	return r.Again(lookAgain)

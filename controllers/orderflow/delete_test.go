@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/patience"
 	"github.com/orderflow-dev/orderflow/controllers/suite"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
@@ -133,7 +134,7 @@ func TestATopicWithUnconsumedMessagesIsNotDeleted(t *testing.T) {
 			flow := doomed(t, w)
 			messages.make(t, w)
 			w.delete(t, flow)
-			w.later = giveUpAfter + time.Minute // messages are waited for however long it takes
+			w.later = patience.Limit + time.Minute // messages are waited for however long it takes
 			w.step(t, flow)
 			suite.WantCondition(t, flow.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonMessagesUnconsumed,
 				messages.message, "set spec.topic.deletionPolicy to Retain")
@@ -170,7 +171,7 @@ func TestAFlowWhoseBrokersAreGoneGoesAfterAWhile(t *testing.T) {
 	suite.WantCondition(t, flow.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonNameServerUnreachable,
 		"after 10m0s the OrderFlow goes without", "set spec.topic.deletionPolicy to Retain")
 	w.Events()
-	w.later = giveUpAfter + time.Minute
+	w.later = patience.Limit + time.Minute
 	w.step(t, flow)
 	if !w.gone(t, flow) {
 		t.Error("the flow is still there")
@@ -185,7 +186,7 @@ func TestAShortOutageAfterALongWaitDoesNotLeaveATopicBehind(t *testing.T) {
 	flow := doomed(t, w)
 	w.send(t, w.topic())
 	w.delete(t, flow)
-	w.later = giveUpAfter + time.Hour
+	w.later = patience.Limit + time.Hour
 	w.step(t, flow)
 	w.mq.Inject(fake.Fault{Cut: true})
 	w.step(t, flow)
