@@ -18,6 +18,7 @@ import (
 type topic struct {
 	config  rocketmq.TopicConfig
 	queues  map[int][]*rocketmq.Message
+	mins    map[int]int64 // what lies below has been deleted
 	changed chan struct{} // closed when a message comes
 }
 
@@ -55,7 +56,7 @@ func (b *Broker) putTopic(q call) answer {
 func (b *Broker) keepTopic(config rocketmq.TopicConfig) *topic {
 	t := b.topics[config.Name]
 	if t == nil {
-		t = &topic{queues: map[int][]*rocketmq.Message{}, changed: make(chan struct{})}
+		t = &topic{queues: map[int][]*rocketmq.Message{}, mins: map[int]int64{}, changed: make(chan struct{})}
 		b.topics[config.Name] = t
 	}
 	t.config = config
@@ -106,8 +107,8 @@ func (b *Broker) topicStats(q call) answer {
 	}
 	stats := map[rocketmq.Queue]rocketmq.QueueStats{}
 	for id := range max(t.config.ReadQueues, t.config.WriteQueues) {
-		s := rocketmq.QueueStats{Max: t.max(id)}
-		if s.Max > 0 {
+		s := rocketmq.QueueStats{Min: t.mins[id], Max: t.max(id)}
+		if s.Max > s.Min {
 			s.LastUpdated = t.queues[id][s.Max-1].Stored
 		}
 		stats[rocketmq.Queue{Topic: name, Broker: b.id, ID: id}] = s

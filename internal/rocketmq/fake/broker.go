@@ -26,6 +26,7 @@ type Broker struct {
 	groups   map[string]rocketmq.GroupConfig
 	changes  int // of groups
 	offsets  map[rocketmq.GroupTopic]map[int]int64
+	resets   map[reset]int64
 	locks    map[lockKey]lock
 	members  map[string][]member // by group
 	log      map[int64]*rocketmq.Message
@@ -39,6 +40,7 @@ func newBroker(c *Cluster, id string) *Broker {
 		topics:   map[string]*topic{},
 		groups:   map[string]rocketmq.GroupConfig{},
 		offsets:  map[rocketmq.GroupTopic]map[int]int64{},
+		resets:   map[reset]int64{},
 		log:      map[int64]*rocketmq.Message{},
 	}
 	b.forget()
@@ -137,6 +139,7 @@ var handlers = map[rocketmq.Op]func(*Broker, call) answer{
 	rocketmq.OpMinOffset:     (*Broker).minOffset,
 	rocketmq.OpSearchOffset:  (*Broker).searchOffset,
 	rocketmq.OpAllOffsets:    (*Broker).allOffsets,
+	opResetOffset:            (*Broker).resetOffset,
 	rocketmq.OpConsumeStats:  (*Broker).consumeStats,
 	rocketmq.OpLock:          (*Broker).lock,
 	rocketmq.OpUnlock:        (*Broker).unlock,

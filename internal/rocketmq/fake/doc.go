@@ -20,11 +20,11 @@
 // [Cluster.Inject] makes calls fail with a code, wait, hang, or lose their
 // connection, before or after they were carried out. [Broker.Stop] and
 // [Broker.Start] restart a broker (its locks and members are gone, its messages
-// stay), [Cluster.Cut] breaks connections as a network does, and [Cluster.Calls]
-// tells what was asked.
+// stay), [Broker.Trim] deletes old messages, [Cluster.Cut] breaks connections as a
+// network does, and [Cluster.Calls] tells what was asked.
 //
 // # Limits
 //
-// Messages are never deleted, there are no replicas, no SQL92 filter, no
+// Messages are never deleted by themselves, there are no replicas, no SQL92 filter, no
 // transactions, no timer wheel. A route changes at once everywhere.
 package fake

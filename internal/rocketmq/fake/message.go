@@ -228,18 +228,23 @@ func (b *Broker) tryPull(q call) (a answer, changed <-chan struct{}) {
 		return refuse(rocketmq.CodeInvalidParameter, "queueId[%d] is illegal, topic:[%s] topicConfig.readQueueNums:[%d]", id, name, t.config.ReadQueues), nil
 	}
 	messages, offset := t.queues[id], q.int64("queueOffset")
-	end := int64(len(messages))
+	least, end := t.mins[id], t.max(id)
 	answered := func(code rocketmq.Code, next int64, body []byte) (answer, <-chan struct{}) {
 		return answer{code: code, body: body, fields: rocketmq.Fields{
 			{Name: "suggestWhichBrokerId", Value: "0"},
 			{Name: "nextBeginOffset", Value: strconv.FormatInt(next, 10)},
-			{Name: "minOffset", Value: "0"},
+			{Name: "minOffset", Value: strconv.FormatInt(least, 10)},
 			{Name: "maxOffset", Value: strconv.FormatInt(end, 10)},
 		}}, t.changed
 	}
+	of := reset{rocketmq.GroupTopic{Group: group, Topic: name}, id}
+	to, pending := b.resets[of]
 	switch {
-	case offset < 0 || offset > end:
-		return answered(rocketmq.CodeOffsetMoved, min(max(offset, 0), end), nil)
+	case pending:
+		delete(b.resets, of)
+		return answered(rocketmq.CodeOffsetMoved, to, nil)
+	case offset < least || offset > end:
+		return answered(rocketmq.CodeOffsetMoved, min(max(offset, least), end), nil)
 	case offset == end:
 		return answered(rocketmq.CodePullNotFound, offset, nil)
 	}

@@ -35,11 +35,17 @@ func (b *Broker) commitOffset(q call) answer {
 	if b.topics[of.Topic] == nil {
 		return refuse(rocketmq.CodeTopicNotExist, "Topic %s not exist!", of.Topic)
 	}
+	if _, pending := b.resets[reset{of, q.int("queueId")}]; !pending {
+		b.keepOffset(of, q.int("queueId"), q.int64("commitOffset"))
+	}
+	return answer{}
+}
+
+func (b *Broker) keepOffset(of rocketmq.GroupTopic, queue int, offset int64) {
 	if b.offsets[of] == nil {
 		b.offsets[of] = map[int]int64{}
 	}
-	b.offsets[of][q.int("queueId")] = q.int64("commitOffset")
-	return answer{}
+	b.offsets[of][queue] = offset
 }
 
 func (b *Broker) maxOffset(q call) answer {
@@ -49,8 +55,44 @@ func (b *Broker) maxOffset(q call) answer {
 	return offsetAnswer(0)
 }
 
-// minOffset is always 0: nothing is ever deleted.
-func (b *Broker) minOffset(call) answer { return offsetAnswer(0) }
+func (b *Broker) minOffset(q call) answer {
+	if t := b.topics[q.Fields.Get("topic")]; t != nil {
+		return offsetAnswer(t.mins[q.int("queueId")])
+	}
+	return offsetAnswer(0)
+}
+
+// Trim deletes what the queue has below an offset, as brokers do with what is older than they keep.
+func (b *Broker) Trim(queue rocketmq.Queue, before int64) {
+	b.cluster.mu.Lock()
+	defer b.cluster.mu.Unlock()
+	t := b.topics[queue.Topic]
+	t.mins[queue.ID] = min(max(before, t.mins[queue.ID]), t.max(queue.ID))
+}
+
+// opResetOffset is an administrator's request to set a group's offset in one queue.
+const opResetOffset rocketmq.Op = 222
+
+// reset is an offset an administrator set, in a queue of which the next pull is told of it. Until then commits are not taken.
+type reset struct {
+	of    rocketmq.GroupTopic
+	queue int
+}
+
+func (b *Broker) resetOffset(q call) answer {
+	name, id, offset := q.Fields.Get("topic"), q.int("queueId"), q.int64("offset")
+	t := b.topics[name]
+	if t == nil {
+		return refuse(rocketmq.CodeTopicNotExist, "Topic %s does not exist", name)
+	}
+	if offset < t.mins[id] || offset > t.max(id) {
+		return refuse(rocketmq.CodeSystemError, "Target offset %d not in consume queue range [%d-%d]", offset, t.mins[id], t.max(id))
+	}
+	of := rocketmq.GroupTopic{Group: q.Fields.Get("group"), Topic: name}
+	b.keepOffset(of, id, offset)
+	b.resets[reset{of, id}] = offset
+	return byQueue("offsetTable", map[rocketmq.Queue]int64{{Topic: name, Broker: b.id, ID: id}: offset})
+}
 
 func (b *Broker) searchOffset(q call) answer {
 	t := b.topics[q.Fields.Get("topic")]
