@@ -98,7 +98,12 @@ func (m *membership) take(l *link, queues []rocketmq.Queue) (missing []rocketmq.
 		m.dispatch.add(q)
 		m.cfg.Observer.QueueGained(id)
 		m.cfg.Log.Info("queue gained", "queue", id.String())
-		m.tasks.Go(func() { m.fetch(q) })
+		m.tasks.Go(func() {
+			defer close(q.fetched)
+			if m.openQueue(q) {
+				m.fetch(q)
+			}
+		})
 	}
 	return missing
 }
@@ -129,10 +134,9 @@ func (m *membership) freeDead(l *link, queues []rocketmq.Queue, asOf time.Time) 
 	return true
 }
 
-// lose drops a queue that is another's now. Handlers run on, their results are of no consequence.
+// lose drops a queue that is another's now. Handlers are cancelled, their results are of no consequence.
 func (m *membership) lose(q *queue) {
 	m.dispatch.forget(q)
-	q.stopFetch()
 	m.cfg.Observer.QueueLost(q.id)
 	m.cfg.Log.Warn("queue lost: what was not committed comes again elsewhere", "queue", q.id.String())
 }

@@ -235,8 +235,14 @@ func (d *dispatcher) seal(q *queue) {
 func (d *dispatcher) forget(q *queue) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.drop(q)
+}
+
+// drop ends a queue: nothing of it is handed out or committed any more, and who still handles or fetches for it may stop. d.mu is held.
+func (d *dispatcher) drop(q *queue) {
 	q.phase = gone
 	q.endDrain()
+	q.cancel()
 	if d.queues[q.id] == q {
 		delete(d.queues, q.id)
 	}

@@ -6,7 +6,6 @@ package consumer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -24,18 +23,14 @@ const (
 	maxFetchPause = 5 * time.Second
 )
 
-// fetch is the goroutine of one queue: it finds out where to begin and fetches until the queue is released or lost, one pull at a time.
+// fetch fetches until the queue is released or lost, one pull at a time.
 func (c *Consumer) fetch(q *queue) {
-	defer close(q.fetched)
-	if !c.openQueue(q) {
-		return
-	}
 	var pause backoff
 	for q.fetchCtx.Err() == nil {
 		offset, n, ripe := c.dispatch.want(q)
 		switch {
 		case ripe:
-			if c.commit(q) != nil {
+			if c.commit(q) != nil || !c.dispatch.roomy(q) {
 				pause.wait(q.fetchCtx)
 			}
 			continue
@@ -105,6 +100,13 @@ func (d *dispatcher) want(q *queue) (offset int64, n int, ripe bool) {
 	return q.window.next, n, ripe
 }
 
+// roomy reports whether another batch fits.
+func (d *dispatcher) roomy(q *queue) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return q.window.room() >= q.window.batch()
+}
+
 // pull makes one pull and acts on its outcome.
 func (c *Consumer) pull(q *queue, offset int64, n int) error {
 	ctx, cancel := context.WithTimeout(q.fetchCtx, pullTimeout)
@@ -136,34 +138,6 @@ func (c *Consumer) wanted(q *queue, messages []rocketmq.Message) []rocketmq.Mess
 	return slices.DeleteFunc(messages, func(m rocketmq.Message) bool {
 		return m.Err == nil && !slices.Contains(tags, m.Property(rocketmq.PropertyTags))
 	})
-}
-
-// offsetIllegal goes on at the nearest legal offset, and says so: below the minimum messages were deleted unread, above the maximum the group was ahead
-// of the queue, which was made anew or lost its end.
-func (c *Consumer) offsetIllegal(q *queue, offset int64, r rocketmq.PullResult) error {
-	switch {
-	case offset < r.Min:
-		c.cfg.Observer.MessagesLost(q.id, r.Min-offset)
-		c.cfg.Log.Error("messages lost: the broker deleted them before they were read", "queue", q.id.String(), "messages", r.Min-offset, "from", offset, "to", r.Min)
-		c.dispatch.skip(q, offset, r.Min)
-	case offset > r.Max:
-		c.cfg.Observer.OffsetReset(q.id, offset, r.Max)
-		c.cfg.Log.Error("offset reset: it lay beyond the end of the queue, which may have been made anew", "queue", q.id.String(), "from", offset, "to", r.Max)
-		c.dispatch.skip(q, offset, r.Max)
-	default: // the bounds moved while the broker answered
-		c.dispatch.skip(q, offset, r.Next)
-		return fmt.Errorf("pull from %v: the broker calls the offset %d illegal and says it has [%d, %d)", q.id, offset, r.Min, r.Max)
-	}
-	return nil
-}
-
-// skip moves a queue's next offset, back too.
-func (d *dispatcher) skip(q *queue, from, to int64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if q.phase == live && q.window.next == from {
-		q.window.next = to
-	}
 }
 
 // markMissing notes that the queue has no committed offset; true: it was not known.

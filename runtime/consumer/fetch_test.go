@@ -19,6 +19,7 @@ func TestThePullOutcomes(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		prepare func(w *world)
+		later   func(w *world) // after the first pull was answered
 		option  func(*Config)
 		told    map[string]int
 		handled int
@@ -32,7 +33,8 @@ func TestThePullOutcomes(t *testing.T) {
 		{
 			name:    "NO_NEW_MSG waits for more",
 			prepare: func(*world) {},
-			told:    map[string]int{"FOUND": 0, "PullFailed": 0},
+			later:   func(w *world) { w.fill(3) },
+			told:    map[string]int{"NO_NEW_MSG": 1, "FOUND": 1, "PullFailed": 0}, handled: 3, ends: 3,
 		},
 		{
 			name: "NO_MATCHED_MSG goes on behind what does not match",
@@ -61,6 +63,10 @@ func TestThePullOutcomes(t *testing.T) {
 				}
 				x := w.join("one", done, options...)
 				w.awaitOwner(x)
+				if tt.later != nil {
+					w.eventually("a pull to be answered", pollWait+5*time.Second, func() bool { return o.count("NO_NEW_MSG") > 0 })
+					tt.later(w)
+				}
 				w.eventually("what is expected", 20*time.Second, func() bool {
 					for what, n := range tt.told {
 						if n > 0 && o.count(what) < n {
@@ -81,13 +87,14 @@ func TestThePullOutcomes(t *testing.T) {
 
 func TestMessagesDeletedBeforeTheyWereReadAreReportedAsLost(t *testing.T) {
 	inBubble(t, 1, 1, func(t *testing.T, w *world) {
+		w.fill(100)
+		w.fake.Broker().Trim(w.queues[0], 70)
 		o := &noting{}
 		x := w.join("one", done, o.observe)
-		w.awaitOwner(x)
-		q := x.dispatch.queues[w.queues[0]]
-		w.must(x.offsetIllegal(q, 0, rocketmq.PullResult{Status: rocketmq.OffsetIllegal, Min: 70, Max: 100, Next: 70}))
-		if lost := o.count("MessagesLost"); lost != 70 || x.Snapshot().Queues[1].Next != 70 {
-			t.Errorf("told of %d lost messages, next offset %d; want 70 and 70", lost, x.Snapshot().Queues[1].Next)
+		w.eventually("what is left to be handled", 10*time.Second, func() bool { return w.committed() == 100 })
+		x.leave()
+		if got := w.ledger.tally(); o.count("MessagesLost") != 70 || got.unique != 30 || o.count("OffsetReset") != 0 {
+			t.Errorf("told of %v, handled %+v; want 70 lost and 30 handled", o.counts, got)
 		}
 	})
 }

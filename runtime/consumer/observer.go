@@ -35,7 +35,7 @@ type Observer interface {
 	Resumed(after time.Duration)
 	// MessagesLost: the broker deleted so many messages of the queue before they were read.
 	MessagesLost(queue rocketmq.Queue, messages int64)
-	// OffsetReset: the committed offset lay beyond the queue's end and was set back to it.
+	// OffsetReset: an administrator moved the offset, or it lay beyond the queue's end and was set back to it.
 	OffsetReset(queue rocketmq.Queue, from, to int64)
 	// OffsetMissing: the queue has no committed offset and is held until it has one; told again at each look.
 	OffsetMissing(queue rocketmq.Queue)

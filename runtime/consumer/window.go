@@ -46,6 +46,9 @@ const (
 	finished              // its offset may pass
 )
 
+// unknown stands for a committed offset that may have been moved under us; the position is committed at once.
+const unknown = -1
+
 // newWindow returns an empty window that continues at a committed offset.
 func newWindow(size int, committed int64) window {
 	return window{places: make([]place, size), next: committed, committed: committed}

@@ -1,0 +1,75 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package consumer
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+// offsetIllegal goes on where the broker lets us, and says so. It answers alike in three cases: an administrator set the group's offset, which it says
+// once; below the minimum messages were deleted unread; above the maximum the group was ahead of the queue, which was made anew or lost its end.
+func (c *Consumer) offsetIllegal(q *queue, offset int64, r rocketmq.PullResult) error {
+	legal, position := r.Min <= offset && offset <= r.Max, c.dispatch.position(q)
+	switch {
+	case legal && offset == r.Next && offset == position:
+		return fmt.Errorf("pull from %v: the broker calls the offset %d illegal, says it has [%d, %d), and sends us to where we are", q.id, offset, r.Min, r.Max)
+	case legal || r.Next != r.Min && r.Next != r.Max: // no bound explains it
+		c.cfg.Observer.OffsetReset(q.id, offset, r.Next)
+		c.cfg.Log.Warn("offset reset by an administrator", "queue", q.id.String(), "from", offset, "to", r.Next)
+		c.restart(q, r.Next)
+	case offset < r.Min:
+		c.cfg.Observer.MessagesLost(q.id, r.Min-offset)
+		c.cfg.Log.Error("messages lost: the broker deleted them before they were read", "queue", q.id.String(), "messages", r.Min-offset, "from", offset, "to", r.Min)
+		c.dispatch.skip(q, r.Min)
+	default:
+		to := min(position, r.Max) // what is fetched and unfinished may still be there
+		c.cfg.Observer.OffsetReset(q.id, offset, to)
+		c.cfg.Log.Error("offset reset: it lay beyond the end of the queue, which may have been made anew", "queue", q.id.String(), "from", offset, "to", to)
+		c.restart(q, to)
+	}
+	return nil
+}
+
+// skip moves a queue's next offset on.
+func (d *dispatcher) skip(q *queue, to int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	q.window.next = max(q.window.next, to)
+}
+
+func (d *dispatcher) position(q *queue) int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return q.window.position()
+}
+
+// restart begins a queue anew at an offset, under the lock we have. A window only moves on, so that the queue gets a new one; what was fetched into the
+// old one is dropped uncommitted, and what runs is cancelled: it comes again, if the new offset lies below it.
+func (c *Consumer) restart(q *queue, offset int64) {
+	fresh := newQueue(c.handling, q.id, q.link, q.subscription, time.Time{})
+	fresh.committing = q.committing // a commit of the old one in flight ends before the first of the new one
+	if c.dispatch.replace(q, fresh, newWindow(c.cfg.MaxUncommitted, offset)) {
+		c.tasks.Go(func() {
+			defer close(fresh.fetched)
+			c.fetch(fresh)
+		})
+	}
+}
+
+// replace puts a queue that begins at a window in the place of a live one.
+func (d *dispatcher) replace(q, fresh *queue, w window) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if q.phase != live {
+		return false
+	}
+	d.drop(q)
+	fresh.phase, fresh.renewed, fresh.window = live, q.renewed, w
+	fresh.window.committed = unknown
+	d.queues[q.id] = fresh
+	return true
+}
