@@ -27,6 +27,8 @@ const (
 	maxBody = expression.MaxDocument
 	// maxDrain is what is read of a body that nobody asks for, so that the connection can be used again.
 	maxDrain = 64 << 10
+	// drainTime bounds that reading: a third party that drips does not hold a place for the whole timeout after all has been said.
+	drainTime = 100 * time.Millisecond
 )
 
 // exchange makes one request within the timeout and classifies what came of it.
@@ -52,6 +54,7 @@ func (a *Adapter) exchange(parent context.Context, r Request, secret map[string]
 		}
 		return a.judge(ctx, response, body)
 	}
+	defer time.AfterFunc(drainTime, cancel).Stop()
 	_, _ = io.CopyN(io.Discard, response.Body, maxDrain) // the status has decided
 	return classify(response, a.spec.Idempotency.KeysHonoured, time.Now())
 }

@@ -37,8 +37,10 @@ func hijack(t *testing.T, w http.ResponseWriter, then func(net.Conn)) {
 
 func reset(conn net.Conn) { _ = conn.(*net.TCPConn).SetLinger(0) }
 
-func drip(w http.ResponseWriter, r *http.Request) {
-	w.WriteHeader(http.StatusOK)
+func drip(w http.ResponseWriter, r *http.Request) { dripAfter(http.StatusOK, w, r) }
+
+func dripAfter(status int, w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(status)
 	for r.Context().Err() == nil {
 		_, _ = io.WriteString(w, " ")
 		_ = http.NewResponseController(w).Flush()
@@ -46,6 +48,15 @@ func drip(w http.ResponseWriter, r *http.Request) {
 		case <-time.After(20 * time.Millisecond):
 		case <-r.Context().Done():
 		}
+	}
+}
+
+// dripHeaders begins an answer whose headers never end.
+func dripHeaders(conn net.Conn) {
+	_, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\nX-Drip: ")
+	for err == nil {
+		<-time.After(20 * time.Millisecond)
+		_, err = io.WriteString(conn, "x")
 	}
 }
 
@@ -79,6 +90,7 @@ func faults(t *testing.T) map[string]struct {
 	}{
 		"never answers":            {"", func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); <-r.Context().Done() }, outcome.Retry, Timeout, "no whole answer within 300ms", true},
 		"drips bytes":              {codeOK, drip, outcome.Retry, Timeout, "no whole answer within 300ms", true},
+		"drips headers":            {"", func(w http.ResponseWriter, _ *http.Request) { hijack(t, w, dripHeaders) }, outcome.Retry, Timeout, "no whole answer within 300ms", true},
 		"closes without an answer": {"", func(w http.ResponseWriter, _ *http.Request) { hijack(t, w, func(net.Conn) {}) }, outcome.Retry, ConnectionFailed, "closed before the whole answer", true},
 		"resets the connection":    {"", func(w http.ResponseWriter, _ *http.Request) { hijack(t, w, reset) }, outcome.Retry, ConnectionFailed, "the connection was reset", true},
 		"resets within the body": {codeOK, func(w http.ResponseWriter, _ *http.Request) {
@@ -166,6 +178,29 @@ func TestAnEffectThatMayHaveHappenedIsNotRepeatedWhereKeysAreIgnored(t *testing.
 				if got := c.Observer.(*observed).requests(); got != wantRequests || o.Reason != want {
 					t.Errorf("accepting duplicates %v: got %d requests and %v %s, want %d and %s", accept, got, o.Kind, o.Reason, wantRequests, want)
 				}
+			}
+		})
+	}
+}
+
+// What the status decides is decided at once: the rest of the answer is given little time, so that a third party that drips holds no place of others.
+func TestABodyThatDripsIsNotWaitedForWhereTheStatusDecides(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		want   outcome.Kind
+	}{
+		"a success without an expression": {http.StatusOK, outcome.Done},
+		"a failure":                       {http.StatusInternalServerError, outcome.Retry},
+		"a refusal":                       {http.StatusBadRequest, outcome.Dead},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { dripAfter(c.status, w, r) }))
+			defer server.Close()
+			a := build(t, config(server.URL, func(c *Config) { c.Limits.Timeout = worker.Duration(6 * time.Second) }))
+			start := time.Now()
+			o := a.Call(t.Context(), request())
+			if took := time.Since(start); o.Kind != c.want || took > 3*time.Second {
+				t.Errorf("got %v after %v, want %v at once", o.Kind, took, c.want)
 			}
 		})
 	}
