@@ -6,8 +6,8 @@ SHELL := /bin/bash -o pipefail
 LOCAL   := go run ./hack/local
 LDFLAGS := -s -w
 GOTEST  := go test -race -timeout 20m
-# Packages of which each test binary starts clusters of its own: run them apart from the rest.
-E2E     := ./test/e2e/...
+# A cluster with the images, for as long as the recipe that begins with it: however that ends, nothing is left, or it fails.
+CLUSTER := trap 'status=$$?; $(LOCAL) down || status=1; exit $$status' EXIT; $(LOCAL) up && $(LOCAL) image build &&
 
 .PHONY: help
 help: ## list the targets
@@ -17,7 +17,7 @@ help: ## list the targets
 .PHONY: build
 build: ## build manager, worker and the test images' programs into bin/
 	@mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/manager ./cmd/worker ./test/cmd/shop ./test/cmd/stub
+	CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/manager ./cmd/worker ./test/cmd/shop ./test/cmd/stub
 
 .PHONY: generate
 generate: ## regenerate deepcopy code, CRDs and RBAC
@@ -43,9 +43,7 @@ test: ## obtain what is needed (etcd, kube-apiserver, RocketMQ) and run all test
 
 .PHONY: e2e
 e2e: build ## run the product on a real cluster, from apply to delete
-	$(LOCAL) up
-	$(LOCAL) image build
-	go test -timeout 30m -v $(E2E); status=$$?; $(LOCAL) down; exit $$status
+	$(CLUSTER) go test -timeout 30m -v ./test/e2e
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for a minute
@@ -63,20 +61,16 @@ down: ## remove them, with nothing left behind
 .PHONY: deploy
 deploy: build ## build the images, load them and install OrderFlow on the cluster of `make up`
 	$(LOCAL) image build
-	KUBECONFIG=$$($(LOCAL) kubeconfig) kubectl apply --server-side -k config/local
+	eval "$$($(LOCAL) env)"; kubectl apply --server-side -k config/local
 
 .PHONY: demo
 demo: build ## watch the experiment OrderFlow exists for, about 3 minutes; KEEP=1 leaves everything up
-	$(LOCAL) up
-	$(LOCAL) image build
-	go run ./test/cmd/demo; status=$$?; $(if $(KEEP),,$(LOCAL) down;) exit $$status
+	$(if $(KEEP),$(LOCAL) up && $(LOCAL) image build &&,$(CLUSTER)) go run ./test/cmd/demo
 
 ##@ Measure
 .PHONY: bench-demo
 bench-demo: build ## pay latency with SMS slow and dead against healthy, in shuffled rounds
-	$(LOCAL) up
-	$(LOCAL) image build
-	go run ./test/cmd/demo -bench; status=$$?; $(LOCAL) down; exit $$status
+	$(CLUSTER) go run ./test/cmd/demo -bench
 
 .PHONY: evidence
 evidence: ## recompute the figures of out/*.json from their samples and print them beside their goals

@@ -33,6 +33,9 @@ func execute(ctx context.Context, args []string, _, log io.Writer) (err error) {
 	if err := flags.Parse(args); err != nil || flags.NArg() == 0 {
 		return errUsage
 	}
+	if err := machine.Provide(ctx, log, machine.Race()...); err != nil {
+		return err
+	}
 	environment := os.Environ()
 	for name := range strings.SplitSeq(*with, ",") {
 		switch name {

@@ -20,11 +20,8 @@ const usage = `usage: go run ./hack/local <verb>
   up                   bring up a Kubernetes and a RocketMQ, or make sure that they are up
   down                 remove them and everything that belongs to them
   status               say which parts run
-  left                 list what there is of them on this machine; fail if there is anything
-  kubeconfig           print the path of the kubeconfig
+  env                  print what a shell needs to use them: KUBECONFIG, and a PATH with kubectl
   image build [NAME..] build the named images (manager, worker, shop, stub; default: all) and load them
-  image load TAR...    load image archives
-  build kube|node|all  build the parts that are missing from the cache
   assets               print the folder with etcd, kube-apiserver and kubectl for envtest; build them if need be
   exec [-with rocketmq,assets] -- COMMAND...
                        run a command with RocketMQ and envtest's binaries at hand, see environment below
@@ -64,8 +61,8 @@ func dispatch(ctx context.Context, args []string, out, log io.Writer) error {
 		return errUsage
 	}
 	verbs := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
-		"up": up, "down": down, "status": status, "left": left, "kubeconfig": kubeconfig,
-		"image": images, "build": build, "assets": assets, "exec": execute,
+		"up": up, "down": down, "status": status, "env": environment,
+		"image": images, "assets": assets, "exec": execute,
 	}
 	verb, ok := verbs[args[0]]
 	if !ok {

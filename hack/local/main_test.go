@@ -14,7 +14,7 @@ func TestUnknownCommandLinesAskForTheUsage(t *testing.T) {
 		"no verb":                   nil,
 		"an unknown verb":           {"upp"},
 		"a verb that takes nothing": {"down", "now"},
-		"build of what is no part":  {"build", "docker"},
+		"an image that is loaded":   {"image", "load"},
 		"exec of nothing":           {"exec", "-with", ""},
 		"exec with an unknown flag": {"exec", "-without", "x", "--", "true"},
 	} {

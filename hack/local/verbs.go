@@ -38,10 +38,7 @@ func up(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	fmt.Fprintf(log, "up (%s); RocketMQ's name server: %s from here, %s from pods\n",
 		env.Way, strings.Join(env.NameServers, ","), strings.Join(env.NameServersInCluster, ","))
-	if env.Kubectl != "" {
-		fmt.Fprintf(log, "a kubectl of its version: %s\n", env.Kubectl)
-	}
-	fmt.Fprintf(out, "export KUBECONFIG=%s\n", env.Kubeconfig)
+	export(out, env)
 	return nil
 }
 
@@ -81,25 +78,8 @@ func status(ctx context.Context, args []string, out, log io.Writer) error {
 	return err
 }
 
-func left(ctx context.Context, args []string, out, log io.Writer) error {
-	if len(args) > 0 {
-		return errUsage
-	}
-	m, err := manager(log)
-	if err != nil {
-		return err
-	}
-	all, err := m.Left(ctx)
-	for _, what := range all {
-		fmt.Fprintln(out, what)
-	}
-	if err == nil && len(all) > 0 {
-		err = fmt.Errorf("%d things of a cluster are on this machine", len(all))
-	}
-	return err
-}
-
-func kubeconfig(ctx context.Context, args []string, out, _ io.Writer) error {
+// environment prints what a shell needs to use the cluster that is up.
+func environment(ctx context.Context, args []string, out, _ io.Writer) error {
 	if len(args) > 0 {
 		return errUsage
 	}
@@ -107,30 +87,26 @@ func kubeconfig(ctx context.Context, args []string, out, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, env.Kubeconfig)
+	export(out, env)
 	return nil
 }
 
+func export(out io.Writer, env *cluster.Env) {
+	fmt.Fprintf(out, "export KUBECONFIG=%s\n", env.Kubeconfig)
+	if env.Kubectl != "" {
+		fmt.Fprintf(out, "export PATH=%s:$PATH  # a kubectl of the cluster's version\n", filepath.Dir(env.Kubectl))
+	}
+}
+
 func images(ctx context.Context, args []string, _, log io.Writer) error {
-	if len(args) == 0 {
+	if len(args) == 0 || args[0] != "build" {
 		return errUsage
 	}
 	env, err := cluster.Current(ctx)
 	if err != nil {
 		return err
 	}
-	switch args[0] {
-	case "load":
-		for _, archive := range args[1:] {
-			if err := env.Load(ctx, archive); err != nil {
-				return err
-			}
-		}
-		return nil
-	case "build":
-		return buildImages(ctx, env, args[1:], log)
-	}
-	return errUsage
+	return buildImages(ctx, env, args[1:], log)
 }
 
 // buildImages builds the named images, all of them when none is named, and loads them.
@@ -172,24 +148,6 @@ func buildImages(ctx context.Context, env *cluster.Env, names []string, log io.W
 			return err
 		}
 		fmt.Fprintln(log, "loaded", i.Name)
-	}
-	return nil
-}
-
-func build(ctx context.Context, args []string, _, log io.Writer) error {
-	kube, node := []part.Part{part.Kubernetes()}, []part.Part{part.Containerd(), part.CoreDNS()}
-	parts := map[string][]part.Part{"kube": kube, "node": node, "all": append(kube, node...)}
-	if len(args) != 1 || parts[args[0]] == nil {
-		return errUsage
-	}
-	store, err := part.Open(log)
-	if err != nil {
-		return err
-	}
-	for _, p := range parts[args[0]] {
-		if _, err := store.Obtain(ctx, p); err != nil {
-			return err
-		}
 	}
 	return nil
 }

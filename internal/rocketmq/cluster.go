@@ -39,7 +39,11 @@ type Cluster struct {
 // server is a name server as configured.
 type server struct{ host, port string }
 
-const resolveEvery = 30 * time.Second
+const (
+	resolveEvery = 30 * time.Second
+	// lookupTimeout bounds a look-up while addresses are known, so that it leaves time to ask them.
+	lookupTimeout = time.Second
+)
 
 // NewCluster returns a cluster behind name servers given as host:port, each
 // optionally after "http://". A nil resolver is the system's.
@@ -185,7 +189,8 @@ func (c *Cluster) prefer(addr string) {
 }
 
 // lookup returns the addresses of all name servers, looked up lately, or now if
-// fresh. A name that cannot be looked up is an error only if none can.
+// fresh. A name that cannot be looked up is an error only if none can, and none is known: while
+// names cannot be looked up, what answered before is asked on.
 func (c *Cluster) lookup(ctx context.Context, fresh bool) ([]string, error) {
 	c.mu.Lock()
 	known := c.addrs
@@ -193,6 +198,11 @@ func (c *Cluster) lookup(ctx context.Context, fresh bool) ([]string, error) {
 	c.mu.Unlock()
 	if current && !fresh {
 		return known, nil
+	}
+	if len(known) > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, lookupTimeout)
+		defer cancel()
 	}
 	var addrs []string
 	var failures []error
@@ -206,7 +216,11 @@ func (c *Cluster) lookup(ctx context.Context, fresh bool) ([]string, error) {
 			}
 		}
 	}
-	if len(addrs) == 0 {
+	switch {
+	case len(addrs) > 0:
+	case len(known) > 0 && !fresh:
+		addrs = known
+	default:
 		return nil, errors.Join(failures...)
 	}
 	if len(known) > 0 { // stay with the one that answered last

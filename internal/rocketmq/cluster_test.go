@@ -150,6 +150,21 @@ func TestANameServerThatMovesIsFound(t *testing.T) {
 	})
 }
 
+func TestANameServerIsAskedOnWhileNamesCannotBeLookedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dns := &resolver{hosts: map[string][]string{"mq": {"10.0.0.1"}}}
+		c, _ := names(t, dns, func(string) bool { return true }, refuse)
+		if _, err := c.Info(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		dns.move("mq")
+		time.Sleep(time.Minute)
+		if _, err := c.Info(t.Context()); err != nil {
+			t.Errorf("the name server answers, and only its name is unknown: %v", err)
+		}
+	})
+}
+
 func TestNoNameServerIsUnreachableWithAllReasons(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dns := &resolver{hosts: map[string][]string{"mq": {"10.0.0.1"}}}

@@ -63,6 +63,9 @@ func (m Manager) Up(ctx context.Context) (*Env, error) {
 // left.
 func (m Manager) Down(ctx context.Context) ([]string, error) {
 	return exclusively(ctx, m.Log, func() ([]string, error) {
+		if env, err := Current(ctx); err == nil && env.Way == WayKind && !machine.Docker(ctx) {
+			return nil, errors.New("the cluster is kind's, and no Docker daemon answers: start it, then take the cluster down")
+		}
 		ways, err := m.ways(ctx)
 		if err != nil {
 			return nil, err

@@ -60,6 +60,13 @@ func (k *kind) up(ctx context.Context) (*Env, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat(filepath.Join(k.dir, envFile)); exists && err != nil {
+		fmt.Fprintln(k.log, "removing the kind cluster of an interrupted start")
+		if err := k.provider.Delete(kindName, kubeconfig); err != nil {
+			return nil, fmt.Errorf("delete the kind cluster of an interrupted start: %w", err)
+		}
+		exists = false
+	}
 	if !exists {
 		err := k.provider.Create(kindName, kindcluster.CreateWithConfigFile(k.config),
 			kindcluster.CreateWithKubeconfigPath(kubeconfig), kindcluster.CreateWithWaitForReady(kindReady))
@@ -174,7 +181,7 @@ func (k *kind) down(context.Context) ([]string, error) {
 		return nil, err
 	}
 	if exists {
-		if err := k.provider.Delete(kindName, ""); err != nil {
+		if err := k.provider.Delete(kindName, filepath.Join(k.dir, "kubeconfig")); err != nil {
 			return nil, fmt.Errorf("delete the kind cluster: %w", err)
 		}
 		removed = append(removed, "kind cluster "+kindName)
@@ -214,14 +221,13 @@ func (k *kind) status(ctx context.Context) (lines []string, healthy bool, err er
 
 func (k *kind) hangBroker(ctx context.Context) error { return k.signalBroker(ctx, "STOP") }
 
-// restartBroker takes the pod away and brings another: of one that is killed in place nobody can tell when it serves again.
+// restartBroker takes the pod away and brings another: of one that is killed in place nobody can tell when it serves again. It is scaled down first, so that
+// the kubelet does not start again what is killed.
 func (k *kind) restartBroker(ctx context.Context) error {
-	if err := k.signalBroker(ctx, "KILL"); err != nil {
-		return err
-	}
 	if err := k.scaleBroker(ctx, 0); err != nil {
 		return err
 	}
+	_ = k.signalBroker(ctx, "KILL") // it fails when the broker ended by itself
 	if err := k.kubectl(ctx, nil, "--namespace=rocketmq", "wait", "--for=delete", "--timeout=1m", "pod/rocketmq-broker-0"); err != nil {
 		return err
 	}

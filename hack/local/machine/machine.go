@@ -52,11 +52,19 @@ func Node() []Need {
 // Image is what building an image without a Docker daemon needs.
 func Image() []Need { return []Need{{Paths: []string{"buildah"}, Package: "buildah"}} }
 
-// RocketMQ is what fetching and running RocketMQ needs.
+// RocketMQ is what fetching and running RocketMQ needs, and compiling its Java clients.
 func RocketMQ() []Need {
 	return []Need{
-		{Paths: []string{"java"}, Package: "openjdk-17-jdk-headless"},
+		{Paths: []string{filepath.Join(os.Getenv("JAVA_HOME"), "bin", "javac"), "javac"}, Package: "default-jdk-headless"},
 		{Paths: []string{"mvn"}, Package: "maven"},
+	}
+}
+
+// Race is what tests with the race detector are compiled with.
+func Race() []Need {
+	return []Need{
+		{Paths: []string{"gcc", "cc"}, Package: "gcc"},
+		{Paths: []string{"/usr/include/stdlib.h"}, Package: "libc6-dev"},
 	}
 }
 

@@ -39,6 +39,9 @@ func (s Store) EnvtestAssets(ctx context.Context) (string, error) {
 	if dir := filepath.Join(s.Cache, folder); holds(dir, EnvtestAssets()...) {
 		return dir, nil
 	}
+	if dir, ok := s.downloaded(); ok {
+		return dir, nil
+	}
 	if os.Getenv(downloads) != "off" && reachable(ctx, envtestIndex) {
 		dir, err := s.download(ctx)
 		if err == nil {
@@ -47,6 +50,18 @@ func (s Store) EnvtestAssets(ctx context.Context) (string, error) {
 		fmt.Fprintf(s.Log, "building envtest's binaries, as the download failed: %v\n", err)
 	}
 	return s.Obtain(ctx, p, EnvtestAssets()...)
+}
+
+// downloaded returns the folder of an earlier download, if there is one.
+func (s Store) downloaded() (string, bool) {
+	release := strings.TrimSuffix(anyPatch(version.Kubernetes), "x")
+	dirs, _ := filepath.Glob(filepath.Join(s.Cache, "envtest", "k8s", release+"*")) // the pattern is valid
+	for _, dir := range dirs {
+		if holds(dir, EnvtestAssets()...) {
+			return dir, true
+		}
+	}
+	return "", false
 }
 
 // download has setup-envtest fetch the release, and returns the folder it names.

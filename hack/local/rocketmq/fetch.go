@@ -42,8 +42,11 @@ type Distribution struct {
 
 // Fetch returns the distribution in the user's cache, and first downloads it with Maven if it is not there. Concurrent
 // calls, also from other processes, wait for the one that downloads. It fails with a sentence that says what to install
-// when java or mvn is missing.
+// when java or mvn is missing. A nil log hears nothing.
 func Fetch(ctx context.Context, log *slog.Logger) (*Distribution, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	java, err := Tool("java")
 	if err != nil {
 		return nil, err

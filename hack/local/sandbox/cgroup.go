@@ -57,8 +57,32 @@ func makeCgroups() error {
 		return err
 	}
 	for _, path := range paths {
+		if err := delegate(filepath.Dir(path)); err != nil {
+			return err
+		}
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			return fmt.Errorf("create the cgroup of the cluster: %w", err)
+		}
+	}
+	return nil
+}
+
+// delegate lets children of a cgroup v2 have the controllers that a kubelet insists on, as far as the machine has them: systemd leaves out some. On v1,
+// where each hierarchy is a controller, there is nothing to do.
+func delegate(root string) error {
+	available, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("list the cgroup controllers: %w", err)
+	}
+	for _, controller := range strings.Fields(string(available)) {
+		if !slices.Contains([]string{"cpu", "cpuset", "memory", "hugetlb", "pids"}, controller) {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+"+controller), 0o644); err != nil {
+			return fmt.Errorf("delegate the cgroup controller %s: %w", controller, err)
 		}
 	}
 	return nil

@@ -26,6 +26,6 @@
 //
 // # Limits
 //
-// Needs root. One sandbox per machine, as its addresses are fixed. Cgroup v1 and v2 are both handled; v1 is what this
-// was developed on.
+// Needs root. One sandbox per machine, as its addresses are fixed. It was run with cgroup v1; what cgroup v2 needs
+// beyond it, the kubelet's controllers at the root, is written from the kernel's and the kubelet's documentation and was not run.
 package sandbox
