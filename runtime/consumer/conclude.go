@@ -63,33 +63,36 @@ func (c *Consumer) conclude(t task, o outcome.Outcome) {
 	}
 }
 
+// act does what the outcome says. Of a message that we cut short, a retry or a park says nothing; but a call that may have had its effect may have been
+// the last one allowed, and whoever has the queue next would make it again.
 func (c *Consumer) act(t task, o outcome.Outcome) verdict {
-	if o.Kind == outcome.Done {
+	cut := t.queue.ctx.Err() != nil
+	final := o.Kind == outcome.Dead || o.Kind == outcome.Expired
+	switch {
+	case o.Kind == outcome.Done:
 		return passed
-	}
-	if t.queue.ctx.Err() != nil { // cut short by us: says nothing about the message
+	case cut && !final, cut && !c.dispatch.covers(t.queue):
 		return abandoned
-	}
-	switch o.Kind {
-	case outcome.Park:
+	case o.Kind == outcome.Park:
 		return parked
-	case outcome.Retry:
+	case o.Kind == outcome.Retry:
 		return c.sendBack(t, o)
 	default:
 		return c.bury(t, o)
 	}
 }
 
-// attempt repeats a call to the message's broker until it succeeds. False: the queue is not ours any more, and whoever has it gets the message again.
-// failed is told of each failure and may end the attempts by returning false.
-func (c *Consumer) attempt(t task, call func() error, failed func(error) bool) bool {
+// attempt repeats a call to the message's broker until it succeeds; failed is told of each failure. False: the queue is not ours any more, or the time
+// is up, after one more attempt, and whoever has the queue next gets the message again.
+func (c *Consumer) attempt(t task, call func() error, failed func(error)) bool {
 	var pause backoff
-	for c.dispatch.holds(t.queue) && t.queue.ctx.Err() == nil {
+	for c.dispatch.holds(t.queue) {
+		last := t.queue.ctx.Err() != nil
 		err := call()
 		if err == nil {
 			return true
 		}
-		if !failed(err) {
+		if failed(err); last {
 			return false
 		}
 		pause.wait(t.queue.ctx)

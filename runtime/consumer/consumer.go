@@ -71,8 +71,8 @@ func (c *Consumer) onClose(addr string, err error) {
 const stragglers = time.Second
 
 // Run consumes until ctx ends, and then hands every queue over: running handlers end, their offsets are committed, the locks given back, the
-// registration taken back. Handlers still running after Config.Grace are cancelled and their messages left uncommitted; the error says so if some do
-// not return even then.
+// registration taken back. Handlers still running after Config.Grace are cancelled and their messages left uncommitted, unless they end as dead letters;
+// the error says so if some do not return even then.
 func (c *Consumer) Run(ctx context.Context) error {
 	defer c.client.Close()
 	defer c.endCalls()

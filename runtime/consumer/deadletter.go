@@ -110,14 +110,13 @@ func (c *Consumer) bury(t task, o outcome.Outcome) verdict {
 			fits = !letter.Compressed && letter.Compress()
 		}
 		return nil
-	}, func(err error) bool {
+	}, func(err error) {
 		c.cfg.Observer.DeadLetterFailed(err)
 		c.cfg.Log.Warn("cannot write a dead letter, starting nothing until it is written", append(where(t.message), "reason", o.Reason, "error", err)...)
 		if resume == nil {
 			resume = make(chan struct{})
 			c.dispatch.park(resume, DeadLetterRefused)
 		}
-		return true
 	})
 	if resume != nil {
 		close(resume)

@@ -215,6 +215,13 @@ func (d *dispatcher) holds(q *queue) bool {
 	return q.phase != gone
 }
 
+// covers reports whether the queue is certainly ours.
+func (d *dispatcher) covers(q *queue) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return q.phase != gone && q.covered(time.Now())
+}
+
 // release begins to give a queue up: nothing beyond what was started begins any more, and nothing at all while the gate is closed. d.mu is held.
 func (d *dispatcher) release(q *queue) {
 	q.phase = releasing

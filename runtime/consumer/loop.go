@@ -83,7 +83,7 @@ func (m *membership) run(ctx context.Context) {
 			m.leaving, stop = true, nil
 			m.dispatch.joined("", false)
 			m.cfg.Log.Info("leaving the group", "group", m.cfg.Group)
-			patience := time.AfterFunc(m.cfg.Grace+stragglers+callTimeout, m.endCalls)
+			patience := time.AfterFunc(m.cfg.Grace+stragglers+2*callTimeout, m.endCalls)
 			defer patience.Stop()
 		case <-m.kick:
 		case <-timer.C:

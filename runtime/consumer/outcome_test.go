@@ -218,6 +218,37 @@ func TestAMessageOfFourMiBReachesTheHandlerAndTheDeadLetters(t *testing.T) {
 	w.eventually("both to be committed", 10*time.Second, func() bool { return w.committed() == 2 })
 }
 
+func TestADeadLetterOfAMessageThatWasCutShortIsWrittenBeforeTheQueueIsHandedOver(t *testing.T) {
+	for name, handOver := range map[string]func(w *world, x *member){
+		"when we stop": func(_ *world, x *member) { x.leave() },
+		"when another joins": func(w *world, x *member) {
+			two := w.join("another", done)
+			w.eventually("a queue to be handed over", 20*time.Second, func() bool { return two.owns() == 1 && x.owns() == 1 })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, 2, func(t *testing.T, w *world) {
+				x := w.join("one", func(ctx context.Context, _ *rocketmq.Message) outcome.Outcome {
+					<-ctx.Done()
+					return outcome.Kill("FateUnknown", "") // the call may have had its effect, and must not be made again
+				})
+				w.awaitOwner(x)
+				w.sendTo(w.queues[0])
+				w.eventually("the message in flight", 10*time.Second, func() bool { return x.Snapshot().InFlight == 1 })
+				w.fake.Inject(fake.Fault{Op: rocketmq.OpSend, Host: "broker-a", Delay: 2 * time.Second})
+				handOver(w, x)
+				w.awaitDeadLetters(1, time.Second)
+				if n := w.committed(); n != 1 {
+					t.Errorf("offset %d is committed, want 1: the dead letter's message comes again", n)
+				}
+				if got := w.ledger.tally(); got.starts != 1 {
+					t.Errorf("%+v, want one start", got)
+				}
+			})
+		})
+	}
+}
+
 func TestASendBackThatFailsIsRepeatedAndNothingIsCommittedBefore(t *testing.T) {
 	inBubble(t, 1, 1, func(t *testing.T, w *world) {
 		o := &noting{}

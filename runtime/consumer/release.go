@@ -40,7 +40,8 @@ func (c *Consumer) release(q *queue) {
 	c.cfg.Log.Info("queue released", "queue", q.id.String(), "took", took)
 }
 
-// drain waits until what was started of the queue has ended, for the grace period; then what still runs is cancelled, and waited for a moment more.
+// drain waits until what was started of the queue has ended, for the grace period; then what still runs is cancelled, and waited for a moment more: for
+// handlers to return, and for what they say to be written to the dead letters.
 func (c *Consumer) drain(q *queue) {
 	grace, cancel := context.WithTimeout(c.calls, c.cfg.Grace)
 	defer cancel()
@@ -48,12 +49,12 @@ func (c *Consumer) drain(q *queue) {
 	case <-q.drained:
 	case <-grace.Done():
 		q.cancel()
-		late := time.NewTimer(stragglers)
+		late := time.NewTimer(stragglers + callTimeout)
 		defer late.Stop()
 		select {
 		case <-q.drained:
 		case <-late.C:
-			c.cfg.Log.Error("handlers ignore that their context was cancelled", "queue", q.id.String())
+			c.cfg.Log.Error("messages are left unfinished: handlers ignore that their context was cancelled, or dead letters cannot be written", "queue", q.id.String())
 		}
 	}
 	c.dispatch.seal(q)

@@ -113,7 +113,7 @@ func TestWhatRunsBeyondTheGracePeriodIsCancelledAndLeftUncommitted(t *testing.T)
 				x.stop()
 				err := <-x.err
 				x.stop = nil
-				if took := time.Since(begun); took < x.cfg.Grace || took > x.cfg.Grace+3*stragglers {
+				if took := time.Since(begun); took < x.cfg.Grace || took > x.cfg.Grace+callTimeout+3*stragglers {
 					t.Errorf("stopped after %v, want the grace period of %v and little more", took, x.cfg.Grace)
 				}
 				if (err != nil) != ignore {

@@ -47,10 +47,9 @@ func (c *Consumer) giveBack(t task, request rocketmq.SendBackRequest) verdict {
 		ctx, cancel := c.call()
 		defer cancel()
 		return c.client.SendBack(ctx, t.queue.link.address(), request)
-	}, func(err error) bool {
+	}, func(err error) {
 		c.cfg.Observer.SendBackFailed(err)
 		c.cfg.Log.Warn("cannot send a message back, trying again", append(where(t.message), "error", err)...)
-		return true
 	})
 	if !sent {
 		return abandoned
