@@ -6,6 +6,10 @@ package orderflow
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/result"
@@ -21,7 +25,7 @@ type backlog struct {
 	groups map[string]int64
 }
 
-// read adds what one broker holds: the topic's messages per group, and the group's retries and dead letters, which go with the topic.
+// read adds what one broker holds: the topic's messages per group, and the group's retries. Dead letters outlive the topic and are not counted.
 func (b *backlog) read(ctx context.Context, admin *topology.Admin, addr, topic string) error {
 	stats, err := statsOf(ctx, admin, addr, topic)
 	if err != nil {
@@ -39,14 +43,12 @@ func (b *backlog) read(ctx context.Context, admin *topology.Admin, addr, topic s
 		if key.Topic != topic {
 			continue
 		}
-		b.groups[key.Group] += behind(stats, committed)
-		for _, own := range []string{rocketmq.RetryTopic(key.Group), rocketmq.DeadLetterTopic(key.Group)} {
-			stats, err := statsOf(ctx, admin, addr, own)
-			if err != nil {
-				return err
-			}
-			b.groups[key.Group] += behind(stats, offsets[rocketmq.GroupTopic{Group: key.Group, Topic: own}])
+		retry := rocketmq.RetryTopic(key.Group)
+		retries, err := statsOf(ctx, admin, addr, retry)
+		if err != nil {
+			return err
 		}
+		b.groups[key.Group] += behind(stats, committed) + behind(retries, offsets[rocketmq.GroupTopic{Group: key.Group, Topic: retry}])
 	}
 	return nil
 }
@@ -69,12 +71,21 @@ func behind(stats rocketmq.TopicStats, committed map[int]int64) int64 {
 	return n
 }
 
-// check refuses while a message would be missed.
-func (b *backlog) check(topic string) result.Result {
-	for group, messages := range b.groups {
-		if messages > 0 {
+// check refuses while a message would be missed. consumers are the MQConsumerGroups of the topic, by the name of their group on the broker.
+func (b *backlog) check(topic, cluster string, consumers map[string]types.NamespacedName) result.Result {
+	for _, group := range slices.Sorted(maps.Keys(b.groups)) {
+		messages := b.groups[group]
+		consumer, ours := consumers[group]
+		switch {
+		case messages == 0:
+		case ours:
 			return result.Wait(v1alpha1.ReasonMessagesUnconsumed, lookAgain,
-				"topic %s is not deleted, since group %s has %d messages to handle, retries and dead letters included: its pods go on with them", topic, group, messages)
+				"topic %s is not deleted, since group %s has %d messages to handle, retries included: MQConsumerGroup %s goes on with them, and its conditions say if it cannot",
+				topic, group, messages, consumer)
+		default:
+			return result.Wait(v1alpha1.ReasonMessagesUnconsumed, lookAgain,
+				"topic %s is not deleted, since group %s has %d messages to handle, retries included, and no MQConsumerGroup declares it: let its consumers finish, or, if nobody uses it any more, run mqadmin deleteSubGroup -c %s -g %s -r true",
+				topic, group, messages, cluster, group)
 		}
 	}
 	if len(b.groups) == 0 && b.stored > 0 {

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -78,19 +79,22 @@ func (r *Reconciler) sayGoodbye(ctx context.Context, flow *v1alpha1.OrderFlow) (
 		return farewell{}, err
 	}
 	reached := topology.Usable(cluster, flow.Spec.ClusterRef.Name)
-	if reached.IsDone() && cluster.Status.Identity != flow.Status.Topic.ClusterIdentity {
-		return leaveBehind(topic.Name, "MQCluster %s is another RocketMQ cluster than the one on which the topic was made", cluster.Name), nil
-	}
-	var admin *topology.Admin
-	var survey topology.Cluster
 	if reached.IsDone() {
-		admin, reached = r.Connector.Connect(ctx, cluster)
-	}
-	if reached.IsDone() {
-		survey, reached = admin.Survey(ctx)
-	}
-	if reached.IsDone() {
-		reached = r.deleteTopic(ctx, admin, survey.Masters, topic.Name)
+		if cluster.Status.Identity != flow.Status.Topic.ClusterIdentity {
+			return leaveBehind(topic.Name, "MQCluster %s is another RocketMQ cluster than the one on which the topic was made", cluster.Name), nil
+		}
+		owner, err := r.owner(ctx, flow, cluster)
+		if err != nil {
+			return farewell{}, err
+		}
+		if owner.UID != flow.UID {
+			return leaveBehind(topic.Name, "OrderFlow %s declares it as well, and is older", owner.Object), nil
+		}
+		consumers, err := r.consumersOf(ctx, topic.Name, cluster)
+		if err != nil {
+			return farewell{}, err
+		}
+		reached = r.deleteTopic(ctx, cluster, topic.Name, consumers)
 	}
 	switch {
 	case reached.IsDone():
@@ -115,20 +119,28 @@ func staying(r result.Result) result.Result {
 	return r.Again(lookAgain)
 }
 
-// deleteTopic deletes the topic from every master, if nobody misses a message in it.
-func (r *Reconciler) deleteTopic(ctx context.Context, admin *topology.Admin, masters []topology.Master, topic string) result.Result {
+// deleteTopic deletes the topic from every master, if nobody misses a message in it. consumers are its MQConsumerGroups.
+func (r *Reconciler) deleteTopic(ctx context.Context, cluster *v1alpha1.MQCluster, topic string, consumers map[string]types.NamespacedName) result.Result {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	admin, reached := r.Connector.Connect(ctx, cluster)
+	if !reached.IsDone() {
+		return reached
+	}
+	survey, reached := admin.Survey(ctx)
+	if !reached.IsDone() {
+		return reached
+	}
 	var all backlog
-	for _, master := range masters {
+	for _, master := range survey.Masters {
 		if err := all.read(ctx, admin, master.Addr, topic); err != nil {
 			return topology.Explain(err, "counting the unconsumed messages of topic %s on broker %s", topic, master.Name)
 		}
 	}
-	if r := all.check(topic); !r.IsDone() {
+	if r := all.check(topic, survey.Name, consumers); !r.IsDone() {
 		return r
 	}
-	for _, master := range masters {
+	for _, master := range survey.Masters {
 		if err := admin.DeleteTopic(ctx, master.Addr, topic); err != nil {
 			return topology.Explain(err, "deleting topic %s from broker %s", topic, master.Name)
 		}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/claim"
 	"github.com/orderflow-dev/orderflow/controllers/patience"
 	"github.com/orderflow-dev/orderflow/controllers/suite"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
@@ -112,7 +113,7 @@ func TestATopicWithUnconsumedMessagesIsNotDeleted(t *testing.T) {
 				w.commit(t, "push_consumer_group", w.topic(), 1)
 				w.commit(t, "credit_group", w.topic(), 2)
 			},
-			message: "group push_consumer_group has 1 messages",
+			message: "group push_consumer_group has 1 messages to handle, retries included: MQConsumerGroup",
 			settle:  func(t *testing.T, w *world) { w.commit(t, "push_consumer_group", w.topic(), 2) },
 		},
 		"that wait for a retry": {
@@ -126,6 +127,18 @@ func TestATopicWithUnconsumedMessagesIsNotDeleted(t *testing.T) {
 			message: "group push_consumer_group has 1 messages",
 			settle: func(t *testing.T, w *world) {
 				w.commit(t, "push_consumer_group", rocketmq.RetryTopic("push_consumer_group"), 1)
+			},
+		},
+		"that a group left, which nobody declares": {
+			make: func(t *testing.T, w *world) {
+				w.send(t, w.topic())
+				w.commit(t, "console_group", w.topic(), 0)
+				w.commit(t, "push_consumer_group", w.topic(), 0)
+			},
+			message: "no MQConsumerGroup declares it: let its consumers finish, or, if nobody uses it any more, run mqadmin deleteSubGroup -c DefaultCluster -g console_group -r true",
+			settle: func(t *testing.T, w *world) {
+				w.commit(t, "console_group", w.topic(), 1)
+				w.commit(t, "push_consumer_group", w.topic(), 1)
 			},
 		},
 	} {
@@ -147,6 +160,44 @@ func TestATopicWithUnconsumedMessagesIsNotDeleted(t *testing.T) {
 			w.wantQueues(t, w.topic(), -1, -1)
 		})
 	}
+}
+
+func TestDeadLettersDoNotKeepATopic(t *testing.T) {
+	w := newWorld(t)
+	flow := doomed(t, w)
+	dead := rocketmq.DeadLetterTopic("push_consumer_group")
+	w.put(t, rocketmq.TopicConfig{Name: dead, ReadQueues: 1, WriteQueues: 1, Perm: readWrite})
+	w.send(t, dead)
+	w.commit(t, "push_consumer_group", w.topic(), 0)
+	w.delete(t, flow)
+	if !w.gone(t, flow) {
+		t.Errorf("the flow is still there: %v", flow.Status.Conditions)
+	}
+	w.wantQueues(t, w.topic(), -1, -1)
+	w.wantQueues(t, dead, 1, 1)
+}
+
+func TestATopicThatIsAnOlderFlowsIsNotDeleted(t *testing.T) {
+	w := newWorld(t)
+	older, younger := w.Flow("order-paid", w.topic()), w.Flow("order-paid-again", w.topic())
+	w.Create(t, older, younger)
+	if claim.Winner([]claim.Claim{claimOf(older), claimOf(younger)}).UID == younger.UID { // made in the same second
+		older, younger = younger, older
+	}
+	w.settle(t, older)
+	younger.Spec.Topic.DeletionPolicy = v1alpha1.DeletionDelete
+	w.Write(t, younger)
+	w.step(t, younger)
+	younger.Status.Topic = older.Status.Topic // both claimed it while their MQClusters were not known to be one
+	if err := w.Status().Update(t.Context(), younger); err != nil {
+		t.Fatal(err)
+	}
+	w.Events()
+	w.delete(t, younger)
+	if events := w.Events(); !w.gone(t, younger) || len(events) != 1 || !strings.Contains(events[0], "OrderFlow "+older.Namespace+"/"+older.Name+" declares it as well") {
+		t.Errorf("events are %q, want one that the topic is the older flow's", events)
+	}
+	w.wantQueues(t, w.topic(), 4, 4)
 }
 
 func TestRetainLetsADeletedFlowGoAtOnce(t *testing.T) {

@@ -21,10 +21,10 @@
 //
 // # Deleting
 //
-// With deletionPolicy Delete a flow has a finalizer. It stays while a group of the topic has messages it did not consume, retries and dead
-// letters included (MessagesUnconsumed); its pods run on meanwhile. Setting deletionPolicy to Retain lets it go at once and keeps the topic.
-// If the cluster cannot be reached for ten minutes, or is no longer the one on which the topic was made, the flow goes and the topic stays,
-// with an event.
+// With deletionPolicy Delete a flow has a finalizer. It stays while a group of the topic has messages it did not consume, retries included
+// (MessagesUnconsumed); its pods run on meanwhile. Dead letters are the group's and outlive the topic. Setting deletionPolicy to Retain lets it
+// go at once and keeps the topic. If the cluster cannot be reached for ten minutes, or is no longer the one on which the topic was made, or an
+// older flow declares the topic as well, the flow goes and the topic stays, with an event.
 //
 // # Invariants
 //

@@ -94,15 +94,10 @@ func (r *Reconciler) cluster(ctx context.Context, flow *v1alpha1.OrderFlow) (*v1
 
 // owner returns the oldest of the flows, over all namespaces, that declare the topic on the physical cluster.
 func (r *Reconciler) owner(ctx context.Context, flow *v1alpha1.OrderFlow, cluster *v1alpha1.MQCluster) (claim.Claim, error) {
-	clusters, flows := &v1alpha1.MQClusterList{}, &v1alpha1.OrderFlowList{}
-	if err := errors.Join(r.Client.List(ctx, clusters), r.Client.List(ctx, flows)); err != nil {
+	same, err := r.sameCluster(ctx, cluster)
+	flows := &v1alpha1.OrderFlowList{}
+	if err := errors.Join(err, r.Client.List(ctx, flows)); err != nil {
 		return claim.Claim{}, fmt.Errorf("look for other flows with topic %s: %w", flow.Spec.Topic.Name, err)
-	}
-	same := map[types.NamespacedName]bool{client.ObjectKeyFromObject(cluster): true}
-	for i := range clusters.Items {
-		if topology.SameCluster(cluster.Status, clusters.Items[i].Status) {
-			same[client.ObjectKeyFromObject(&clusters.Items[i])] = true
-		}
 	}
 	claims := []claim.Claim{claimOf(flow)}
 	for i := range flows.Items {
@@ -112,6 +107,38 @@ func (r *Reconciler) owner(ctx context.Context, flow *v1alpha1.OrderFlow, cluste
 		}
 	}
 	return claim.Winner(claims), nil
+}
+
+// consumersOf are the MQConsumerGroups of the topic, over all namespaces, by the name of their group on the broker.
+func (r *Reconciler) consumersOf(ctx context.Context, topic string, cluster *v1alpha1.MQCluster) (map[string]types.NamespacedName, error) {
+	same, err := r.sameCluster(ctx, cluster)
+	groups := &v1alpha1.MQConsumerGroupList{}
+	if err := errors.Join(err, r.Client.List(ctx, groups)); err != nil {
+		return nil, fmt.Errorf("look for the consumers of topic %s: %w", topic, err)
+	}
+	consumers := map[string]types.NamespacedName{}
+	for i := range groups.Items {
+		group := &groups.Items[i]
+		if group.Spec.Topic == topic && same[types.NamespacedName{Namespace: group.Namespace, Name: group.Spec.ClusterRef.Name}] {
+			consumers[group.Spec.Group] = client.ObjectKeyFromObject(group)
+		}
+	}
+	return consumers, nil
+}
+
+// sameCluster has the MQClusters that are the same physical cluster, this one included.
+func (r *Reconciler) sameCluster(ctx context.Context, cluster *v1alpha1.MQCluster) (map[types.NamespacedName]bool, error) {
+	clusters := &v1alpha1.MQClusterList{}
+	if err := r.Client.List(ctx, clusters); err != nil {
+		return nil, err
+	}
+	same := map[types.NamespacedName]bool{client.ObjectKeyFromObject(cluster): true}
+	for i := range clusters.Items {
+		if topology.SameCluster(cluster.Status, clusters.Items[i].Status) {
+			same[client.ObjectKeyFromObject(&clusters.Items[i])] = true
+		}
+	}
+	return same, nil
 }
 
 func claimOf(flow *v1alpha1.OrderFlow) claim.Claim {
