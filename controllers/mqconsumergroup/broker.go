@@ -23,9 +23,20 @@ const (
 	retryQueues = 1
 )
 
-// claim makes sure that the group on the broker is this object's to write. It is so if the status says so for this physical cluster. Else it
+// ensureGroup claims the group and makes it on the brokers what it should be.
+func ensureGroup(ctx context.Context, seen *inputs, now time.Time, done *steps) {
+	if done.claim = checkBroker(seen); !done.claim.IsDone() {
+		return
+	}
+	if done.claim = takeGroup(ctx, seen, done); !done.claim.IsDone() {
+		return
+	}
+	done.broker = declare(ctx, seen, now, done)
+}
+
+// takeGroup makes sure that the group on the broker is this object's to write. It is so if the status says so for this physical cluster. Else it
 // becomes so if nothing of that name is there, or if it may be adopted; and then the status has to be written before the broker is.
-func (r *Reconciler) claim(ctx context.Context, seen *inputs, done *steps) result.Result {
+func takeGroup(ctx context.Context, seen *inputs, done *steps) result.Result {
 	identity, name := seen.cluster.Status.Identity, seen.group.Spec.Group
 	if done.claimed == identity {
 		return result.Result{}
@@ -73,8 +84,8 @@ func list(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
 }
 
-// ensureBroker makes the group, its retry and its dead-letter topic be on every master as declared, and every queue have an offset.
-func ensureBroker(ctx context.Context, seen *inputs, now time.Time, done *steps) result.Result {
+// declare makes the group, its retry and its dead-letter topic be on every master as declared, and every queue have an offset.
+func declare(ctx context.Context, seen *inputs, now time.Time, done *steps) result.Result {
 	name := seen.group.Spec.Group
 	var failures []error
 	var written int

@@ -22,11 +22,18 @@ import (
 // lookAgain is how soon something is looked at again that changes without telling.
 const lookAgain = 5 * time.Second
 
-// check says what is in the way of what is declared, in an order in which each check may rely on those before it.
+// check says what is in the way of pods, in an order in which each check may rely on those before it.
 func check(seen *inputs) result.Result {
-	for _, one := range []func(*inputs) result.Result{
-		clusterUsable, adaptersUsable, expressionsCompile, stepsSafe, nameFree, brokersReached, topicThere, enoughQueues,
-	} {
+	return first(seen, clusterUsable, adaptersUsable, expressionsCompile, stepsSafe, nameFree, brokersReached, topicThere, enoughQueues)
+}
+
+// checkBroker says what of it is in the way of the group on the brokers, too.
+func checkBroker(seen *inputs) result.Result {
+	return first(seen, clusterUsable, nameFree, brokersReached, topicThere)
+}
+
+func first(seen *inputs, checks ...func(*inputs) result.Result) result.Result {
+	for _, one := range checks {
 		if r := one(seen); !r.IsDone() {
 			return r
 		}

@@ -91,7 +91,7 @@ func TestConfigCurrent(t *testing.T) {
 			seen := ready()
 			seen.reports, seen.pods = test.reports, test.pods
 			seen.group.Status.StructureName, seen.group.Status.LiveRevision = "s", "r"
-			suite.WantCondition(t, []metav1.Condition{configCurrent(seen.group, seen, steps{})}, v1alpha1.ConditionConfigCurrent, test.status, test.reason, test.says)
+			suite.WantCondition(t, []metav1.Condition{configCurrent(seen)}, v1alpha1.ConditionConfigCurrent, test.status, test.reason, test.says)
 		})
 	}
 }

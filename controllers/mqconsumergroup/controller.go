@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
 	"github.com/orderflow-dev/orderflow/controllers/lag"
 	"github.com/orderflow-dev/orderflow/controllers/result"
@@ -104,16 +105,19 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	return result.Reconcile(interval, done.results()...)
 }
 
-// steps are how far a reconcile came. A step after one that is not done was not taken, and is done itself: it says nothing.
+// steps are how far a reconcile came. A step that was not taken, since one before it is not done, is done itself: it says nothing.
 type steps struct {
-	// check: nothing declared is in the way.
+	// check: nothing declared is in the way of pods.
 	check result.Result
+	// claim: nothing is in the way of the group on the brokers, and it is this object's to write.
+	claim result.Result
 	// broker: group, topics and offsets are as declared.
 	broker result.Result
 	// workload: the objects in Kubernetes are as declared, and the pods are ready.
 	workload result.Result
-	// made is what was applied; nil if that was not reached.
-	made *workload
+	// limits are what pods should run with, and made is what else was applied; nil if that was not reached.
+	limits *worker.Live
+	made   *workload
 	// claimed is the identity of the cluster the group is ours on; empty: not ours.
 	claimed string
 	// seeded is when every queue had a start offset for the first time.
@@ -124,20 +128,21 @@ type steps struct {
 	gone bool
 }
 
-func (s steps) results() []result.Result { return []result.Result{s.check, s.broker, s.workload} }
+func (s steps) results() []result.Result {
+	return []result.Result{s.check, s.claim, s.broker, s.workload}
+}
 
-// advance takes the steps in their order.
+// advance goes along three lanes, each as far as it is free. The way to the brokers needs no adapter: messages are sent while somebody
+// corrects a reference, and a group begins where it was declared, not where its last mistake was found. Limits need no broker: pods that
+// run take them over whatever else is wrong. The workload needs everything.
 func (r *Reconciler) advance(ctx context.Context, seen *inputs) steps {
-	done := steps{claimed: seen.group.Status.ClusterIdentity}
-	if done.check = check(seen); !done.check.IsDone() {
-		return done
+	done := steps{claimed: seen.group.Status.ClusterIdentity, check: check(seen)}
+	ensureGroup(ctx, seen, r.Now(), &done)
+	switch {
+	case result.Worst(done.results()...).IsDone():
+		done.workload = r.ensureWorkload(ctx, seen, &done)
+	case seen.deployment != nil && adaptersUsable(seen).IsDone():
+		done.workload = r.ensureLimits(ctx, seen, &done)
 	}
-	if done.check = r.claim(ctx, seen, &done); !done.check.IsDone() {
-		return done
-	}
-	if done.broker = ensureBroker(ctx, seen, r.Now(), &done); !done.broker.IsDone() {
-		return done
-	}
-	done.workload = r.ensureWorkload(ctx, seen, &done)
 	return done
 }

@@ -147,6 +147,46 @@ func TestWhereAGroupBegins(t *testing.T) {
 	}
 }
 
+func TestAWrongReferenceSkipsNoMessage(t *testing.T) {
+	w := newWorld(t, func(g *v1alpha1.MQConsumerGroup) { g.Spec.Handler.Push.AdapterRef.Name = "missing" })
+	w.settle()
+	w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonAdapterNotFound, `ThirdPartyAdapter "missing"`)
+	w.want(v1alpha1.ConditionBrokerReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	if w.deployment() != nil {
+		t.Error("pods were started that cannot call anybody")
+	}
+	w.send(0, 5) // by the shop, which knows nothing of adapters
+	adapter := w.Adapter("missing")
+	adapter.Status = v1alpha1.ThirdPartyAdapterStatus{ObservedGeneration: 1, Conditions: w.conditionReady()}
+	w.Create(t, adapter)
+	w.must(second(w.reconcile()))
+	if got := w.offset(0); got != 0 {
+		t.Errorf("it begins at %d and skips what was sent before the adapter was there", got)
+	}
+	if w.deployment() == nil {
+		t.Error("there are no pods")
+	}
+}
+
+func TestLimitsReachThePodsWhileABrokerIsAway(t *testing.T) {
+	w := newWorld(t, nil)
+	w.settle()
+	w.roll()
+	before := w.group.Status.LiveRevision
+	w.mq.Inject(fake.Fault{Host: "broker-b", Cut: true})
+	adapter := w.Adapter("sms")
+	w.Read(t, adapter)
+	adapter.Spec.Timeout = duration(time.Second)
+	w.Write(t, adapter)
+	adapter.Status.ObservedGeneration = adapter.Generation
+	w.must(w.Status().Update(t.Context(), adapter))
+	_, _ = w.reconcile() // what it says is in the status
+	w.want(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonBrokerUnreachable)
+	if w.group.Status.LiveRevision == before {
+		t.Error("the pods keep the limits of before")
+	}
+}
+
 func TestAnOffsetThatIsThereIsNeverTouched(t *testing.T) {
 	w := newWorld(t, nil)
 	w.send(0, 5)

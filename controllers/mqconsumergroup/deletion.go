@@ -82,7 +82,7 @@ func (r *Reconciler) retire(ctx context.Context, seen *inputs) steps {
 	case stopping(group):
 		outage.Reason = v1alpha1.ReasonDeleting // there is still no way back
 	}
-	done.check = outage
+	done.claim = outage
 	return done
 }
 

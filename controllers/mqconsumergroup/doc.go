@@ -8,14 +8,15 @@
 //	                   it is    topics,    pods        patch
 //	                            offsets
 //
-// Each step needs the one before; the first that is not done decides what a user reads. What runs already goes on running whatever a step
-// says: a reference that broke, or a broker that is away, changes no pod.
+// The first step that is not done decides what a user reads. Pods need all of them; the group on the brokers needs no adapter, so that its
+// offsets are set while somebody still corrects one; limits need adapters only, so that pods take them over while a broker is away. What runs
+// already goes on running whatever a step says: a reference that broke, or a broker that is away, changes no pod.
 //
 // Ownership. A group on a broker has no owner field. So the claim is written into status.clusterIdentity before the first write to a
 // broker: after a crash in between, the group that is found there is known to be ours. Who claims what somebody older claims, or what was there
 // before, touches nothing.
 //
-// Start offsets are set before the first pod starts, and never changed after: a worker that finds none would have to guess. The first time
+// Start offsets are set as soon as the topic is there, before the first pod starts, and never changed after: a worker that finds none would have to guess. The first time
 // they are what spec.consume.startFrom says; status.seededTime records that it was done. Queues that appear later begin with what was stored
 // since then, so that nothing is skipped that came before the operator saw the queue.
 //

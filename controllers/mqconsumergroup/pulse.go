@@ -167,7 +167,7 @@ func worthTelling(seen *inputs, now, last time.Time) bool {
 }
 
 func configMoved(seen *inputs) bool {
-	c := configCurrent(seen.group, seen, steps{})
+	c := configCurrent(seen)
 	return !condition.Is(seen.group.Status.Conditions, c.Type, c.Status)
 }
 

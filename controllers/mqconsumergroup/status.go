@@ -38,8 +38,11 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 	setLag(status, seen, now)
 	status.Adapters = adapterUses(seen)
 	status.Circuit = worst(status.Adapters)
+	if done.limits != nil {
+		status.LiveRevision = done.limits.Revision
+	}
 	if made := done.made; made != nil {
-		status.StructureName, status.LiveRevision = made.structureName, made.live.Revision
+		status.StructureName = made.structureName
 		status.Scaling = scalingStatus(group, made, now)
 	}
 	return condition.Set(&status.Conditions, group.Generation, now, conditions(group, seen, done, now)...)
@@ -81,15 +84,15 @@ func conditions(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now t
 		}
 	}
 	return append(condition.Summary(ready, done.results()...),
-		brokerReady(done), workloadReady(seen, done), configCurrent(group, seen, done),
+		brokerReady(done), workloadReady(seen, done), configCurrent(seen),
 		foreignConsumers(seen), thirdPartyDown(group, seen, now), follows(group),
 	)
 }
 
-// brokerReady: as long as a check fails the broker was not looked at, and what it holds is not known.
+// brokerReady: as long as the group was not ours to look at, what the brokers hold is not known.
 func brokerReady(done steps) metav1.Condition {
-	if !done.check.IsDone() {
-		return metav1.Condition{Type: v1alpha1.ConditionBrokerReady, Status: metav1.ConditionUnknown, Reason: done.check.Reason, Message: done.check.Message}
+	if !done.claim.IsDone() {
+		return metav1.Condition{Type: v1alpha1.ConditionBrokerReady, Status: metav1.ConditionUnknown, Reason: done.claim.Reason, Message: done.claim.Message}
 	}
 	return condition.Of(v1alpha1.ConditionBrokerReady, done.broker, "the group is on every master broker, and every queue has an offset")
 }
@@ -112,12 +115,9 @@ func workloadReady(seen *inputs, done steps) metav1.Condition {
 	return c
 }
 
-func configCurrent(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps) metav1.Condition {
+func configCurrent(seen *inputs) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionConfigCurrent, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonPodsNotAnswering}
-	structure, revision := group.Status.StructureName, group.Status.LiveRevision
-	if done.made != nil {
-		structure, revision = done.made.structureName, done.made.live.Revision
-	}
+	structure, revision := seen.group.Status.StructureName, seen.group.Status.LiveRevision
 	heard := map[string]bool{}
 	for _, r := range seen.reports {
 		switch {

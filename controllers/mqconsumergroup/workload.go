@@ -27,9 +27,8 @@ const switchInterval = time.Second
 
 // workload is what was applied.
 type workload struct {
-	// structureName and live are the pods' configuration, as wanted.
+	// structureName is the pods' configuration, as wanted.
 	structureName string
-	live          worker.Live
 	// deployment as it is after it was applied.
 	deployment *appsv1.Deployment
 	// decision on the number of pods, nil if spec.replicas sets it.
@@ -38,17 +37,35 @@ type workload struct {
 	before int32
 }
 
+// ensureLimits applies what running pods take over, limits and credentials, and lets the Syncer tell them.
+func (r *Reconciler) ensureLimits(ctx context.Context, seen *inputs, done *steps) result.Result {
+	limits, limitsErr := live(seen)
+	config, configErr := liveConfig(seen.group, limits)
+	credentials, credentialsErr := r.credentials(ctx, seen.group)
+	if err := errors.Join(limitsErr, configErr, credentialsErr); err != nil {
+		return result.Fail(v1alpha1.ReasonApplyFailed, err, "making the workers' limits")
+	}
+	if failed := r.applyAll(ctx, seen, secret(seen.group, credentials), config); !failed.IsDone() {
+		return failed
+	}
+	r.Syncer.Expect(client.ObjectKeyFromObject(seen.group), workersync.Group{
+		ServerName: worker.SyncServerName(seen.group.Namespace, seen.group.Name), Credentials: credentials, Live: limits,
+	})
+	done.limits = &limits
+	return result.Result{}
+}
+
 // ensureWorkload applies all objects of the group and says how far the pods are.
 func (r *Reconciler) ensureWorkload(ctx context.Context, seen *inputs, done *steps) result.Result {
+	if failed := r.ensureLimits(ctx, seen, done); !failed.IsDone() {
+		return failed
+	}
 	wanted := structure(seen)
-	config, structureErr := structureConfig(seen.group, wanted)
-	limits, limitsErr := live(seen)
-	liveConfig, liveErr := liveConfig(seen.group, limits)
-	credentials, credentialsErr := r.credentials(ctx, seen.group)
-	if err := errors.Join(structureErr, limitsErr, liveErr, credentialsErr); err != nil {
+	config, err := structureConfig(seen.group, wanted)
+	if err != nil {
 		return result.Fail(v1alpha1.ReasonApplyFailed, err, "making the workers' configuration")
 	}
-	made := &workload{structureName: config.Name, live: limits}
+	made := &workload{structureName: config.Name}
 	replicas, decision := replicas(seen, r.Now())
 	made.decision, made.before = decision, wantedReplicas(seen.deployment)
 	template := config.Name
@@ -57,17 +74,10 @@ func (r *Reconciler) ensureWorkload(ctx context.Context, seen *inputs, done *ste
 		template, replicas = structureOf(seen.deployment), 0
 	}
 	made.deployment = deployment(seen, template, replicas)
-	for _, object := range []client.Object{
-		serviceAccount(seen.group), secret(seen.group, credentials), config, liveConfig,
-		service(seen.group), disruptionBudget(seen.group), networkPolicy(seen), made.deployment,
-	} {
-		if err := r.Applier.Apply(ctx, seen.group, object); err != nil {
-			return applyFailed(err)
-		}
+	failed := r.applyAll(ctx, seen, serviceAccount(seen.group), config, service(seen.group), disruptionBudget(seen.group), networkPolicy(seen), made.deployment)
+	if !failed.IsDone() {
+		return failed
 	}
-	r.Syncer.Expect(client.ObjectKeyFromObject(seen.group), workersync.Group{
-		ServerName: worker.SyncServerName(seen.group.Namespace, seen.group.Name), Credentials: credentials, Live: limits,
-	})
 	done.made = made
 	if !switching.IsDone() {
 		return switching
@@ -82,6 +92,15 @@ func (r *Reconciler) ensureWorkload(ctx context.Context, seen *inputs, done *ste
 		}
 	}
 	return progress
+}
+
+func (r *Reconciler) applyAll(ctx context.Context, seen *inputs, objects ...client.Object) result.Result {
+	for _, object := range objects {
+		if err := r.Applier.Apply(ctx, seen.group, object); err != nil {
+			return applyFailed(err)
+		}
+	}
+	return result.Result{}
 }
 
 func applyFailed(err error) result.Result {
