@@ -23,8 +23,10 @@ const (
 	retryQueues = 1
 )
 
-// ensureGroup claims the group and makes it on the brokers what it should be.
+// ensureGroup claims the group and makes it on the brokers what it should be. The status is written even if a broker falls silent meanwhile.
 func ensureGroup(ctx context.Context, seen *inputs, now time.Time, done *steps) {
+	ctx, cancel := context.WithTimeout(ctx, brokerTimeout)
+	defer cancel()
 	if done.claim = checkBroker(seen); !done.claim.IsDone() {
 		return
 	}

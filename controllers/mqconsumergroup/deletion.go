@@ -149,6 +149,8 @@ func (r *Reconciler) empty(ctx context.Context, seen *inputs) result.Result {
 
 // deleteGroup removes group, offsets, retries and dead letters from every master. What is not there is no error, so it can be repeated.
 func deleteGroup(ctx context.Context, b brokerFacts, name string) result.Result {
+	ctx, cancel := context.WithTimeout(ctx, brokerTimeout)
+	defer cancel()
 	var failures []error
 	own := []string{rocketmq.RetryTopic(name), rocketmq.DeadLetterTopic(name)}
 	for _, m := range b.masters {

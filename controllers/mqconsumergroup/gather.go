@@ -28,7 +28,7 @@ import (
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
-// brokerTimeout of all that is read from the brokers.
+// brokerTimeout of all that is read from the brokers for one group, and once more of all that is written to them.
 const brokerTimeout = 15 * time.Second
 
 // inputs are all that a decision about a group is made from.

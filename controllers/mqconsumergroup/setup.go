@@ -26,8 +26,12 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/result"
 )
 
-// parallel reconciles, so that a cluster that does not answer holds up few others.
-const parallel = 8
+const (
+	// parallel reconciles, so that a cluster that does not answer holds up few others.
+	parallel = 8
+	// netTimeout of a whole reconcile is a net: brokers have their time, and the API server answers sooner.
+	netTimeout = 4 * brokerTimeout
+)
 
 // SetupWithManager makes the manager call Reconcile: for changes of a group, of what it owns and refers to, and when pulse says so.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, pulse *Pulse) error {
@@ -47,7 +51,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, pulse *Pulse) error {
 		Watches(&v1alpha1.ThirdPartyAdapter{}, handler.EnqueueRequestsFromMapFunc(r.groupsOf(callsAdapter)), builder.WithPredicates(condition.ReadyChanged(adapterConditions))).
 		Watches(&v1alpha1.MQConsumerGroup{}, handler.EnqueueRequestsFromMapFunc(r.groupsOf(sharesAdapter)), specChanged).
 		WatchesRawSource(source.TypedChannel(pulse.wake, wake)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, RateLimiter: result.Backoff()}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, ReconciliationTimeout: netTimeout, RateLimiter: result.Backoff()}).
 		Complete(r)
 }
 
