@@ -123,6 +123,9 @@ type BrokerStatus struct {
 	Version string `json:"version,omitempty"`
 }
 
+// ForgetBrokerAnnotation, on an MQCluster, names a master broker that is gone for good, with the messages it held. The MQCluster is Ready without it.
+const ForgetBrokerAnnotation = "orderflow.dev/forget-broker"
+
 // MQClusterStatus is what was last seen of the cluster.
 type MQClusterStatus struct {
 	// conditions are Ready, Reconciling and Stalled. Ready is False with reason NameServerUnreachable, BrokerUnreachable, PermissionDenied,
@@ -151,7 +154,8 @@ type MQClusterStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	Identity string `json:"identity,omitempty"`
 
-	// brokers are the master brokers, sorted by name.
+	// brokers are the master brokers, sorted by name. One that the name servers have dropped stays, and keeps the MQCluster from being Ready, until
+	// it is back, spec is edited, or the annotation orderflow.dev/forget-broker names it.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

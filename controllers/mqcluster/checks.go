@@ -21,6 +21,12 @@ func check(seen facts) []result.Result {
 	}
 	var results []result.Result
 	for _, b := range seen.brokers {
+		if b.lost {
+			results = append(results, result.Wait(v1alpha1.ReasonBrokerUnreachable, lookAgain,
+				"the name servers have dropped master broker %s, last seen at %s: start it again, as the messages it holds are not consumed meanwhile; if it is gone for good, annotate this MQCluster with %s=%s",
+				b.Name, b.Addr, v1alpha1.ForgetBrokerAnnotation, b.Name))
+			continue
+		}
 		results = append(results, known(topology.Explain(b.err, "asking broker %s at %s for its version and configuration", b.Name, b.Addr)))
 	}
 	return results

@@ -207,3 +207,49 @@ func TestABrokerThatGoesAwayIsSaidAndItsVersionForgotten(t *testing.T) {
 	reconcile(t, s, cluster)
 	suite.WantCondition(t, cluster.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 }
+
+func TestALostMasterIsMissedUntilItIsBackOrGivenUp(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		// end is what is done about it.
+		end  func(*testing.T, *suite.Suite, *fake.Cluster, *v1alpha1.MQCluster)
+		left int
+	}{
+		"it is back": {func(t *testing.T, _ *suite.Suite, mq *fake.Cluster, _ *v1alpha1.MQCluster) {
+			if err := mq.Brokers()[0].Start(); err != nil {
+				t.Fatal(err)
+			}
+		}, 2},
+		"it is said to be gone for good": {func(t *testing.T, s *suite.Suite, _ *fake.Cluster, cluster *v1alpha1.MQCluster) {
+			cluster.Annotations = map[string]string{v1alpha1.ForgetBrokerAnnotation: "broker-a"}
+			s.Write(t, cluster)
+		}, 1},
+		"the spec is edited": {func(t *testing.T, s *suite.Suite, _ *fake.Cluster, cluster *v1alpha1.MQCluster) {
+			cluster.Spec.EgressCIDRs = []string{"10.0.0.0/8"}
+			s.Write(t, cluster)
+		}, 1},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			s := suite.New(t)
+			mq := fake.Start(t, fake.Config{Brokers: 2})
+			cluster := s.Cluster(mq.NameServer())
+			s.Create(t, cluster)
+			reconcile(t, s, cluster)
+			identity := cluster.Status.Identity
+			mq.Brokers()[0].Stop()
+			for range 2 {
+				reconcile(t, s, cluster)
+				suite.WantCondition(t, cluster.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonBrokerUnreachable,
+					"dropped master broker broker-a", "start it again", "orderflow.dev/forget-broker=broker-a")
+				if b := cluster.Status.Brokers; len(b) != 2 || b[0].Name != "broker-a" || b[0].Version != "" || cluster.Status.Features.SQL92 != v1alpha1.FeatureUnknown {
+					t.Errorf("brokers are %+v and features %+v, want both, and nothing that broker-a would have to tell", b, cluster.Status.Features)
+				}
+			}
+			test.end(t, s, mq, cluster)
+			reconcile(t, s, cluster)
+			suite.WantCondition(t, cluster.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+			if len(cluster.Status.Brokers) != test.left || cluster.Status.Identity != identity {
+				t.Errorf("%d brokers of cluster %s are left, want %d of %s", len(cluster.Status.Brokers), cluster.Status.Identity, test.left, identity)
+			}
+		})
+	}
+}
