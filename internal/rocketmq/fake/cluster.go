@@ -27,8 +27,9 @@ type Config struct {
 	DelayLevels []time.Duration
 	// LockExpiry is how long a queue stays locked; default 60 s.
 	LockExpiry time.Duration
-	// MaxPull bounds the messages of one pull; default 32.
-	MaxPull int
+	// MaxPull and MaxPullBytes bound the messages of one pull, but for its first;
+	// default 32 and 256 KiB.
+	MaxPull, MaxPullBytes int
 	// Credentials, when set, must have signed every request to a broker.
 	Credentials rocketmq.Credentials
 }
@@ -107,6 +108,9 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.MaxPull == 0 {
 		cfg.MaxPull = 32
+	}
+	if cfg.MaxPullBytes == 0 {
+		cfg.MaxPullBytes = 256 << 10
 	}
 	return cfg
 }

@@ -256,7 +256,11 @@ func (b *Broker) tryPull(q call) (a answer, changed <-chan struct{}) {
 		if len(tags) > 0 && !slices.Contains(tags, m.Property(rocketmq.PropertyTags)) {
 			continue
 		}
-		body = rocketmq.AppendMessage(body, m)
+		longer := rocketmq.AppendMessage(body, m)
+		if found > 0 && len(longer) > b.cluster.cfg.MaxPullBytes {
+			break
+		}
+		body = longer
 		found++
 	}
 	if found == 0 {
