@@ -53,6 +53,9 @@ type Config struct {
 	// MaxUncommitted bounds the messages of one queue that are fetched, in flight, or finished and not committed: what comes again after a crash.
 	// Default 256.
 	MaxUncommitted int
+	// MaxBytes bounds the memory of messages that are fetched and not finished, of all queues together. It may be exceeded by one pull of each queue, which
+	// a broker bounds at 256 KiB or one message: no queue waits for what another holds. Default 64 MiB.
+	MaxBytes int
 	// MaxAttempts is that of the retry plan, which is not made here. The broker's own limit is set above it. Default 16.
 	MaxAttempts int
 	// Grace is how long handlers may run on when their queue is handed over or the consumer stops. Default 25 s.
@@ -66,6 +69,7 @@ type Config struct {
 const (
 	defaultConcurrency    = 20
 	defaultMaxUncommitted = 256
+	defaultMaxBytes       = 64 << 20
 	defaultMaxAttempts    = 16
 	defaultGrace          = 25 * time.Second
 )
@@ -81,6 +85,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.Expression, "*")
 	setDefault(&c.Concurrency, defaultConcurrency)
 	setDefault(&c.MaxUncommitted, defaultMaxUncommitted)
+	setDefault(&c.MaxBytes, defaultMaxBytes)
 	setDefault(&c.MaxAttempts, defaultMaxAttempts)
 	setDefault(&c.Grace, defaultGrace)
 	if c.Observer == nil {
@@ -102,7 +107,7 @@ func (c Config) validate() error {
 	refuse(c.Group == "" || c.Topic == "" || c.Instance == "", "group, topic and instance are needed")
 	refuse(c.Mode != Push && c.Mode != Pull, "mode is %q, not Push or Pull", c.Mode)
 	refuse(c.Handler == nil && c.Mode == Push, "a Push consumer needs a handler")
-	refuse(c.Concurrency < 0 || c.MaxUncommitted < 0 || c.MaxAttempts < 0 || c.Grace < 0, "concurrency, maxUncommitted, maxAttempts and grace cannot be negative")
+	refuse(min(c.Concurrency, c.MaxUncommitted, c.MaxBytes, c.MaxAttempts) < 0 || c.Grace < 0, "concurrency, maxUncommitted, maxBytes, maxAttempts and grace cannot be negative")
 	return errors.Join(errs...)
 }
 

@@ -18,6 +18,8 @@ type dispatcher struct {
 	observer Observer
 	// hungry: messages are fetched only when a batch is asked for (Pull mode).
 	hungry bool
+	// budget bounds bytes.
+	budget int
 	// done ends with close.
 	done chan struct{}
 	// helpers are the goroutines that wait for a gate to open.
@@ -33,14 +35,15 @@ type dispatcher struct {
 	head, tail *queue
 	gate       gate
 	running    int
+	bytes      int // held by what is fetched and not finished
 	demand     int // messages asked for and not yet fetched, if hungry
 	id         string
 	member     bool // listed as id by a broker
 	closed     bool
 }
 
-func newDispatcher(o Observer, hungry bool) *dispatcher {
-	d := &dispatcher{observer: o, hungry: hungry, done: make(chan struct{}), queues: map[rocketmq.Queue]*queue{}, links: map[string]*link{}}
+func newDispatcher(o Observer, hungry bool, budget int) *dispatcher {
+	d := &dispatcher{observer: o, hungry: hungry, budget: budget, done: make(chan struct{}), queues: map[rocketmq.Queue]*queue{}, links: map[string]*link{}}
 	d.wake.L = &d.mu
 	return d
 }
@@ -115,7 +118,9 @@ func (d *dispatcher) settle(t task, v verdict, o outcome.Outcome) {
 	d.running--
 	switch v {
 	case passed:
-		q.window.finish(t.seq)
+		if freed := q.window.finish(t.seq); q.phase != gone {
+			d.free(freed)
+		}
 		if q.idle && q.window.ripe() {
 			q.wake() // to commit, which makes room
 		}
@@ -128,8 +133,8 @@ func (d *dispatcher) settle(t task, v verdict, o outcome.Outcome) {
 	d.checkDrained(q)
 }
 
-// put adds what was fetched; next is where to go on.
-func (d *dispatcher) put(q *queue, messages []rocketmq.Message, next int64) {
+// put adds what was fetched, in a reply of so many bytes; next is where to go on.
+func (d *dispatcher) put(q *queue, messages []rocketmq.Message, bytes int, next int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if q.phase != live || next < q.window.next {
@@ -138,9 +143,9 @@ func (d *dispatcher) put(q *queue, messages []rocketmq.Message, next int64) {
 	if room := q.window.room(); len(messages) > room { // more than we asked for
 		next, messages = messages[room].Offset, messages[:room]
 	}
-	for i := range messages {
-		q.window.append(&messages[i])
-	}
+	d.bytes -= q.window.bytes
+	q.window.append(messages, bytes)
+	d.bytes += q.window.bytes
 	q.window.next = next
 	d.demand = max(0, d.demand-len(messages))
 	d.offer(q)
@@ -247,6 +252,9 @@ func (d *dispatcher) forget(q *queue) {
 
 // drop ends a queue: nothing of it is handed out or committed any more, and who still handles or fetches for it may stop. d.mu is held.
 func (d *dispatcher) drop(q *queue) {
+	if q.phase != gone {
+		d.free(q.window.bytes)
+	}
 	q.phase = gone
 	q.endDrain()
 	q.cancel()

@@ -21,7 +21,7 @@ type floor struct {
 }
 
 func newFloor(t *testing.T) *floor {
-	f := &floor{dispatcher: newDispatcher(Unobserved{}, false), t: t, link: newLink("b", "b:1")}
+	f := &floor{dispatcher: newDispatcher(Unobserved{}, false, defaultMaxBytes), t: t, link: newLink("b", "b:1")}
 	f.link.confirmed = f.link.generation
 	t.Cleanup(f.close)
 	return f
@@ -36,7 +36,7 @@ func (f *floor) queue(id, n int) *queue {
 	for offset := range n {
 		messages = append(messages, rocketmq.Message{Queue: q.id, Offset: int64(offset)})
 	}
-	f.put(q, messages, int64(n))
+	f.put(q, messages, 0, int64(n))
 	return q
 }
 
@@ -180,8 +180,8 @@ func TestALateResultOfAReleasedQueueIsDropped(t *testing.T) {
 	f := newFloor(t)
 	q := f.queue(0, 0)
 	f.giveUp(q)
-	f.put(q, nil, 5)
-	f.put(q, []rocketmq.Message{{Offset: 5}}, 6)
+	f.put(q, nil, 0, 5)
+	f.put(q, []rocketmq.Message{{Offset: 5}}, 0, 6)
 	f.expectNothing()
 	if q.window.position() != 0 {
 		t.Errorf("the position moved to %d", q.window.position())

@@ -41,7 +41,8 @@
 //   - The lock is given back only after the last commit was answered. A queue whose lock was lost is dropped without a commit.
 //   - Nothing that was finished is left behind something unfinished when a queue is handed over: everything up to the highest message started runs
 //     before the last commit. Exception: parked messages, and what Config.Grace cuts short.
-//   - What comes again after a crash is at most Config.MaxUncommitted for each queue.
+//   - What comes again after a crash is at most Config.MaxUncommitted for each queue. What is in memory is at most Config.MaxBytes, and one pull of
+//     each queue (memory.go).
 //   - A newcomer, or a member that was away for more than 3 s, takes no lock for 400 ms after its heartbeat; locks of the dead are freed only within
 //     300 ms of a look at the members.
 //   - No call is made with a lock held; the lock that one commit at a time needs is a channel.

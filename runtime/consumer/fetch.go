@@ -89,7 +89,7 @@ func (d *dispatcher) want(q *queue) (offset int64, n int, ripe bool) {
 	if d.hungry {
 		n = min(n, d.demand)
 	}
-	barred := q.phase != live || !q.link.intact() || d.gate.state == shut || d.gate.state == awaiting || d.hungry && q.window.waiting > 0
+	barred := q.phase != live || !q.link.intact() || d.gate.state == shut || d.gate.state == awaiting || d.hungry && q.window.waiting > 0 || d.crammed(q)
 	switch {
 	case barred:
 		n = 0
@@ -120,9 +120,10 @@ func (c *Consumer) pull(q *queue, offset int64, n int) error {
 	c.cfg.Observer.Pulled(r.Status, len(r.Messages))
 	switch r.Status {
 	case rocketmq.Found:
-		c.dispatch.put(q, c.wanted(q, r.Messages), r.Next)
+		bytes := weigh(r.Messages)
+		c.dispatch.put(q, c.wanted(q, r.Messages), bytes, r.Next)
 	case rocketmq.NoMatchedMessage, rocketmq.NoNewMessage: // both may have passed over messages that do not match
-		c.dispatch.put(q, nil, r.Next)
+		c.dispatch.put(q, nil, 0, r.Next)
 	case rocketmq.OffsetIllegal:
 		return c.offsetIllegal(q, offset, r)
 	}

@@ -22,6 +22,8 @@ type Snapshot struct {
 	Queues []QueueSnapshot
 	// InFlight is how many messages are handed out.
 	InFlight int
+	// Bytes are about what messages that are fetched and not finished hold in memory.
+	Bytes int
 	// Parked says that nothing, or only a probe, is handed out, since when and why.
 	Parked       bool
 	ParkedSince  time.Time
@@ -46,7 +48,7 @@ func (c *Consumer) Snapshot() Snapshot {
 	d := c.dispatch
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := Snapshot{Ready: d.member, ClientID: d.id, InFlight: d.running}
+	s := Snapshot{Ready: d.member, ClientID: d.id, InFlight: d.running, Bytes: d.bytes}
 	if d.gate.state != flowing {
 		s.Parked, s.ParkedSince, s.ParkedReason = true, d.gate.since, d.gate.reason
 	}

@@ -26,10 +26,13 @@ type window struct {
 	next int64
 	// committed is the offset the broker has.
 	committed int64
+	// bytes are what the replies hold of which something is unfinished.
+	bytes int
 }
 
 type place struct {
 	message *rocketmq.Message
+	reply   *reply
 	offset  int64
 	state   state
 }
@@ -68,11 +71,18 @@ func (w *window) batch() int { return min(batchSize, len(w.places)) }
 // ripe reports whether committing makes room for another batch.
 func (w *window) ripe() bool { return w.room()+int(w.open-w.first) >= w.batch() }
 
-// append adds a message. There must be room for it.
-func (w *window) append(m *rocketmq.Message) {
-	*w.at(w.end) = place{message: m, offset: m.Offset}
-	w.end++
-	w.waiting++
+// append adds the messages of a reply that takes so many bytes. There must be room for them.
+func (w *window) append(messages []rocketmq.Message, bytes int) {
+	if len(messages) == 0 {
+		return
+	}
+	r := &reply{bytes: bytes, unfinished: len(messages)}
+	for i := range messages {
+		*w.at(w.end) = place{message: &messages[i], reply: r, offset: messages[i].Offset}
+		w.end++
+	}
+	w.waiting += len(messages)
+	w.bytes += bytes
 }
 
 // lowest returns the lowest waiting message at or above from. There must be one at all; if it is below from only, the lowest is returned.
@@ -103,14 +113,19 @@ func (w *window) hold(seq uint64) {
 	w.start = min(w.start, seq)
 }
 
-// finish lets a running message's offset pass.
-func (w *window) finish(seq uint64) {
+// finish lets a running message's offset pass, and returns how many bytes that sets free: those of its reply, if it was the last.
+func (w *window) finish(seq uint64) (freed int) {
 	p := w.at(seq)
-	p.state, p.message = finished, nil // the body's memory is the whole reply's
+	if p.reply.unfinished--; p.reply.unfinished == 0 {
+		freed = p.reply.bytes
+		w.bytes -= freed
+	}
+	p.state, p.message, p.reply = finished, nil, nil
 	for w.open < w.end && w.at(w.open).state == finished {
 		w.open++
 	}
 	w.start = max(w.start, w.open)
+	return freed
 }
 
 // position is the lowest unfinished offset: what may be committed.

@@ -15,6 +15,7 @@ import (
 // windowModel is the window as one would write it without a thought for speed.
 type windowModel struct {
 	offsets   []int64 // fetched, not committed
+	replies   [][]int64
 	done      map[int64]bool
 	inFlight  []int64
 	next      int64
@@ -30,6 +31,17 @@ func (m *windowModel) position() int64 {
 	return m.next
 }
 
+// replyBytes is what replies of 1000 bytes hold.
+func (m *windowModel) replyBytes() int {
+	n := 0
+	for _, reply := range m.replies {
+		if slices.ContainsFunc(reply, func(offset int64) bool { return !m.done[offset] }) {
+			n += 1000
+		}
+	}
+	return n
+}
+
 func TestTheWindowCommitsTheLowestUnfinishedOffset(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.IntRange(1, 40).Draw(t, "size")
@@ -42,13 +54,18 @@ func TestTheWindowCommitsTheLowestUnfinishedOffset(t *testing.T) {
 				if w.room() == 0 {
 					t.Skip("full")
 				}
+				var messages []rocketmq.Message
+				var offsets []int64
 				for range rapid.IntRange(1, w.room()).Draw(t, "messages") {
 					offset := m.next + rapid.Int64Range(0, 3).Draw(t, "filtered")
-					w.append(&rocketmq.Message{Offset: offset})
-					m.offsets = append(m.offsets, offset)
+					messages = append(messages, rocketmq.Message{Offset: offset})
+					offsets = append(offsets, offset)
 					m.next = offset + 1
 				}
+				w.append(messages, 1000)
 				w.next = m.next
+				m.offsets = append(m.offsets, offsets...)
+				m.replies = append(m.replies, offsets)
 			},
 			"begin": func(t *rapid.T) {
 				if w.waiting == 0 {
@@ -69,8 +86,12 @@ func TestTheWindowCommitsTheLowestUnfinishedOffset(t *testing.T) {
 				}
 				i := rapid.IntRange(0, len(m.inFlight)-1).Draw(t, "which")
 				offset := m.inFlight[i]
-				w.finish(running[offset])
+				before := m.replyBytes()
+				freed := w.finish(running[offset])
 				m.done[offset] = true
+				if want := before - m.replyBytes(); freed != want {
+					t.Fatalf("finishing %d set %d bytes free, want %d", offset, freed, want)
+				}
 				m.inFlight = slices.Delete(m.inFlight, i, i+1)
 			},
 			"hold": func(t *rapid.T) {
@@ -98,6 +119,9 @@ func TestTheWindowCommitsTheLowestUnfinishedOffset(t *testing.T) {
 					if m.done[offset] {
 						unfinished--
 					}
+				}
+				if want := m.replyBytes(); w.bytes != want {
+					t.Fatalf("%d bytes are held, want %d", w.bytes, want)
 				}
 				if w.waiting != unfinished {
 					t.Fatalf("%d wait, want %d", w.waiting, unfinished)
