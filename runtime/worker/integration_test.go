@@ -4,12 +4,11 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -102,98 +101,6 @@ func (p *provider) accepted() map[string]int {
 	return count
 }
 
-// shop is a topic and a group on a real broker, as the operator makes them, and who sends to it.
-type shop struct {
-	t            *testing.T
-	client       *rocketmq.Client
-	addr, broker string
-	topic, group string
-	queues       int
-}
-
-func newShop(t *testing.T, nameServer string) *shop {
-	t.Helper()
-	s := &shop{t: t, client: rocketmq.NewClient(rocketmq.Config{}), topic: broker.Name(t, "Orders"), group: broker.Name(t, "push"), queues: 2}
-	t.Cleanup(s.client.Close)
-	cluster, err := rocketmq.NewCluster(s.client, []string{nameServer}, nil)
-	s.must(err)
-	masters, err := cluster.Masters(t.Context(), "")
-	s.must(err)
-	s.addr, s.broker = masters[0].Master(), masters[0].Name
-	s.must(s.client.PutGroup(t.Context(), s.addr, rocketmq.NewGroupConfig(s.group)))
-	for topic, queues := range map[string]int{s.topic: s.queues, rocketmq.RetryTopic(s.group): 1, rocketmq.DeadLetterTopic(s.group): 1} {
-		s.must(s.client.PutTopic(t.Context(), s.addr, rocketmq.TopicConfig{Name: topic, ReadQueues: queues, WriteQueues: queues, Perm: rocketmq.PermRead | rocketmq.PermWrite}))
-		for id := range queues {
-			if topic != rocketmq.DeadLetterTopic(s.group) {
-				s.must(s.client.CommitOffset(t.Context(), s.addr, s.group, s.queue(topic, id), 0))
-			}
-		}
-		eventually(t, "the route of "+topic, func() bool {
-			_, err := cluster.Route(t.Context(), topic)
-			return err == nil
-		})
-	}
-	return s
-}
-
-func (s *shop) must(err error) {
-	s.t.Helper()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-func (s *shop) queue(topic string, id int) rocketmq.Queue {
-	return rocketmq.Queue{Topic: topic, Broker: s.broker, ID: id}
-}
-
-// pay sends the message that orders from..to-1 were paid.
-func (s *shop) pay(from, to int) {
-	s.t.Helper()
-	for i := from; i < to; i++ {
-		s.send(i, fmt.Sprintf(`{"id":"o%d","eventType":"OrderPaid","phone":%q}`, i, phone))
-	}
-}
-
-func (s *shop) send(i int, body string) {
-	s.t.Helper()
-	request := rocketmq.SendRequest{Group: "shop", Queue: s.queue(s.topic, i%s.queues), Messages: []rocketmq.OutMessage{{
-		Body: []byte(body), Properties: rocketmq.Fields{{Name: rocketmq.PropertyUniqueKey, Value: fmt.Sprint("U", i)}},
-	}}}
-	_, err := s.client.Send(s.t.Context(), s.addr, request)
-	for errors.Is(err, rocketmq.ErrBusy) { // on a machine that is
-		_, err = s.client.Send(s.t.Context(), s.addr, request)
-	}
-	s.must(err)
-}
-
-// stored is how many messages a topic's first queue ever got.
-func (s *shop) stored(topic string) int64 {
-	s.t.Helper()
-	n, err := s.client.MaxOffset(s.t.Context(), s.addr, s.queue(topic, 0))
-	s.must(err)
-	return n
-}
-
-func (s *shop) committed() (sum int64) {
-	s.t.Helper()
-	for id := range s.queues {
-		n, err := s.client.QueryOffset(s.t.Context(), s.addr, s.group, s.queue(s.topic, id))
-		s.must(err)
-		sum += n
-	}
-	return sum
-}
-
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited a minute for %s", what)
-		}
-	}
-}
-
 // running is a worker that runs, and how the operator and the kubelet see it.
 type running struct {
 	*files
@@ -277,7 +184,7 @@ type scene struct {
 // TestAWorkerFromItsFiles lets a third party fail, come back and be slow. Each part goes on from where the last one ended.
 func TestAWorkerFromItsFiles(t *testing.T) {
 	nameServer := broker.Shared(t).NameServer()
-	s := scene{T: t, shop: newShop(t, nameServer), provider: newProvider(t)}
+	s := scene{T: t, shop: newShop(t, nameServer, nil), provider: newProvider(t)}
 	s.structure = structureFor(s.provider.server.URL)
 	s.structure.NameServers, s.structure.Topic, s.structure.Group = []string{nameServer}, s.shop.topic, s.shop.group
 	s.structure.PrivateNetworks = []string{s.provider.addr.String() + "/32"}
@@ -341,21 +248,33 @@ func (s scene) limitsChangeInPlace() {
 }
 
 func (s scene) whatIsNoOrderIsADeadLetter() {
-	topic := rocketmq.DeadLetterTopic(s.shop.group)
-	s.shop.send(0, "no JSON, but "+phone)
-	eventually(s.T, "the dead letter", func() bool { return s.shop.stored(topic) == 1 })
-	pulled, err := s.shop.client.Pull(s.Context(), s.shop.addr, rocketmq.PullRequest{
-		Group: s.shop.group, Queue: s.shop.queue(topic, 0), MaxMessages: 1, Subscription: rocketmq.Subscription{Topic: topic, Expression: "*"},
-	})
-	s.shop.must(err)
-	if got := pulled.Messages[0].Property("ORDERFLOW_REASON"); got != "Undecodable" {
-		s.Errorf("its reason is %q", got)
+	large := []byte(`{"id":"` + strings.Repeat("x", 4<<20-9) + `"}`) // the most a broker takes
+	compressed := rocketmq.OutMessage{Body: large}
+	compressed.Compress()
+	for i, c := range []struct {
+		sent           rocketmq.OutMessage
+		reason, detail string
+		body           []byte
+	}{
+		{rocketmq.OutMessage{Body: []byte("no JSON, but " + phone)}, "Undecodable", "the body is no JSON document: it is not JSON at byte 0", []byte("no JSON, but " + phone)},
+		{rocketmq.OutMessage{Body: large}, "BodyTooLarge", "the body cannot be an order: the document is too large: it has 4194304 bytes, 1048576 are allowed", large},
+		{compressed, "BodyTooLarge", "the body cannot be an order: the document is too large: it has 4194304 bytes, 1048576 are allowed", large},
+	} {
+		s.shop.send(0, c.sent)
+		eventually(s.T, "the dead letter", func() bool { return s.shop.stored(rocketmq.DeadLetterTopic(s.shop.group)) == int64(i+1) })
+		letter := s.shop.deadLetters()[i]
+		if reason, detail := letter.Property("ORDERFLOW_REASON"), letter.Property("ORDERFLOW_DETAIL"); reason != c.reason || detail != c.detail {
+			s.Errorf("message %d: got %s %q, want %s %q", i, reason, detail, c.reason, c.detail)
+		}
+		if !bytes.Equal(letter.Body, c.body) {
+			s.Errorf("message %d: its dead letter has %d other bytes, sent were %d", i, len(letter.Body), len(c.body))
+		}
 	}
 }
 
 func (s scene) nothingOfOrdersOrSecretsComesOut() {
 	metrics := s.worker.ask(http.MethodGet, "/metrics", "")
-	for _, want := range []string{`outcome="done",reason=""} 40`, `outcome="retry",reason="ServerError"} 1`, `outcome="dead",reason="Undecodable"} 1`} {
+	for _, want := range []string{`outcome="done",reason=""} 40`, `outcome="retry",reason="ServerError"} 1`, `outcome="dead",reason="Undecodable"} 1`, `outcome="dead",reason="BodyTooLarge"} 2`} {
 		if !strings.Contains(metrics, want) {
 			s.Errorf("the metrics do not contain %s:\n%s", want, metrics)
 		}
