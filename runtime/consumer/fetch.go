@@ -118,14 +118,16 @@ func (c *Consumer) pull(q *queue, offset int64, n int) error {
 		return err
 	}
 	c.cfg.Observer.Pulled(r.Status, len(r.Messages))
+	if r.Status == rocketmq.OffsetIllegal {
+		return c.offsetIllegal(q, offset, r)
+	}
+	q.end = end{}
 	switch r.Status {
 	case rocketmq.Found:
 		bytes := weigh(r.Messages)
 		c.dispatch.put(q, c.wanted(q, r.Messages), bytes, r.Next)
 	case rocketmq.NoMatchedMessage, rocketmq.NoNewMessage: // both may have passed over messages that do not match
 		c.dispatch.put(q, nil, 0, r.Next)
-	case rocketmq.OffsetIllegal:
-		return c.offsetIllegal(q, offset, r)
 	}
 	return nil
 }

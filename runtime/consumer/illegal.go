@@ -25,13 +25,34 @@ func (c *Consumer) offsetIllegal(q *queue, offset int64, r rocketmq.PullResult) 
 		c.cfg.Observer.MessagesLost(q.id, r.Min-offset)
 		c.cfg.Log.Error("messages lost: the broker deleted them before they were read", "queue", q.id.String(), "messages", r.Min-offset, "from", offset, "to", r.Min)
 		c.dispatch.skip(q, r.Min)
+	case !q.end.stands(r.Max):
+		return fmt.Errorf("pull from %v: the offset %d lies beyond the end, %d; waiting whether that moves", q.id, offset, r.Max)
 	default:
-		to := min(position, r.Max) // what is fetched and unfinished may still be there
+		to := min(position, q.end.lowest) // what is fetched and unfinished may still be there
 		c.cfg.Observer.OffsetReset(q.id, offset, to)
 		c.cfg.Log.Error("offset reset: it lay beyond the end of the queue, which may have been made anew", "queue", q.id.String(), "from", offset, "to", to)
 		c.restart(q, to)
 	}
 	return nil
+}
+
+// endPatience is for how long a queue's end is not believed that lies before what was read already: after an unclean restart a broker begins with what it
+// has found again of the queue.
+const endPatience = 10 * time.Second
+
+// end is what a broker says, since when, of where a queue ends, while that lies before the offset to fetch.
+type end struct {
+	since  time.Time
+	lowest int64
+}
+
+// stands notes another answer, and reports whether they have been such for long enough.
+func (e *end) stands(at int64) bool {
+	if e.since.IsZero() {
+		*e = end{since: time.Now(), lowest: at}
+	}
+	e.lowest = min(e.lowest, at) // what was stored since is unread
+	return time.Since(e.since) >= endPatience
 }
 
 // skip moves a queue's next offset on.

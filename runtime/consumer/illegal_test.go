@@ -72,3 +72,32 @@ func TestAnAdministratorsResetIsFollowed(t *testing.T) {
 		})
 	}
 }
+
+func TestAQueueThatEndsBeforeWhatWasReadIsWaitedFor(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		more   func(w *world) // 5 s after the first answer
+		told   int
+		starts int
+	}{
+		{"and read on when its end is found again", func(w *world) { w.fill(60) }, 0, 10},
+		{"and read from its lowest end when that stands", func(w *world) { w.fill(7) }, 1, 7},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, 1, 1, func(t *testing.T, w *world) {
+				q := w.queues[0]
+				w.fill(40)
+				w.must(w.client.CommitOffset(w.ctx(), w.masters[q.Broker], w.group, q, 90))
+				o := &noting{}
+				x := w.join("one", done, o.observe)
+				w.awaitOwner(x)
+				elapse(endPatience / 2)
+				tt.more(w)
+				elapse(endPatience)
+				if got := w.ledger.tally(); o.count("OffsetReset") != tt.told || got.starts != tt.starts || w.committed() != w.nextMessage {
+					t.Errorf("told of %v, %+v, committed %d; want %d resets and %d messages handled", o.counts, got, w.committed(), tt.told, tt.starts)
+				}
+			})
+		})
+	}
+}

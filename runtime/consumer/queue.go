@@ -34,6 +34,8 @@ type queue struct {
 	nudge chan struct{}
 	// committing is a lock that one commit at a time takes, held across the call.
 	committing chan struct{}
+	// end is the fetching goroutine's.
+	end end
 
 	// The rest is the dispatcher's, under its lock.
 
