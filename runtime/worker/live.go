@@ -34,6 +34,8 @@ type live struct {
 	// seen is what the file held when it was last looked at: only a change of it overrules what a sync call brought.
 	seen  []byte
 	wrong string
+	// away: the file could not be read when it was last looked at.
+	away bool
 }
 
 // newLive reads the file; a worker does not start without limits.
@@ -117,20 +119,26 @@ func (l *live) look() {
 	data, err := os.ReadFile(l.file)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err == nil && bytes.Equal(data, l.seen) {
-		return
-	}
+	back := l.away && err == nil
+	l.away = err != nil
 	if err != nil {
 		l.refuse(fmt.Errorf("read the limits: %w", err))
 		return
 	}
-	l.seen = data
-	limits, err := l.decode(data)
-	if err != nil {
-		l.refuse(err)
+	unchanged := bytes.Equal(data, l.seen)
+	if unchanged && !back {
 		return
 	}
-	l.take(limits, "file")
+	l.seen = data
+	limits, err := l.decode(data)
+	switch {
+	case err != nil:
+		l.refuse(err)
+	case unchanged:
+		l.wrong = ""
+	default:
+		l.take(limits, "file")
+	}
 }
 
 // carry takes limits a sync call brought, or says what is wrong with them.

@@ -215,6 +215,36 @@ func TestLimitsThatAreNotValidChangeNothingAndAreNamed(t *testing.T) {
 	}
 }
 
+func TestAFileThatComesBackAsItWasIsAProblemNoMore(t *testing.T) {
+	bad := []byte("{")
+	for name, c := range map[string]struct {
+		prepare func(w *Worker, f *files)
+		want    string // revision
+		problem string
+	}{
+		"with limits that hold":                 {func(*Worker, *files) {}, "r1", ""},
+		"with limits a sync call has replaced":  {func(w *Worker, _ *files) { second := liveFor("r2", nil); syncWith(t, w, &second) }, "r2", ""},
+		"with limits that are as wrong as ever": {func(w *Worker, f *files) { f.write(f.LiveFile, bad); w.live.look() }, "r1", "unexpected EOF"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, f := idle(t)
+			c.prepare(w, f)
+			data, err := os.ReadFile(f.LiveFile)
+			f.must(err)
+			f.must(os.Remove(f.LiveFile))
+			w.live.look()
+			if problem := w.live.problem(); !strings.Contains(problem, "read the limits") {
+				t.Errorf("while it is away the problem is %q", problem)
+			}
+			f.write(f.LiveFile, data)
+			w.live.look()
+			if problem := w.live.problem(); w.live.revision() != c.want || (problem == "") != (c.problem == "") || !strings.Contains(problem, c.problem) {
+				t.Errorf("got revision %s, problem %q; want %s, %q", w.live.revision(), problem, c.want, c.problem)
+			}
+		})
+	}
+}
+
 func TestGraceLeavesTimeToEnd(t *testing.T) {
 	for termination, want := range map[time.Duration]time.Duration{
 		5 * time.Second: 3750 * time.Millisecond, 30 * time.Second: 25 * time.Second, 10 * time.Minute: 595 * time.Second,
