@@ -22,5 +22,5 @@
 //     have nothing to do; and not while a pod is parked. What was learnt is kept.
 //
 // What could not be read is not known: a group whose brokers did not all answer has no Signals for that moment, and Fresh says how old
-// the last ones are.
+// the last ones are. That no broker has the topic was read: nothing waits in it.
 package lag

@@ -142,10 +142,8 @@ func (s *Sampler) lookAt(ctx context.Context, view *clusterView, targets []Targe
 		group.deadLetters = seen.ends[rocketmq.DeadLetterTopic(t.Group)].content()
 	}
 	for _, t := range targets {
-		if ends := seen.ends[t.Topic]; len(ends) > 0 {
-			group := s.group(t.Name)
-			group.history.Add(Look{Time: now, Queues: seen.positions(t, ends, group.retry), Pods: t.Pods})
-		}
+		group := s.group(t.Name)
+		group.history.Add(Look{Time: now, Queues: seen.positions(t, seen.ends[t.Topic], group.retry), Pods: t.Pods})
 	}
 	return nil
 }

@@ -4,7 +4,6 @@
 package lag_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -178,12 +177,12 @@ func TestAGroupThatIsGoneIsForgotten(t *testing.T) {
 	}
 }
 
-func TestATopicNobodyHasIsNotLookedAt(t *testing.T) {
+func TestWhereNoBrokerHasTheTopicNothingWaits(t *testing.T) {
 	w := newWorld(t)
 	target := w.target("push")
-	target.Topic = "Missing"
-	w.sampler.Look(context.Background(), []lag.Target{target})
-	if got := w.sampler.Signals(name("push")); !got.Time.IsZero() {
-		t.Errorf("a topic that does not exist has no lag to know: %+v", got)
+	target.Topic = "Gone"
+	w.sampler.Look(t.Context(), []lag.Target{target})
+	if got := w.sampler.Signals(name("push")); got.Time.IsZero() || got.Lag != 0 {
+		t.Errorf("all brokers said that it is not there, and what is known is %+v", got)
 	}
 }

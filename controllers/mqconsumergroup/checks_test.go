@@ -46,7 +46,7 @@ func TestCheck(t *testing.T) {
 		"the cluster does not exist": {func(seen *inputs) { seen.cluster = nil },
 			result.Stalled, v1alpha1.ReasonClusterNotFound, `no MQCluster "mq"`},
 		"the cluster is not ready": {func(seen *inputs) { seen.cluster.Status.Conditions = nil },
-			result.Waiting, v1alpha1.ReasonClusterNotReady, "MQCluster mq"},
+			result.Unknown, v1alpha1.ReasonClusterNotReady, "MQCluster mq"},
 		"the adapter does not exist": {func(seen *inputs) { delete(seen.adapters, "sms") },
 			result.Stalled, v1alpha1.ReasonAdapterNotFound, `handler.push.adapterRef names ThirdPartyAdapter "sms", which does not exist`},
 		"the adapter is stalled": {func(seen *inputs) {

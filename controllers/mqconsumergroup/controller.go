@@ -107,6 +107,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 
 // steps are how far a reconcile came. A step that was not taken, since one before it is not done, is done itself: it says nothing.
 type steps struct {
+	// farewell: nothing keeps a deleted object from going.
+	farewell result.Result
 	// check: nothing declared is in the way of pods.
 	check result.Result
 	// claim: nothing is in the way of the group on the brokers, and it is this object's to write.
@@ -129,7 +131,7 @@ type steps struct {
 }
 
 func (s steps) results() []result.Result {
-	return []result.Result{s.check, s.claim, s.broker, s.workload}
+	return []result.Result{s.farewell, s.check, s.claim, s.broker, s.workload}
 }
 
 // advance goes along three lanes, each as far as it is free. The way to the brokers needs no adapter: messages are sent while somebody

@@ -7,10 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -67,7 +70,10 @@ func (r *Reconciler) retire(ctx context.Context, seen *inputs) steps {
 	}
 	outage := seen.reached
 	if outage.IsDone() {
-		if done.broker = r.empty(ctx, seen); !done.broker.IsDone() {
+		if wait := unhandled(seen, r.Now()); !wait.IsDone() && !stopping(group) {
+			return r.carryOn(ctx, seen, wait)
+		}
+		if done.farewell = r.stop(ctx, seen); !done.farewell.IsDone() {
 			return done
 		}
 		outage = deleteGroup(ctx, seen.broker, group.Spec.Group)
@@ -124,21 +130,52 @@ func (r *Reconciler) leftBehind(group *v1alpha1.MQConsumerGroup, why string) {
 		fmt.Sprintf("group %s, with its retries and dead letters, was left on the brokers although deletionPolicy is Delete: %s", group.Spec.Group, why))
 }
 
-// empty waits until no message is unconsumed, then stops the pods and waits until the brokers list no member.
-func (r *Reconciler) empty(ctx context.Context, seen *inputs) result.Result {
-	group := seen.group
-	if !stopping(group) {
-		switch {
-		case !seen.signals.Fresh(r.Now(), fresh):
-			return result.Wait(v1alpha1.ReasonNotRead, lookAgain, "waiting to know how many messages of group %s are not handled yet", group.Spec.Group)
-		case seen.signals.Lag > 0:
-			return result.Wait(v1alpha1.ReasonMessagesUnconsumed, lookAgain,
-				"%s messages of group %s are not handled yet and its pods go on; to keep the group on the broker instead, set deletionPolicy to Retain",
-				thousands(seen.signals.Lag), group.Spec.Group)
-		}
+// unhandled waits until no message is left that the group has not handled.
+func unhandled(seen *inputs, now time.Time) result.Result {
+	switch name := seen.group.Spec.Group; {
+	case !seen.signals.Fresh(now, fresh), seen.signals.Unseeded:
+		return result.Wait(v1alpha1.ReasonNotRead, lookAgain, "waiting to know how many messages of group %s are not handled yet", name)
+	case seen.signals.Lag > 0:
+		return result.Wait(v1alpha1.ReasonMessagesUnconsumed, lookAgain,
+			"%s messages of group %s are not handled yet, and %s; to keep the group on the broker instead, set deletionPolicy to Retain",
+			thousands(seen.signals.Lag), name, whoHandles(seen))
 	}
+	return result.Result{}
+}
+
+func whoHandles(seen *inputs) string {
+	switch wanted := seen.group.Spec.Replicas; {
+	case podsGoFirst(seen.group):
+		return "no pod handles them, since the deletion in the foreground takes pods away first"
+	case len(seen.pods) > 0:
+		return fmt.Sprintf("its %d pods go on", len(seen.pods))
+	case wanted != nil && *wanted == 0:
+		return "no pod handles them, since spec.replicas is 0: raise it"
+	}
+	return "no pod handles them at the moment"
+}
+
+// podsGoFirst: Kubernetes deletes what an object owns before the object (kubectl delete --cascade=foreground, Argo CD).
+func podsGoFirst(group *v1alpha1.MQConsumerGroup) bool {
+	return slices.Contains(group.Finalizers, metav1.FinalizerDeleteDependents)
+}
+
+// carryOn keeps the pods of a deleted group as those of any other until nothing is left to handle: scaled, and with offsets in new queues.
+// Where Kubernetes takes them away it would take them away again.
+func (r *Reconciler) carryOn(ctx context.Context, seen *inputs, wait result.Result) steps {
+	done := steps{claimed: seen.group.Status.ClusterIdentity}
+	if !podsGoFirst(seen.group) {
+		done = r.advance(ctx, seen)
+	}
+	done.farewell = wait
+	return done
+}
+
+// stop stops the pods and waits until the brokers list no member.
+func (r *Reconciler) stop(ctx context.Context, seen *inputs) result.Result {
+	group := seen.group
 	if err := r.Applier.Prune(ctx, group, &appsv1.DeploymentList{}, nil, client.MatchingLabels{labelGroup: group.Name}); err != nil {
-		return result.Fail(v1alpha1.ReasonApplyFailed, err, "stopping the pods")
+		return result.Fail(v1alpha1.ReasonDeleting, err, "stopping the pods")
 	}
 	if len(seen.broker.members) > 0 || len(seen.pods) > 0 {
 		return result.Wait(v1alpha1.ReasonDeleting, switchInterval, "every message was handled; %d pods and %d members at the brokers are still to leave: %s",

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -98,6 +99,62 @@ func TestDeleteWaitsForEveryMessageThenForEveryMember(t *testing.T) {
 	}
 	if !w.sent("Normal Deleted group push was deleted from 2 brokers") {
 		t.Error("nobody was told")
+	}
+}
+
+func TestAGroupIsDeletedAfterItsTopic(t *testing.T) {
+	w := newWorld(t, deletes)
+	w.settle()
+	for _, b := range w.mq.Brokers() {
+		w.must(w.client.DeleteTopic(t.Context(), b.Addr(), "Orders"))
+	}
+	w.delete()
+	w.beat()
+	w.must(second(w.reconcile()))
+	if !w.gone() || w.onBroker() != 0 {
+		t.Errorf("gone is %t, and %d brokers have the group", w.gone(), w.onBroker())
+	}
+}
+
+func TestADeletedGroupIsWokenForItsLastMessages(t *testing.T) {
+	w := newWorld(t, func(g *v1alpha1.MQConsumerGroup) {
+		deletes(g)
+		g.Spec.Replicas, g.Spec.Scaling = nil, &v1alpha1.Scaling{MinReplicas: new(int32(0)), MaxReplicas: 3}
+	})
+	w.settle()
+	w.roll()
+	w.send(0, 1)
+	w.delete()
+	w.beat()
+	w.must(second(w.reconcile()))
+	w.want(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonMessagesUnconsumed)
+	if got := wantedReplicas(w.deployment()); got != 1 {
+		t.Errorf("%d pods are wanted", got)
+	}
+}
+
+func TestADeletedGroupSaysWhoHandlesTheRest(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		change func(*inputs)
+		says   string
+	}{
+		"pods are there": {func(seen *inputs) { seen.pods = []corev1.Pod{runningPod("a"), runningPod("b")} }, "its 2 pods go on"},
+		"no pod is wanted": {func(seen *inputs) { seen.group.Spec.Replicas = new(int32(0)) },
+			"no pod handles them, since spec.replicas is 0: raise it"},
+		"Kubernetes takes the pods away first": {func(seen *inputs) { seen.group.Finalizers = []string{metav1.FinalizerDeleteDependents} },
+			"no pod handles them, since the deletion in the foreground takes pods away first"},
+		"no pod is there yet": {func(*inputs) {}, "no pod handles them at the moment"},
+		"a queue has no offset, so nobody knows": {func(seen *inputs) { seen.signals.Unseeded = true },
+			"waiting to know how many messages"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			seen := ready()
+			seen.signals.Lag = 3
+			test.change(seen)
+			if got := unhandled(seen, noon).Message; !strings.Contains(got, test.says) {
+				t.Errorf("it says %q, want %q", got, test.says)
+			}
+		})
 	}
 }
 

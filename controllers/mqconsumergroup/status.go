@@ -91,7 +91,10 @@ func conditions(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now t
 
 // brokerReady: as long as the group was not ours to look at, what the brokers hold is not known.
 func brokerReady(done steps) metav1.Condition {
-	if !done.claim.IsDone() {
+	switch {
+	case !done.farewell.IsDone():
+		return condition.Of(v1alpha1.ConditionBrokerReady, done.farewell, "")
+	case !done.claim.IsDone():
 		return metav1.Condition{Type: v1alpha1.ConditionBrokerReady, Status: metav1.ConditionUnknown, Reason: done.claim.Reason, Message: done.claim.Message}
 	}
 	return condition.Of(v1alpha1.ConditionBrokerReady, done.broker, "the group is on every master broker, and every queue has an offset")
