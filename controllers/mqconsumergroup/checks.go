@@ -117,12 +117,17 @@ func enoughQueues(seen *inputs) result.Result {
 		field, pods, seen.group.Spec.Topic, queues, field).Again(interval)
 }
 
+// maxGenerateName is where Kubernetes cuts the names of ReplicaSets before it makes names of pods of them.
+const maxGenerateName = 58
+
 // foreign are the members that OrderFlow did not start for this group.
 func foreign(seen *inputs) []string {
+	prefix := seen.group.Name + "-"
+	prefix = prefix[:min(len(prefix), maxGenerateName)]
 	var ids []string
 	for _, id := range seen.broker.members {
 		namespace, pod, ok := worker.PodOfClientID(id)
-		if !ok || namespace != seen.group.Namespace || !strings.HasPrefix(pod, seen.group.Name+"-") {
+		if !ok || namespace != seen.group.Namespace || !strings.HasPrefix(pod, prefix) {
 			ids = append(ids, id)
 		}
 	}

@@ -98,6 +98,19 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestAGroupKnowsItsPodsByTheNameThatKubernetesCuts(t *testing.T) {
+	for _, length := range []int{1, 57, 58, 61} {
+		seen := ready()
+		seen.group.Name = strings.Repeat("a", length)
+		replicaSet := seen.group.Name + "-7d9f85c4b6-"
+		pod := replicaSet[:min(len(replicaSet), 58)] + "x2x4b" // as names.SimpleNameGenerator of k8s.io/apiserver makes it
+		seen.broker.members = []string{worker.ClientID("shop", pod)}
+		if ids := foreign(seen); len(ids) != 0 {
+			t.Errorf("with a name of %d characters its own pod %s is a stranger", length, pod)
+		}
+	}
+}
+
 func TestForeignMembersAreThoseThatAreNotTheGroupsPods(t *testing.T) {
 	seen := ready()
 	seen.broker.members = []string{
