@@ -48,7 +48,7 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 			return *hold
 		}
 		ans := a.send(ctx, r, p.secret, limits)
-		a.circuit.end(p.ticket, ans.verdict())
+		a.circuit.end(p.ticket, ans.verdict(), ans.after)
 		a.gate.leave()
 		ans.detail = a.detail(r, ans.detail)
 		if p.probe && ans.result == transient && !a.mustNotRepeat(ans) {

@@ -6,11 +6,15 @@ package adapter
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
 )
+
+// longestWish bounds for how long a third party may ask not to be asked.
+const longestWish = 10 * time.Minute
 
 // circuit is a breaker of failsafe-go that lets one probe through at a time, ignores verdicts of earlier states, and can be waited for.
 type circuit struct {
@@ -24,6 +28,8 @@ type circuit struct {
 	// resume ends when it is worth asking again; nil while closed. wake ends it.
 	resume context.Context
 	wake   context.CancelFunc
+	// wish is the third party's for how long it stays open, while a failure is recorded.
+	wish time.Duration
 }
 
 // ticket is leave to make one request.
@@ -72,7 +78,7 @@ func (c *circuit) configure(config worker.Breaker) {
 func (c *circuit) begin() (t ticket, resume <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.breaker.TryAcquirePermit() {
+	if c.breaker.IsOpen() && c.resume.Err() == nil || !c.breaker.TryAcquirePermit() {
 		return ticket{}, c.resume.Done()
 	}
 	return ticket{epoch: c.epoch, probe: c.breaker.IsHalfOpen()}, nil
@@ -88,8 +94,9 @@ func (c *circuit) shut() (resume <-chan struct{}) {
 	return c.resume.Done()
 }
 
-// end takes a ticket back. A verdict of an earlier state is ignored. A probe without verdict leaves the circuit open.
-func (c *circuit) end(t ticket, v verdict) {
+// end takes a ticket back. A verdict of an earlier state is ignored. A probe without verdict leaves the circuit open. A failure that opens it, or keeps it
+// open, does so for wish at least.
+func (c *circuit) end(t ticket, v verdict, wish time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -97,7 +104,9 @@ func (c *circuit) end(t ticket, v verdict) {
 	case v == healthy:
 		c.breaker.RecordSuccess()
 	case v == failing:
+		c.wish = min(wish, longestWish)
 		c.breaker.RecordFailure()
+		c.wish = 0
 	case t.probe:
 		c.breaker.Open()
 	}
@@ -118,7 +127,7 @@ func (c *circuit) moved(e circuitbreaker.StateChangedEvent) {
 	}
 	switch e.NewState {
 	case circuitbreaker.OpenState:
-		c.resume, c.wake = context.WithTimeout(context.Background(), c.breaker.RemainingDelay())
+		c.resume, c.wake = context.WithTimeout(context.Background(), max(c.breaker.RemainingDelay(), c.wish))
 	case circuitbreaker.HalfOpenState:
 		c.resume, c.wake = context.WithCancel(context.Background())
 	case circuitbreaker.ClosedState:

@@ -18,7 +18,7 @@
 //	  ▲                                  ▲──────it failed───────────┤
 //	  └─────────────────────────────it did not fail─────────────────┘
 //
-// failsafe-go counts and decides. A verdict counts only in the state its call began in: a slow request from before the circuit opened neither
+// failsafe-go counts and decides. A Retry-After of the failure that opened it, or kept it open, makes the duration longer, up to ten minutes. A verdict counts only in the state its call began in: a slow request from before the circuit opened neither
 // closes nor reopens it. An answer that refuses the message (4xx) proves the third party to be there; one that refuses the account (401, 402, 403) does
 // not, so that messages wait for one that may. Where nothing ever succeeded and nothing is there (404), messages wait for the right URL.
 //

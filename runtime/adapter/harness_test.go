@@ -124,6 +124,15 @@ func status(code int) func(*http.Request) (*http.Response, error) {
 	}
 }
 
+// later is a status with a Retry-After header.
+func later(code int, after string) func(*http.Request) (*http.Response, error) {
+	return func(r *http.Request) (*http.Response, error) {
+		response, err := status(code)(r)
+		response.Header.Set("Retry-After", after)
+		return response, err
+	}
+}
+
 // slow answers after a while, unless the request ends before.
 func slow(code int, after time.Duration) func(*http.Request) (*http.Response, error) {
 	return func(r *http.Request) (*http.Response, error) {

@@ -123,6 +123,38 @@ func TestAFailedProbeIsNoAttempt(t *testing.T) {
 	})
 }
 
+func TestTheCircuitStaysOpenForAsLongAsTheThirdPartyAsksFor(t *testing.T) {
+	const second = time.Second
+	for name, c := range map[string]struct {
+		script answers
+		want   time.Duration
+	}{
+		"a failed probe that says when":         {answers{status(500), status(500), later(503, "60")}, 60 * second},
+		"a failed probe that wants it sooner":   {answers{status(500), status(500), later(503, "1")}, 5 * second},
+		"a failed probe that wants too much":    {answers{status(500), status(500), later(503, "86400")}, longestWish},
+		"a failed probe that wants nothing":     {answers{status(500), later(503, "60"), status(500)}, 5 * second},
+		"the failure that opens it, says when":  {answers{status(500), later(429, "60")}, 60 * second},
+		"what is healthy again is closed early": {answers{status(500), status(500), status(200)}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, fragile, append(c.script, status(200)), func(t *testing.T, a *Adapter, s *scripted, _ *observed) {
+				open(t, a)
+				if len(c.script) == 3 {
+					time.Sleep(time.Hour)
+					a.Call(t.Context(), request())
+				}
+				asked, start := s.count(), time.Now()
+				for o := a.Call(t.Context(), request()); o.Kind == outcome.Park; o = a.Call(t.Context(), request()) {
+					<-o.Resume
+				}
+				if took := time.Since(start); took != c.want || s.count() != asked+1 {
+					t.Errorf("open for %v and asked %d times, want %v and once", took, s.count()-asked, c.want)
+				}
+			})
+		})
+	}
+}
+
 func TestAProbeTheThirdPartyRefusesClosesTheCircuit(t *testing.T) {
 	bubble(t, fragile, answers{status(500), status(500), status(422)}, func(t *testing.T, a *Adapter, _ *scripted, _ *observed) {
 		open(t, a)
@@ -216,18 +248,13 @@ func TestRequestsAreRepeatedWithGrowingDelays(t *testing.T) {
 }
 
 func TestRequestsAreNotRepeatedWhereItCannotHelp(t *testing.T) {
-	later := func(r *http.Request) (*http.Response, error) {
-		response, err := status(429)(r)
-		response.Header.Set("Retry-After", "60")
-		return response, err
-	}
 	for name, c := range map[string]struct {
 		change func(*Config)
 		answer func(*http.Request) (*http.Response, error)
 		want   int
 	}{
 		"the message is refused":       {nil, status(400), 1},
-		"the third party said when":    {nil, later, 1},
+		"the third party said when":    {nil, later(429, "60"), 1},
 		"the credential is refused":    {nil, status(401), 1},
 		"the circuit opened meanwhile": {fragile, status(500), 2},
 	} {
