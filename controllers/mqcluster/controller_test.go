@@ -79,11 +79,11 @@ func TestWhatKeepsAClusterFromBeingReadyIsSaid(t *testing.T) {
 	}{
 		"no name server answers": {
 			fault: fake.Fault{Host: "namesrv", Cut: true},
-			ready: metav1.ConditionFalse, reason: v1alpha1.ReasonNameServerUnreachable, message: []string{"name servers", "127.0.0.1"},
+			ready: metav1.ConditionFalse, reason: v1alpha1.ReasonNameServerUnreachable, message: []string{"name servers", "127.0.0.1", "spec.nameServers", "NetworkPolicy"},
 		},
 		"a broker takes the call and never answers": {
 			fault: fake.Fault{Host: "broker-a", Hang: true},
-			ready: metav1.ConditionFalse, reason: v1alpha1.ReasonBrokerUnreachable, message: []string{"broker-a", "deadline exceeded"},
+			ready: metav1.ConditionFalse, reason: v1alpha1.ReasonBrokerUnreachable, message: []string{"broker-a", "deadline exceeded", "brokerIP1 and listenPort", "NetworkPolicy"},
 		},
 		"a broker does not answer": {
 			config: fake.Config{Brokers: 2}, fault: fake.Fault{Host: "broker-b", Cut: true},

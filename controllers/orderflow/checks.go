@@ -37,7 +37,7 @@ func planTopic(flow *v1alpha1.OrderFlow, seen facts) topicPlan {
 	}
 	if seen.owner.UID != flow.UID {
 		return topicPlan{result: result.Stall(v1alpha1.ReasonConflict,
-			"topic %s is declared by OrderFlow %s already, which is older and on the same RocketMQ cluster: choose another topic, or delete one of the two",
+			"topic %s is declared by OrderFlow %s already, which is older and on the same RocketMQ cluster: delete one of the two, and create it anew with another topic if both are needed",
 			flow.Spec.Topic.Name, seen.owner.Object)}
 	}
 	if seen.brokers == nil {
@@ -72,7 +72,7 @@ func planClaim(flow *v1alpha1.OrderFlow, seen facts) topicPlan {
 	}
 	if len(holders) > 0 && topic.AdoptionPolicy != v1alpha1.AdoptionAdopt {
 		return topicPlan{result: result.Stall(v1alpha1.ReasonAlreadyExists,
-			"topic %s exists already on %s and was not made by this OrderFlow: to take it over with its messages, for example after restoring this OrderFlow from Git or a backup, set spec.topic.adoptionPolicy to Adopt; else choose another topic",
+			"topic %s exists already on %s and was not made by this OrderFlow: to take it over with its messages, for example after restoring this OrderFlow from Git or a backup, set spec.topic.adoptionPolicy to Adopt; else delete this OrderFlow and create it anew with another topic",
 			topic.Name, strings.Join(holders, ", "))}
 	}
 	if wrong := mismatch(flow, seen.brokers); !wrong.IsDone() {
@@ -90,7 +90,7 @@ func mismatch(flow *v1alpha1.OrderFlow, brokers []brokerTopic) result.Result {
 	for _, b := range brokers {
 		if b.found != nil && messageType(*b.found) != wantedType(flow) {
 			return result.Stall(v1alpha1.ReasonTopicMismatch,
-				"topic %s is of type %s on broker %s, not %s: its messages would not be what the consumers expect; choose another topic, or delete that one if it is empty",
+				"topic %s is of type %s on broker %s, not %s: its messages would not be what the consumers expect; delete that topic if it is empty, or delete this OrderFlow and create it anew with another topic",
 				flow.Spec.Topic.Name, messageType(*b.found), b.Name, wantedType(flow))
 		}
 	}

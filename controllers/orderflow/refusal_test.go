@@ -33,8 +33,8 @@ func TestWhatKeepsAFlowFromBeingReadyIsSaid(t *testing.T) {
 	}{
 		"there is no cluster of the name": {
 			before:  func(_ *testing.T, _ *world, flow *v1alpha1.OrderFlow) { flow.Spec.ClusterRef.Name = "other" },
-			stalled: true, reason: v1alpha1.ReasonClusterNotFound, topic: metav1.ConditionUnknown,
-			message: []string{"no MQCluster \"other\"", "spec.clusterRef"},
+			stalled: true, reason: v1alpha1.ReasonClusterNotFound, topic: metav1.ConditionFalse,
+			message: []string{"no MQCluster \"other\"", "spec.clusterRef cannot change"},
 		},
 		"the cluster is not ready": {
 			settled: func(t *testing.T, w *world, _ *v1alpha1.OrderFlow) {
@@ -51,7 +51,7 @@ func TestWhatKeepsAFlowFromBeingReadyIsSaid(t *testing.T) {
 				w.put(t, rocketmq.TopicConfig{Name: w.topic(), ReadQueues: 2, WriteQueues: 2, Perm: readWrite})
 			},
 			stalled: true, reason: v1alpha1.ReasonAlreadyExists, topic: metav1.ConditionFalse,
-			message: []string{"broker-a, broker-b", "set spec.topic.adoptionPolicy to Adopt", "restoring"},
+			message: []string{"broker-a, broker-b", "set spec.topic.adoptionPolicy to Adopt", "restoring", "else delete this OrderFlow"},
 		},
 		"the topic is of another type": {
 			before: func(t *testing.T, w *world, flow *v1alpha1.OrderFlow) {
@@ -59,7 +59,7 @@ func TestWhatKeepsAFlowFromBeingReadyIsSaid(t *testing.T) {
 				flow.Spec.Topic.AdoptionPolicy = v1alpha1.AdoptionAdopt
 			},
 			stalled: true, reason: v1alpha1.ReasonTopicMismatch, topic: metav1.ConditionFalse,
-			message: []string{"DELAY", "broker-a", "choose another topic"},
+			message: []string{"DELAY", "broker-a", "delete this OrderFlow and create it anew with another topic"},
 		},
 		"one broker does not take the topic": {
 			before: func(_ *testing.T, w *world, _ *v1alpha1.OrderFlow) {
@@ -94,7 +94,7 @@ func TestWhatKeepsAFlowFromBeingReadyIsSaid(t *testing.T) {
 				w.mq.Inject(fake.Fault{Op: rocketmq.OpTopicConfig, Host: "broker-b", Hang: true, Times: 2})
 			},
 			reason: v1alpha1.ReasonBrokerUnreachable, topic: metav1.ConditionUnknown,
-			message: []string{"broker-b", "deadline exceeded"},
+			message: []string{"broker-b", "deadline exceeded", "brokerIP1"},
 		},
 		"a broker cannot be asked whether it has the topic": {
 			before: func(_ *testing.T, w *world, _ *v1alpha1.OrderFlow) {
@@ -171,7 +171,7 @@ func TestOfTwoFlowsWithOneTopicOnTheSameBrokersOneWins(t *testing.T) {
 	}
 	suite.WantCondition(t, winner.Status.Conditions, v1alpha1.ConditionTopicReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 	suite.WantCondition(t, loser.Status.Conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonConflict,
-		winner.Namespace+"/"+winner.Name, "choose another topic")
+		winner.Namespace+"/"+winner.Name, "delete one of the two")
 	groups := &v1alpha1.MQConsumerGroupList{}
 	if err := w.List(t.Context(), groups, client.InNamespace(loser.Namespace)); err != nil || len(groups.Items) > 0 {
 		t.Errorf("the flow without a topic made %d groups (%v)", len(groups.Items), err)

@@ -126,17 +126,12 @@ func summary(flow *v1alpha1.OrderFlow) string {
 	return fmt.Sprintf("topic %s and its consumers are as declared: %d", flow.Spec.Topic.Name, len(flow.Spec.Consumers))
 }
 
-// topicReady is Unknown, not False, where the cluster could not be asked.
 func topicReady(flow *v1alpha1.OrderFlow, p progress) metav1.Condition {
 	done := ""
 	if topic := flow.Status.Topic; topic != nil {
 		done = fmt.Sprintf("topic %s was read back as declared from %d brokers, with %d queues", flow.Spec.Topic.Name, topic.Brokers, topic.Queues)
 	}
-	c := condition.Of(v1alpha1.ConditionTopicReady, p.topic, done)
-	if p.topic.Reason == v1alpha1.ReasonClusterNotReady || p.topic.Reason == v1alpha1.ReasonClusterNotFound {
-		c.Status = metav1.ConditionUnknown
-	}
-	return c
+	return condition.Of(v1alpha1.ConditionTopicReady, p.topic, done)
 }
 
 func consumersReady(flow *v1alpha1.OrderFlow, p progress) metav1.Condition {

@@ -13,6 +13,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/internal/dial"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
@@ -37,7 +38,19 @@ func explain(err error, unreachable, doing string, args ...any) result.Result {
 	case errors.Is(err, rocketmq.ErrRefused), errors.Is(err, rocketmq.ErrNotFound), errors.Is(err, rocketmq.ErrBusy):
 		return result.Fail(v1alpha1.ReasonBrokerRefused, err, "%s", doing)
 	}
-	return result.Fail(unreachable, err, "%s", doing)
+	r := result.Fail(unreachable, err, "%s", doing)
+	if refused := new(dial.RefusedError); !errors.As(err, &refused) { // which has its own advice
+		r.Message += ": " + reach(unreachable)
+	}
+	return r
+}
+
+// reach says what to look at where nobody answers.
+func reach(unreachable string) string {
+	if unreachable == v1alpha1.ReasonNameServerUnreachable {
+		return "check that a name server runs at one of the MQCluster's spec.nameServers, and that no NetworkPolicy or firewall keeps the operator from that port"
+	}
+	return "check that the broker runs, that pods can reach the address it registered (brokerIP1 and listenPort in its configuration), and that no NetworkPolicy or firewall keeps the operator from that port"
 }
 
 // Usable says whether others may rely on the MQCluster now. A nil cluster is one that was not found under the name. One whose spec was edited is
@@ -45,13 +58,20 @@ func explain(err error, unreachable, doing string, args ...any) result.Result {
 func Usable(cluster *v1alpha1.MQCluster, name string) result.Result {
 	switch {
 	case cluster == nil:
-		return result.Stall(v1alpha1.ReasonClusterNotFound, "there is no MQCluster %q in this namespace: create it, or correct spec.clusterRef", name)
+		return result.Stall(v1alpha1.ReasonClusterNotFound,
+			"there is no MQCluster %q in this namespace: create it; or, if another is meant, delete what refers to it and create that anew, since its spec.clusterRef cannot change", name)
 	case cluster.Status.ObservedGeneration != cluster.Generation:
-		return result.Wait(v1alpha1.ReasonClusterNotReady, lookAgain, "waiting for MQCluster %s to be looked at: its status speaks of generation %d of its spec, not of %d",
+		return notReady("waiting for MQCluster %s to be looked at: its status speaks of generation %d of its spec, not of %d",
 			name, cluster.Status.ObservedGeneration, cluster.Generation)
 	case !condition.Is(cluster.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue):
-		return result.Wait(v1alpha1.ReasonClusterNotReady, lookAgain,
-			"waiting for MQCluster %s: %s", name, condition.Describe(cluster.Status.Conditions, v1alpha1.ConditionReady))
+		return notReady("waiting for MQCluster %s: %s", name, condition.Describe(cluster.Status.Conditions, v1alpha1.ConditionReady))
 	}
 	return result.Result{}
+}
+
+// notReady is Unknown, not Waiting: of what is on the cluster it says only that nobody could look.
+func notReady(format string, args ...any) result.Result {
+	r := result.Wait(v1alpha1.ReasonClusterNotReady, lookAgain, format, args...)
+	r.State = result.Unknown
+	return r
 }

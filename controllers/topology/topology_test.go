@@ -4,6 +4,9 @@
 package topology
 
 import (
+	"context"
+	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -13,6 +16,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/internal/dial"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
 )
@@ -153,5 +157,44 @@ func TestOneAdminServesAnMQClusterUntilItsNameServersChange(t *testing.T) {
 	connector.Forget(types.NamespacedName{Namespace: "shop", Name: "mq"})
 	if _, err := second.BrokerRuntime(t.Context(), two.Broker().Addr()); err == nil {
 		t.Error("the Admin of a forgotten MQCluster still works")
+	}
+}
+
+func TestWhoeverCannotBeReachedIsToldWhatToDo(t *testing.T) {
+	refused := &dial.RefusedError{Addr: netip.MustParseAddr("127.0.0.1"), What: "this machine's own", Advice: "set brokerIP1"}
+	for sentence, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"nobody answers":                        {context.DeadlineExceeded, "looking: context deadline exceeded: check that the broker runs"},
+		"the address is refused, which is said": {fmt.Errorf("dial: %w", refused), "looking: dial: the address 127.0.0.1 is this machine's own: set brokerIP1"},
+	} {
+		r := Explain(test.err, "looking")
+		if r.Reason != v1alpha1.ReasonBrokerUnreachable || !strings.HasPrefix(r.Message, test.want) || strings.Count(r.Message, "brokerIP1") != 1 {
+			t.Errorf("%s: %s", sentence, r.Message)
+		}
+	}
+}
+
+func TestAClusterIsUsableWhenItsStatusSaysSoOfItsSpec(t *testing.T) {
+	cluster := func(status metav1.ConditionStatus, observed int64) *v1alpha1.MQCluster {
+		mq := &v1alpha1.MQCluster{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
+		mq.Status.ObservedGeneration = observed
+		mq.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: status, Reason: "Any"}}
+		return mq
+	}
+	for sentence, test := range map[string]struct {
+		cluster *v1alpha1.MQCluster
+		state   result.State
+		reason  string
+	}{
+		"it does":                         {cluster(metav1.ConditionTrue, 2), result.Done, ""},
+		"it speaks of an older spec":      {cluster(metav1.ConditionTrue, 1), result.Unknown, v1alpha1.ReasonClusterNotReady},
+		"it cannot be reached":            {cluster(metav1.ConditionFalse, 2), result.Unknown, v1alpha1.ReasonClusterNotReady},
+		"there is no cluster of the name": {nil, result.Stalled, v1alpha1.ReasonClusterNotFound},
+	} {
+		if r := Usable(test.cluster, "mq"); r.State != test.state || r.Reason != test.reason {
+			t.Errorf("%s: %+v", sentence, r)
+		}
 	}
 }
