@@ -31,7 +31,7 @@
 // # Idempotency
 //
 // Every request carries the key it is given. Where the third party ignores keys and duplicates are refused, a request that may have had its effect is
-// never sent again, not even by net/http, which repeats requests on reused connections when a header named Idempotency-Key allows it.
+// never sent again, not even by net/http, which repeats requests on reused connections when their method or a header named Idempotency-Key allows it.
 //
 // # Security
 //

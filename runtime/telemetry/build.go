@@ -21,6 +21,11 @@ func (b builder) counter(name, help string) prometheus.Counter {
 	return c
 }
 
+// counterFunc is for a count that another keeps.
+func (b builder) counterFunc(name, help string, count func() float64) {
+	b.register(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, count))
+}
+
 func (b builder) counters(name, help string, labels ...string) *prometheus.CounterVec {
 	c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
 	b.register(c)

@@ -4,6 +4,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -36,7 +37,7 @@ type Metrics struct {
 	queueMoves    *prometheus.CounterVec
 	handOver      prometheus.Histogram
 	parked        *prometheus.CounterVec
-	parkedTime    prometheus.Counter
+	parkedTime    parkedClock
 	probes        prometheus.Counter
 	lost          prometheus.Counter
 	offsetResets  prometheus.Counter
@@ -57,9 +58,9 @@ func New(s worker.Structure) *Metrics {
 	b.register(collectors.NewGoCollector())
 	b.register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	m.messages = b.counters("messages_total", "Messages handled, by what became of them. Parked ones were not tried.", "outcome", "reason")
+	m.messages = b.counters("messages_total", "Messages handled, by what became of them; the reason is none where there is nothing to say. Parked ones were not tried.", "outcome", "reason")
 	m.messageBusy = b.histogram("message_busy_seconds", "Time spent on a message, without waiting for limits.")
-	m.requests = b.counters("requests_total", "Requests to third parties; the reason is empty for a success.", "adapter", "step", "reason")
+	m.requests = b.counters("requests_total", "Requests to third parties; the reason is none for a success.", "adapter", "step", "reason")
 	m.requestTime = b.histograms("request_seconds", "Time from a request to its whole answer.", "adapter", "step")
 	m.waiting = b.counters("limit_wait_seconds_total", "Time requests waited for concurrency and rate.", "adapter")
 	m.circuits = b.counters("circuit_changes_total", "Changes of a circuit, by its new state.", "adapter", "state")
@@ -70,7 +71,7 @@ func New(s worker.Structure) *Metrics {
 	m.queueMoves = b.counters("queue_changes_total", "Queues gained, released and lost.", "change")
 	m.handOver = b.histogram("queue_release_seconds", "Time from the wish to give a queue up until it was free.")
 	m.parked = b.counters("parks_total", "Times handing out stopped.", "reason")
-	m.parkedTime = b.counter("parked_seconds_total", "Time during which handing out was stopped, counted when it ends.")
+	b.counterFunc("parked_seconds_total", "Time during which handing out was stopped.", m.parkedTime.seconds)
 	m.probes = b.counter("probes_total", "Messages handed out to find out whether handing out may go on.")
 	m.lost = b.counter("messages_lost_total", "Messages the broker deleted before they were read: its retention is too short.")
 	m.offsetResets = b.counter("offset_resets_total", "Committed offsets that lay beyond their queue's end.")
@@ -99,7 +100,7 @@ func (m *Metrics) Delivered(o outcome.Outcome, busy time.Duration) {
 
 // Requested, Waited and CircuitChanged implement adapter.Observer.
 func (m *Metrics) Requested(adapter, step string, reason outcome.Reason, took time.Duration) {
-	m.requests.WithLabelValues(adapter, step, string(reason)).Inc()
+	m.requests.WithLabelValues(adapter, step, label(reason)).Inc()
 	m.requestTime.WithLabelValues(adapter, step).Observe(took.Seconds())
 }
 
@@ -129,7 +130,7 @@ func (m *Metrics) Started()               {}
 
 func (m *Metrics) Finished(kind outcome.Kind, reason outcome.Reason, _ time.Duration) {
 	if kind != outcome.Park {
-		m.messages.WithLabelValues(kind.String(), string(reason)).Inc()
+		m.messages.WithLabelValues(kind.String(), label(reason)).Inc()
 	}
 }
 
@@ -142,9 +143,16 @@ func (m *Metrics) QueueReleased(_ rocketmq.Queue, took time.Duration) {
 	m.handOver.Observe(took.Seconds())
 }
 
-func (m *Metrics) Parked(reason outcome.Reason)                  { m.parked.WithLabelValues(string(reason)).Inc() }
+func (m *Metrics) Parked(reason outcome.Reason) {
+	m.parked.WithLabelValues(string(reason)).Inc()
+	m.parkedTime.start()
+}
+
+func (m *Metrics) Resumed(after time.Duration)                   { m.parkedTime.stop(after) }
 func (m *Metrics) Probing()                                      { m.probes.Inc() }
-func (m *Metrics) Resumed(after time.Duration)                   { m.parkedTime.Add(after.Seconds()) }
 func (m *Metrics) MessagesLost(_ rocketmq.Queue, messages int64) { m.lost.Add(float64(messages)) }
 func (m *Metrics) OffsetReset(rocketmq.Queue, int64, int64)      { m.offsetResets.Inc() }
 func (m *Metrics) OffsetMissing(rocketmq.Queue)                  { m.offsetMissing.Inc() }
+
+// label is the reason as a label: an empty one would be no label at all.
+func label(reason outcome.Reason) string { return cmp.Or(string(reason), "none") }

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -39,7 +40,9 @@ func TestWhatIsObservedIsCounted(t *testing.T) {
 	m.Finished(outcome.Park, "CircuitOpen", time.Second)
 	m.Delivered(outcome.Succeed(), 200*time.Millisecond)
 	m.Delivered(outcome.ParkUntil(nil, "CircuitOpen", ""), time.Second)
+	m.Finished(outcome.Done, "", time.Second)
 	m.Requested("sms", "push", "Timeout", 3*time.Second)
+	m.Requested("sms", "push", "", 0)
 	m.Waited("sms", 1500*time.Millisecond)
 	m.CircuitChanged("sms", worker.CircuitOpen)
 	m.Pulled(rocketmq.Found, 32)
@@ -67,6 +70,8 @@ func TestWhatIsObservedIsCounted(t *testing.T) {
 	text := scrape(t, m)
 	for _, want := range []string{
 		`messages_total{group="g",namespace="shop",outcome="dead",reason="MappingFailed"} 1`,
+		`messages_total{group="g",namespace="shop",outcome="done",reason="none"} 1`,
+		`requests_total{adapter="sms",group="g",namespace="shop",reason="none",step="push"} 1`,
 		`message_busy_seconds_count{group="g",namespace="shop"} 1`,
 		`requests_total{adapter="sms",group="g",namespace="shop",reason="Timeout",step="push"} 1`,
 		`request_seconds_sum{adapter="sms",group="g",namespace="shop",step="push"} 3`,
@@ -103,6 +108,28 @@ func TestWhatIsObservedIsCounted(t *testing.T) {
 	for _, help := range regexp.MustCompile(`# HELP (orderflow_\S+) ?\n`).FindAllStringSubmatch(text, -1) {
 		t.Errorf("%s has no help text", help[1])
 	}
+}
+
+func TestTimeParkedCountsWhileItPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := New(structure)
+		passed := func(want string) {
+			t.Helper()
+			if text := scrape(t, m); !strings.Contains(text, `orderflow_parked_seconds_total{group="g",namespace="shop"} `+want+"\n") {
+				t.Errorf("parked for %ss is not in:\n%s", want, regexp.MustCompile(`orderflow_parked_sec.*`).FindString(text))
+			}
+		}
+		passed("0")
+		m.Parked("CircuitOpen")
+		time.Sleep(90 * time.Second)
+		passed("90")
+		m.Resumed(91 * time.Second)
+		time.Sleep(time.Minute)
+		passed("91")
+		m.Parked("CircuitOpen")
+		time.Sleep(time.Second)
+		passed("92")
+	})
 }
 
 func TestLogLinesNameTheGroup(t *testing.T) {

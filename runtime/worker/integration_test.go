@@ -274,7 +274,7 @@ func (s scene) whatIsNoOrderIsADeadLetter() {
 
 func (s scene) nothingOfOrdersOrSecretsComesOut() {
 	metrics := s.worker.ask(http.MethodGet, "/metrics", "")
-	for _, want := range []string{`outcome="done",reason=""} 40`, `outcome="retry",reason="ServerError"} 1`, `outcome="dead",reason="Undecodable"} 1`, `outcome="dead",reason="BodyTooLarge"} 2`} {
+	for _, want := range []string{`outcome="done",reason="none"} 40`, `outcome="retry",reason="ServerError"} 1`, `outcome="dead",reason="Undecodable"} 1`, `outcome="dead",reason="BodyTooLarge"} 2`} {
 		if !strings.Contains(metrics, want) {
 			s.Errorf("the metrics do not contain %s:\n%s", want, metrics)
 		}
