@@ -26,6 +26,7 @@ func (m *membership) balance() bool {
 	}
 	ours := m.ours(members)
 	m.giveUp(ours)
+	m.settleDoubts(ours)
 	if m.leaving || m.rejoin {
 		return true
 	}
@@ -84,9 +85,11 @@ func (m *membership) take(l *link, queues []rocketmq.Queue) (missing []rocketmq.
 	ctx, cancel := m.call()
 	defer cancel()
 	at := time.Now()
-	got, err := m.client.Lock(ctx, l.address(), m.cfg.Group, lockName(m.cfg.Group, m.slot), queues)
+	got, err := m.client.Lock(ctx, l.address(), m.cfg.Group, m.lock(), queues)
+	l.doubtful = without(l.doubtful, queues)
 	if err != nil {
 		m.cfg.Log.Warn("cannot take queues", "broker", l.broker, "error", err)
+		l.doubtful = append(l.doubtful, queues...)
 		return queues
 	}
 	for _, id := range queues {
@@ -106,6 +109,29 @@ func (m *membership) take(l *link, queues []rocketmq.Queue) (missing []rocketmq.
 		})
 	}
 	return missing
+}
+
+// settleDoubts gives back locks that we asked for, may have got, and should not have any more: nobody else could free them while we live.
+func (m *membership) settleDoubts(ours []rocketmq.Queue) {
+	for _, l := range m.links {
+		back := without(l.doubtful, ours)
+		if _, intact := m.dispatch.generation(l); len(back) == 0 || !intact || m.rejoin {
+			continue
+		}
+		ctx, cancel := m.call()
+		err := m.client.Unlock(ctx, l.address(), m.cfg.Group, m.lock(), back)
+		cancel()
+		if err != nil {
+			m.cfg.Log.Warn("cannot give back queues that were perhaps taken", "broker", l.broker, "error", err)
+			continue
+		}
+		l.doubtful = without(l.doubtful, back)
+	}
+}
+
+// without returns the queues that are not among others.
+func without(queues, others []rocketmq.Queue) []rocketmq.Queue {
+	return slices.DeleteFunc(slices.Clone(queues), func(q rocketmq.Queue) bool { return slices.Contains(others, q) })
 }
 
 // freeDead frees the locks of members that are gone, and reports whether it tried. Another member may be registering at this moment: a list older than

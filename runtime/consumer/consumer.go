@@ -25,6 +25,8 @@ type Consumer struct {
 	// calls bounds the calls, handling the handlers: both outlive the context of Run, which only begins the stop.
 	calls, handling       context.Context
 	endCalls, endHandling context.CancelFunc
+	// run is the context of Run: when it ends we leave.
+	run context.Context
 	// batching is a lock that one Batch at a time takes.
 	batching chan struct{}
 	// commits is the pulse of the loop of commits.
@@ -76,6 +78,7 @@ const stragglers = time.Second
 func (c *Consumer) Run(ctx context.Context) error {
 	defer c.client.Close()
 	defer c.endCalls()
+	c.run = ctx
 	c.startHands()
 	c.tasks.Go(c.commitLoop)
 	c.members.run(ctx)

@@ -300,7 +300,7 @@ func (d *dispatcher) surplus(ours []rocketmq.Queue, all bool) []*queue {
 	defer d.mu.Unlock()
 	var surplus []*queue
 	for id, q := range d.queues {
-		if q.phase == releasing || slices.Contains(ours, id) || !all && !q.link.intact() {
+		if q.phase >= releasing || slices.Contains(ours, id) || !all && !q.link.intact() {
 			continue
 		}
 		d.release(q)

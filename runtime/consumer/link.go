@@ -22,6 +22,9 @@ type link struct {
 	// generation counts the connections lost, confirmed is the generation of the last confirmation. Both are the dispatcher's, under its lock.
 	generation, confirmed int
 
+	// renewing is a lock that is held across a renewal of our queues' locks.
+	renewing chan struct{}
+
 	// trying and answers are those of the attempt made aside.
 	trying, answers atomic.Bool
 
@@ -37,6 +40,8 @@ type link struct {
 	settleAt, claimAt time.Time
 	// refused: our slot is another's here.
 	refused bool
+	// doubtful are queues whose locks we asked for without an answer: they may be ours.
+	doubtful []rocketmq.Queue
 	// freeAt is when locks of the dead may be freed again.
 	freeAt time.Time
 	// members is the broker's list as of viewAt, the time it was asked for.
@@ -45,7 +50,7 @@ type link struct {
 }
 
 func newLink(broker, addr string) *link {
-	l := &link{broker: broker, generation: 1}
+	l := &link{broker: broker, generation: 1, renewing: make(chan struct{}, 1)}
 	l.addr.Store(addr)
 	return l
 }
@@ -95,7 +100,7 @@ func (d *dispatcher) confirm(l *link, generation int, at time.Time, held []rocke
 	l.confirmed = generation
 	for _, q := range d.queues {
 		switch {
-		case q.link != l || q.renewed.After(at): // taken since
+		case q.link != l || q.phase == returning || q.renewed.After(at): // taken since
 		case slices.Contains(held, q.id):
 			q.renewed = at
 		default:
@@ -106,13 +111,13 @@ func (d *dispatcher) confirm(l *link, generation int, at time.Time, held []rocke
 	return lost
 }
 
-// held lists the queues whose locks we have at the link's broker.
+// held lists the queues whose locks we have at the link's broker, and keep.
 func (d *dispatcher) held(l *link) []rocketmq.Queue {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var ids []rocketmq.Queue
 	for id, q := range d.queues {
-		if q.link == l {
+		if q.link == l && q.phase != returning {
 			ids = append(ids, id)
 		}
 	}

@@ -16,8 +16,8 @@ const fenceAge = 40 * time.Second
 
 // queue is one queue this consumer holds the broker's lock of, from the moment the lock was granted until it was given back or lost.
 //
-//	opening ──offset read──▶ live ──given up──▶ releasing ──committed, unlocked──▶ gone
-//	   └──────────────────────┴──────lock lost──────┴───────────────────────────────▲
+//	opening ──offset read──▶ live ──given up──▶ releasing ──committed──▶ returning ──unlocked──▶ gone
+//	   └──────────────────────┴──────lock lost──────┴────────────────────────────────────────────▲
 type queue struct {
 	id           rocketmq.Queue
 	link         *link
@@ -66,6 +66,7 @@ const (
 	opening phase = iota
 	live
 	releasing
+	returning // the lock is neither renewed nor missed any more
 	gone
 )
 

@@ -4,6 +4,7 @@
 package consumer
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -119,20 +120,28 @@ func (m *membership) confirm(l *link, generation int) error {
 	if err != nil {
 		return err
 	}
-	held := m.dispatch.held(l)
+	var held []rocketmq.Queue
 	if len(ours) == 0 {
-		l.refused, held = true, nil
+		l.refused = true
 		m.cfg.Log.Error("leaving and joining again", "broker", l.broker, "error", errSlotTaken)
-	}
-	if len(held) > 0 {
-		if held, err = m.client.Lock(ctx, l.address(), m.cfg.Group, lockName(m.cfg.Group, m.slot), held); err != nil {
-			return err
-		}
+	} else if held, err = m.renew(ctx, l); err != nil {
+		return err
 	}
 	for _, q := range m.dispatch.confirm(l, generation, at, held) {
 		m.lose(q)
 	}
 	return nil
+}
+
+// renew renews the locks of all we hold at the broker, and returns those that are ours still.
+func (m *membership) renew(ctx context.Context, l *link) ([]rocketmq.Queue, error) {
+	l.renewing <- struct{}{} // who gives a lock back only waits for us here
+	defer func() { <-l.renewing }()
+	held := m.dispatch.held(l)
+	if len(held) == 0 {
+		return nil, nil
+	}
+	return m.client.Lock(ctx, l.address(), m.cfg.Group, m.lock(), held)
 }
 
 // look reads the members.

@@ -27,12 +27,10 @@ func (c *Consumer) release(q *queue) {
 		c.cfg.Log.Warn("queue left without its last commit", "queue", q.id.String(), "error", err)
 		return
 	}
-	if !c.dispatch.holds(q) { // lost meanwhile, which was reported
+	if !c.dispatch.handBack(q) { // lost meanwhile, which was reported
 		return
 	}
-	ctx, cancel := c.call()
-	defer cancel()
-	if err := c.client.Unlock(ctx, q.link.address(), c.cfg.Group, c.members.lock(), []rocketmq.Queue{q.id}); err != nil {
+	if err := c.unlock(q); err != nil {
 		c.cfg.Log.Warn("cannot give the lock back, it expires by itself", "queue", q.id.String(), "error", err)
 	}
 	took := time.Since(begun)
@@ -72,6 +70,44 @@ func (c *Consumer) lastCommit(q *queue) error {
 		}
 		if pause.wait(c.calls); c.calls.Err() != nil {
 			return fmt.Errorf("commit the last offset of %v: %w", q.id, cmp.Or(err, errUncovered))
+		}
+	}
+}
+
+// handBack begins to give a queue's lock back, unless it is lost already.
+func (d *dispatcher) handBack(q *queue) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if q.phase == gone {
+		return false
+	}
+	q.phase = returning
+	return true
+}
+
+// lockLife is how long the broker keeps a lock that is not renewed.
+const lockLife = 60 * time.Second
+
+// unlock gives the lock back, again until that succeeds or the lock has expired; who leaves does not wait for that. A renewal that is under way is awaited:
+// one that the broker took up after it would take the lock again, for nobody. Later ones leave the queue out.
+func (c *Consumer) unlock(q *queue) error {
+	q.link.renewing <- struct{}{} // which ends with its call
+	<-q.link.renewing
+	begun := time.Now()
+	var pause backoff
+	for {
+		ctx, cancel := c.call()
+		err := c.client.Unlock(ctx, q.link.address(), c.cfg.Group, c.members.lock(), []rocketmq.Queue{q.id})
+		cancel()
+		if err == nil {
+			return nil
+		}
+		patience := lockLife
+		if c.run.Err() != nil {
+			patience = callTimeout
+		}
+		if pause.wait(c.calls); c.calls.Err() != nil || time.Since(begun) > patience {
+			return err
 		}
 	}
 }

@@ -124,6 +124,7 @@ func (m *membership) startAnew() {
 	for _, l := range m.links {
 		m.dispatch.broken(l.address())
 		l.viewAt, l.settleAt, l.claimAt = time.Time{}, time.Time{}, time.Time{}
+		l.doubtful = nil // the slot, and what is locked under its name, is another's
 	}
 }
 

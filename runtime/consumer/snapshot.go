@@ -54,7 +54,7 @@ func (c *Consumer) Snapshot() Snapshot {
 	}
 	for id, q := range d.queues {
 		s.Queues = append(s.Queues, QueueSnapshot{
-			Queue: id, OffsetMissing: q.missing, Releasing: q.phase == releasing,
+			Queue: id, OffsetMissing: q.missing, Releasing: q.phase >= releasing,
 			Committed: q.window.committed, Next: q.window.next,
 			Waiting: q.window.waiting, InFlight: q.running, Uncommitted: q.window.uncommitted(),
 		})
