@@ -70,6 +70,10 @@ func (s Structure) validate() error {
 		refuse(a.Name == "" || a.URL == "" || a.Idempotency.Header == "", "adapter %q needs name, url and idempotency.header", a.Name)
 		known[a.Name] = true
 	}
+	for _, m := range s.Handler.members() {
+		refuse(m.of == s.Handler.Type && !m.given, "handler is of type %q, but what such a handler does is not given", m.of)
+		refuse(m.of != s.Handler.Type && m.given, "handler is of type %q, but something is given for type %q", s.Handler.Type, m.of)
+	}
 	steps := s.Handler.StepAdapters()
 	refuse(len(steps) == 0, "handler of type %q has no steps", s.Handler.Type)
 	for _, name := range steps {

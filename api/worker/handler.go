@@ -27,6 +27,19 @@ type Handler struct {
 	HTTP           *HTTPHandler      `json:"http,omitempty"`
 }
 
+// member is a member of the union.
+type member struct {
+	of    HandlerType
+	given bool
+}
+
+func (h Handler) members() []member {
+	return []member{
+		{HandlerPush, h.Push != nil}, {HandlerWarehouse, h.Warehouse != nil}, {HandlerCredit, h.Credit != nil},
+		{HandlerMarketing, h.Marketing != nil}, {HandlerHTTP, h.HTTP != nil},
+	}
+}
+
 // PushHandler tells the buyer.
 type PushHandler struct {
 	Adapter              string `json:"adapter"`
