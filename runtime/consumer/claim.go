@@ -4,6 +4,7 @@
 package consumer
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -143,11 +144,11 @@ func (m *membership) freeDead(l *link, queues []rocketmq.Queue, asOf time.Time) 
 		return false
 	}
 	l.freeAt = now.Add(freePeriod)
-	ctx, cancel := m.call()
+	ctx, cancel := context.WithDeadline(m.calls, asOf.Add(stale))
 	defer cancel()
 	var all sync.WaitGroup
 	for _, name := range dead {
-		if time.Since(asOf) >= stale {
+		if ctx.Err() != nil {
 			break
 		}
 		all.Go(func() {

@@ -39,11 +39,12 @@ func (c *Consumer) work() {
 // handle calls the handler, unless the message cannot be read.
 func (c *Consumer) handle(t task) (o outcome.Outcome) {
 	if t.message.Err != nil {
+		c.cfg.Log.Warn("message cannot be decoded", append(where(t.message), "error", t.message.Err)...)
 		return outcome.Kill(Undecodable, t.message.Err.Error())
 	}
-	defer func() {
+	defer func() { // only the type: the value may hold data of the order
 		if p := recover(); p != nil {
-			c.cfg.Log.Error("handler panicked", "panic", fmt.Sprint(p), "queue", t.queue.id.String(), "offset", t.message.Offset, "stack", string(debug.Stack()))
+			c.cfg.Log.Error("handler panicked", "panic", fmt.Sprintf("%T", p), "queue", t.queue.id.String(), "offset", t.message.Offset, "stack", string(debug.Stack()))
 			o = outcome.RetryLater(0, HandlerPanic, "")
 		}
 	}()

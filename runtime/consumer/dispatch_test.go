@@ -255,4 +255,7 @@ func TestALostQueueIsNeitherHandedOutNorCommitted(t *testing.T) {
 	if _, due := f.due(q); due {
 		t.Error("a commit is due of a queue that is another's")
 	}
+	if q.ctx.Err() == nil {
+		t.Error("its handlers are not told to stop")
+	}
 }

@@ -15,6 +15,9 @@ const (
 	// watchPeriod is how often the members are looked at without a hint; hurry is how often while something is missing.
 	watchPeriod = 2 * time.Second
 	hurry       = 100 * time.Millisecond
+	// hurryFor is how long that is worth it: then a queue that is still missing is another's for longer, and is looked at once in a calm period.
+	hurryFor = 5 * time.Second
+	calm     = time.Second
 	// memberGrace is how long a member must be missing from all lists before its locks are freed on its behalf.
 	memberGrace = 3 * time.Second
 	// settle is how long a newcomer, or a member that was away longer than memberGrace, takes no locks: longer than stale, the age at which a list of
@@ -35,16 +38,17 @@ type membership struct {
 	kick  chan struct{}
 	pulse pulse
 
-	epoch    int64 // our subscription's version
-	routes   routes
-	links    []*link
-	census   *census
-	slot     int // -1: none yet
-	id       string
-	obstacle string      // what kept us from joining at the last attempt
-	leaving  bool        // for good
-	stray    atomic.Bool // a topic was not where we thought: read the routes
-	rejoin   bool        // give everything up and start anew with another slot
+	epoch     int64 // our subscription's version
+	routes    routes
+	links     []*link
+	census    *census
+	slot      int // -1: none yet
+	id        string
+	settledAt time.Time   // when nothing was missing last
+	obstacle  string      // what kept us from joining at the last attempt
+	leaving   bool        // for good
+	stray     atomic.Bool // a topic was not where we thought: read the routes
+	rejoin    bool        // give everything up and start anew with another slot
 }
 
 func newMembership(c *Consumer) *membership {
@@ -125,8 +129,13 @@ func (m *membership) waitToJoin(err error) {
 func (m *membership) next(settled bool) time.Time {
 	now := time.Now()
 	next := now.Add(watchPeriod)
-	if !settled {
+	switch {
+	case settled:
+		m.settledAt = now
+	case now.Sub(m.settledAt) < hurryFor:
 		next = now.Add(hurry)
+	default:
+		next = now.Add(calm)
 	}
 	due := func(t time.Time) {
 		if t.After(now) && t.Before(next) {

@@ -4,8 +4,11 @@
 package consumer
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -269,6 +272,33 @@ func TestASendBackThatFailsIsRepeatedAndNothingIsCommittedBefore(t *testing.T) {
 			t.Errorf("sent back with %v, want the broker's delay and a limit above ours", levels[0].Fields)
 		}
 	})
+}
+
+func TestTheLogNamesWhatWentWrongAndNoOrder(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		body   rocketmq.OutMessage
+		handle handlerFunc
+		says   string
+	}{
+		{"a panic by its type", rocketmq.OutMessage{Body: []byte("1")}, func(context.Context, *rocketmq.Message) outcome.Outcome {
+			panic(errors.New("no such customer: Erika"))
+		}, "*errors.errorString"},
+		{"a message that cannot be decoded by its place", rocketmq.OutMessage{Body: []byte("Erika"), Compressed: true}, done, "level=WARN msg=\"message cannot be decoded\""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, 1, 1, func(t *testing.T, w *world) {
+				w.send(w.queues[0], tt.body)
+				var log bytes.Buffer
+				x := w.join("one", tt.handle, func(cfg *Config) { cfg.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+				w.eventually("the message to be passed", 20*time.Second, func() bool { return w.committed() == 1 })
+				x.leave()
+				if !strings.Contains(log.String(), tt.says) || strings.Contains(log.String(), "Erika") {
+					t.Errorf("logged %s\nwant %q and no customer", log.String(), tt.says)
+				}
+			})
+		})
+	}
 }
 
 func TestWhatAHandlerMustNotDoCountsAsARetry(t *testing.T) {

@@ -149,6 +149,39 @@ func TestAStaleListOfMembersFreesNothing(t *testing.T) {
 	})
 }
 
+func TestFreeingTheDeadEndsWithTheListItReliesOn(t *testing.T) {
+	inBubble(t, 1, 4, func(t *testing.T, w *world) {
+		w.deadLocks(77)
+		w.fake.Inject(fake.Fault{Op: rocketmq.OpUnlock, Hang: true})
+		x := w.join("one", done)
+		elapse(30 * time.Second)
+		last := time.Time{}
+		for _, call := range w.fake.Calls(rocketmq.OpMembers) {
+			if gap := call.At.Sub(last); !last.IsZero() && gap > watchPeriod+stale+hurry {
+				t.Errorf("%v passed between two looks at the members", gap)
+			}
+			last = call.At
+		}
+		w.fake.Heal()
+		w.awaitOwner(x)
+	})
+}
+
+func TestAQueueThatStaysAnothersIsAskedForMoreSeldom(t *testing.T) {
+	inBubble(t, 1, 1, func(t *testing.T, w *world) {
+		q := w.queues[0]
+		_, err := w.client.Lock(w.ctx(), w.masters[q.Broker], w.group, "foreign", []rocketmq.Queue{q})
+		w.must(err)
+		begun := time.Now()
+		x := w.join("one", done)
+		elapse(55 * time.Second)
+		if n := w.asked(q, begun); n > 160 || n < 50 {
+			t.Errorf("asked %d times in 55 s, want often for 5 s, and then once a second, twice if locks of the dead were freed", n)
+		}
+		w.awaitOwner(x) // when the lock has expired
+	})
+}
+
 func TestAfterACrashOfAllMembersNewOnesTakeOver(t *testing.T) {
 	inBubble(t, 1, 8, func(t *testing.T, w *world) { massCrash(t, w, memberGrace+time.Second) })
 }

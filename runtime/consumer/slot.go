@@ -70,6 +70,7 @@ func (m *membership) takeSlot() error {
 		if free {
 			m.slot, m.id = slot, clientID(m.cfg.Instance, slot)
 			m.census = newCensus(time.Now())
+			m.settledAt = time.Now()
 			m.cfg.Log.Info("joining the group", "group", m.cfg.Group, "member", m.id)
 			return nil
 		}
