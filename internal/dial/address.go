@@ -9,8 +9,8 @@ import "net/netip"
 func never() map[string][]netip.Prefix {
 	return map[string][]netip.Prefix{
 		"reserved": prefixes("0.0.0.0/8", "192.0.0.0/24", "240.0.0.0/4", "fec0::/10"),
-		// NAT64, Teredo and 6to4 lead to the IPv4 address inside.
-		"IPv4 in disguise":   prefixes("64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16"),
+		// A network's own NAT64, Teredo and 6to4 lead to the IPv4 address inside, which each hides in its own way.
+		"IPv4 in disguise":   prefixes("64:ff9b:1::/48", "2001::/32", "2002::/16"),
 		"a metadata service": prefixes("169.254.169.254/32", "fd00:ec2::254/128", "fd20:ce::254/128", "100.100.100.200/32", "168.63.129.16/32"),
 	}
 }
@@ -44,8 +44,17 @@ type rules struct {
 	closed, open []netip.Prefix
 }
 
+// meant is the IPv4 address in one of NAT64, by which a cluster of IPv6 alone reaches IPv4 (RFC 6052), else addr.
+func meant(addr netip.Addr) netip.Addr {
+	if !netip.MustParsePrefix("64:ff9b::/96").Contains(addr) {
+		return addr
+	}
+	bytes := addr.As16()
+	return netip.AddrFrom4([4]byte(bytes[12:]))
+}
+
 func (r rules) refuse(addr netip.Addr) string {
-	addr = addr.Unmap().WithZone("")
+	addr = meant(addr.Unmap().WithZone(""))
 	for what, list := range r.never {
 		if within(addr, list) {
 			return what
