@@ -27,6 +27,8 @@ const (
 	ConditionForeignConsumers = "ForeignConsumers"
 	// ConditionThirdPartyDown (MQConsumerGroup, ThirdPartyAdapter): a circuit is open; messages wait in the broker.
 	ConditionThirdPartyDown = "ThirdPartyDown"
+	// ConditionParked (MQConsumerGroup): pods hand out no message, or hold queues back; the reason says why.
+	ConditionParked = "Parked"
 	// ConditionScaling (MQConsumerGroup): the number of pods follows the lag; False says what holds it.
 	ConditionScaling = "Scaling"
 )
@@ -121,6 +123,24 @@ const (
 	ReasonGroupNotReady = "GroupNotReady"
 	// ReasonGroupNameTaken: an MQConsumerGroup of the wanted name exists and does not belong to the flow.
 	ReasonGroupNameTaken = "GroupNameTaken"
+)
+
+// Reasons why pods are parked, beside CircuitOpen and OffsetsNotSeeded. Messages wait in the broker meanwhile.
+const (
+	// ReasonNotParked: every pod that answered hands messages out.
+	ReasonNotParked = "NotParked"
+	// ReasonRateLimited: the account's limit admits no more requests at the moment.
+	ReasonRateLimited = "RateLimited"
+	// ReasonAddressRefused: the adapter's URL leads to an address that third parties may not have. Stalled.
+	ReasonAddressRefused = "AddressRefused"
+	// ReasonNothingThere: the third party answers 404 or 405 to all requests of a step: a URL or path is wrong. Stalled.
+	ReasonNothingThere = "NothingThere"
+	// ReasonCredentialMissing: the pods do not find the adapter's Secret, or a key in it. Stalled.
+	ReasonCredentialMissing = "CredentialMissing"
+	// ReasonCredentialRefused: the third party does not take the account's credential.
+	ReasonCredentialRefused = "CredentialRefused"
+	// ReasonDeadLetterRefused: a broker does not take a dead letter, so its queue waits. Stalled.
+	ReasonDeadLetterRefused = "DeadLetterRefused"
 )
 
 // Reasons concerning third parties and scaling.

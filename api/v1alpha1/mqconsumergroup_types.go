@@ -84,7 +84,7 @@ type AdapterUse struct {
 
 // MQConsumerGroupStatus is what was last seen of the group, its pods and its lag.
 type MQConsumerGroupStatus struct {
-	// conditions are Ready, Reconciling, Stalled, BrokerReady, WorkloadReady, ConfigCurrent, ForeignConsumers, ThirdPartyDown and Scaling;
+	// conditions are Ready, Reconciling, Stalled, BrokerReady, WorkloadReady, ConfigCurrent, ForeignConsumers, Parked, ThirdPartyDown and Scaling;
 	// the reasons are listed with the constants of this API.
 	// +optional
 	// +listType=map
