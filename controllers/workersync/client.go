@@ -55,13 +55,19 @@ func (g *groupClient) close() { g.http.CloseIdleConnections() }
 
 var errUnauthorized = errors.New("the pod does not know the group's token (yet)")
 
-// sync asks the pod at host:port how it is, and tells it the limits if it runs with others.
+// sync asks the pod at host:port how it is, and tells it the limits if it runs with others. That it could not be told is the problem of the
+// limits alone: what the pod said of itself is as true.
 func (g *groupClient) sync(ctx context.Context, address string, live worker.Live) (worker.SyncResponse, error) {
 	answer, err := g.ask(ctx, address, worker.SyncRequest{})
 	if err != nil || live.Revision == "" || answer.LiveRevision == live.Revision {
 		return answer, err
 	}
-	return g.ask(ctx, address, worker.SyncRequest{Live: &live})
+	told, err := g.ask(ctx, address, worker.SyncRequest{Live: &live})
+	if err != nil {
+		answer.LiveProblem = "it could not be told: " + err.Error()
+		return answer, nil
+	}
+	return told, nil
 }
 
 // ask tries the tokens in turn: a pod may not have read the newest one yet.

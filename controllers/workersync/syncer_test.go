@@ -39,6 +39,7 @@ type pod struct {
 	mu       sync.Mutex
 	answer   worker.SyncResponse
 	requests []worker.SyncRequest
+	refuses  bool // to be told limits
 }
 
 // startPod serves at ip; the first pod of a test takes any port, the others the same.
@@ -76,6 +77,10 @@ func (p *pod) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.requests = append(p.requests, request)
+	if request.Live != nil && p.refuses {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
 	if request.Live != nil {
 		p.answer.LiveRevision = request.Live.Revision
 	}
@@ -132,6 +137,22 @@ func TestEveryPodIsAskedAndTold(t *testing.T) {
 	}
 	if len(two.requests) != 2 || two.requests[1].Live == nil || two.requests[1].Live.Revision != "r2" {
 		t.Errorf("a pod with other limits was told %+v", two.requests)
+	}
+}
+
+func TestAPodThatCannotBeToldIsStillHeard(t *testing.T) {
+	c := valid(t)
+	p := startPod(t, "127.0.0.1", 0, c)
+	p.answer, p.refuses = worker.SyncResponse{InFlight: 3, LiveRevision: "r1"}, true
+	s, expect := newSyncer(t, p.port(), running("push-1", "127.0.0.1"))
+	expect(c, "r2")
+	s.Pass(t.Context())
+	got := s.Reports(push)
+	if len(got) != 1 || got[0].Err != nil || got[0].Answer.InFlight != 3 || got[0].Answer.LiveRevision != "r1" {
+		t.Fatalf("what it said first is lost: %+v", got)
+	}
+	if problem := got[0].Answer.LiveProblem; !strings.Contains(problem, "it could not be told: the pod answered 500") {
+		t.Errorf("the problem with its limits reads %q", problem)
 	}
 }
 
