@@ -84,8 +84,10 @@ func TestConfigCurrent(t *testing.T) {
 		"every pod has it":             {[]workersync.Report{current("a", "s", "r")}, []corev1.Pod{runningPod("a")}, metav1.ConditionTrue, v1alpha1.ReasonReady, ""},
 		"a pod has older limits":       {[]workersync.Report{current("a", "s", "r"), current("b", "s", "old")}, nil, metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated, "pod b runs with s and limits old, wanted are s and r"},
 		"a pod has an older structure": {[]workersync.Report{current("a", "old", "r")}, nil, metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated, "pod a"},
-		"a pod does not answer":        {[]workersync.Report{silent("a")}, nil, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "pod a does not answer: connection refused"},
-		"a pod was not asked yet":      {nil, []corev1.Pod{runningPod("a")}, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "pod a was not asked yet"},
+		"a pod cannot take its limits over": {[]workersync.Report{{Pod: "a", Answer: worker.SyncResponse{Structure: "s", LiveRevision: "old", LiveProblem: "version 2 is not known"}}}, nil,
+			metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated, "pod a keeps the limits old, as it cannot take over those wanted, r: version 2 is not known"},
+		"a pod does not answer":   {[]workersync.Report{silent("a")}, nil, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "pod a does not answer: connection refused"},
+		"a pod was not asked yet": {nil, []corev1.Pod{runningPod("a")}, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "pod a was not asked yet"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			seen := ready()

@@ -115,6 +115,8 @@ type steps struct {
 	claim result.Result
 	// broker: group, topics and offsets are as declared.
 	broker result.Result
+	// flow: no pod is parked until somebody changes something.
+	flow result.Result
 	// workload: the objects in Kubernetes are as declared, and the pods are ready.
 	workload result.Result
 	// limits are what pods should run with, and made is what else was applied; nil if that was not reached.
@@ -131,7 +133,7 @@ type steps struct {
 }
 
 func (s steps) results() []result.Result {
-	return []result.Result{s.farewell, s.check, s.claim, s.broker, s.workload}
+	return []result.Result{s.farewell, s.check, s.claim, s.broker, s.flow, s.workload}
 }
 
 // advance goes along three lanes, each as far as it is free. The way to the brokers needs no adapter: messages are sent while somebody
@@ -146,5 +148,6 @@ func (r *Reconciler) advance(ctx context.Context, seen *inputs) steps {
 	case seen.deployment != nil && adaptersUsable(seen).IsDone():
 		done.workload = r.ensureLimits(ctx, seen, &done)
 	}
+	done.flow = flowing(seen, r.Now())
 	return done
 }

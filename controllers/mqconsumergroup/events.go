@@ -32,6 +32,8 @@ func (r *Reconciler) record(group, before *v1alpha1.MQConsumerGroup, changed []c
 			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
 		case t.New.Type == v1alpha1.ConditionThirdPartyDown && t.Old.Status == metav1.ConditionTrue && t.New.Status == metav1.ConditionFalse:
 			condition.Event(r.Recorder, group, corev1.EventTypeNormal, t.New.Reason, "the third party is back; waiting messages are sent")
+		case t.New.Type == v1alpha1.ConditionParked && t.New.Status == metav1.ConditionTrue && t.New.Reason != v1alpha1.ReasonCircuitOpen: // which ThirdPartyDown tells
+			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
 		case t.New.Type == v1alpha1.ConditionForeignConsumers && t.New.Status == metav1.ConditionTrue:
 			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
 		}

@@ -83,9 +83,13 @@ func conditions(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now t
 			ready = fmt.Sprintf("no pod is wanted; messages of topic %s wait in the broker", group.Spec.Topic)
 		}
 	}
+	parked := parked(seen, now)
+	if parked.Status == metav1.ConditionTrue {
+		ready += "; but " + parked.Message
+	}
 	return append(condition.Summary(ready, done.results()...),
 		brokerReady(done), workloadReady(seen, done), configCurrent(seen),
-		foreignConsumers(seen), thirdPartyDown(group, seen, now), follows(group),
+		foreignConsumers(seen), parked, thirdPartyDown(group, seen, now), follows(group),
 	)
 }
 
@@ -126,6 +130,10 @@ func configCurrent(seen *inputs) metav1.Condition {
 		switch {
 		case r.Err != nil:
 			c.Message = fmt.Sprintf("pod %s does not answer: %v", r.Pod, r.Err)
+			return c
+		case r.Answer.LiveProblem != "":
+			c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated
+			c.Message = fmt.Sprintf("pod %s keeps the limits %s, as it cannot take over those wanted, %s: %s", r.Pod, r.Answer.LiveRevision, revision, r.Answer.LiveProblem)
 			return c
 		case r.Answer.LiveRevision != revision || r.Answer.Structure != structure:
 			c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated

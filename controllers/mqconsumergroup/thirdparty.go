@@ -99,6 +99,8 @@ func thirdPartyDown(group *v1alpha1.MQConsumerGroup, seen *inputs, now time.Time
 	case len(unheard) > 0:
 		c.Status, c.Reason = metav1.ConditionUnknown, v1alpha1.ReasonNotRead
 		c.Message = "no pod answered that calls adapter " + strings.Join(unheard, ", ")
+	case seeParking(seen, now).parked > 0:
+		c.Message = "no circuit is open, but pods are parked for another reason: see Parked"
 	}
 	return c
 }

@@ -1,0 +1,110 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+)
+
+// pause is how long a pod is parked before it is worth telling: at a limit, pods pause for a moment again and again.
+const pause = 10 * time.Second
+
+// obstacle is why pods hand out no message.
+type obstacle struct {
+	reason string
+	// advice says what it means, and what to do.
+	advice string
+	// lasting: it does not pass before somebody has changed something.
+	lasting bool
+}
+
+// obstacleOf explains the reason a pod reports; runtime/adapter and runtime/consumer have them.
+func obstacleOf(reason string) obstacle {
+	switch reason {
+	case v1alpha1.ReasonAddressRefused:
+		return obstacle{reason, "the host of an adapter's url has an address that third parties may not have: correct spec.url of the ThirdPartyAdapter, or let the operator's --private-networks allow the network", true}
+	case v1alpha1.ReasonNothingThere:
+		return obstacle{reason, "the third party answers 404 or 405 to all requests of a step: correct spec.url of the ThirdPartyAdapter, or the step's path", true}
+	case v1alpha1.ReasonCredentialMissing:
+		return obstacle{reason, "the pods do not find the Secret of an adapter, or a key in it: correct the Secret that spec.auth of the ThirdPartyAdapter names; pods see it within two minutes", true}
+	case v1alpha1.ReasonDeadLetterRefused:
+		return obstacle{reason, "a broker does not take a dead letter, and without it the message is not given up: check the broker's disk, and that the pods' access key may write the group's %DLQ% topic", true}
+	case v1alpha1.ReasonCredentialRefused:
+		return obstacle{reason, "the third party does not take the account's credential: renew it in the Secret that spec.auth of the ThirdPartyAdapter names, or settle it with the third party", false}
+	case v1alpha1.ReasonRateLimited:
+		return obstacle{reason, "the account's limit admits no more requests: raise rateLimit of the ThirdPartyAdapter if the account allows more", false}
+	}
+	return obstacle{v1alpha1.ReasonCircuitOpen, fmt.Sprintf("the third party does not answer as it should (%s), see ThirdPartyDown: messages are sent when it is back", cmp.Or(reason, "no reason given")), false}
+}
+
+// parking is what the pods that answered say of not handing out messages.
+type parking struct {
+	answered, parked int
+	since            time.Time // the first of them
+	obstacle         obstacle  // the most lasting of them
+	held             int       // queues without a committed offset
+}
+
+func seeParking(seen *inputs, now time.Time) (p parking) {
+	for _, r := range seen.reports {
+		if r.Err != nil {
+			continue
+		}
+		a := r.Answer
+		p.answered++
+		p.held += a.QueuesHeld
+		if !a.Parked || a.ParkedSince == nil || now.Sub(*a.ParkedSince) < pause {
+			continue
+		}
+		p.parked++
+		if why := obstacleOf(a.ParkedReason); p.parked == 1 || why.lasting && !p.obstacle.lasting {
+			p.obstacle = why
+		}
+		if p.since.IsZero() || a.ParkedSince.Before(p.since) {
+			p.since = *a.ParkedSince
+		}
+	}
+	return p
+}
+
+func (p parking) message() string {
+	return fmt.Sprintf("%d of %d pods hand out no message since %s: %s", p.parked, p.answered, p.since.UTC().Format(time.RFC3339), p.obstacle.advice)
+}
+
+// flowing is done unless pods are parked until somebody changes something. An outage that passes by itself leaves a group Ready.
+func flowing(seen *inputs, now time.Time) result.Result {
+	if p := seeParking(seen, now); p.parked > 0 && p.obstacle.lasting {
+		return result.Stall(p.obstacle.reason, "%s", p.message()).Again(lookAgain)
+	}
+	return result.Result{}
+}
+
+// parked is the condition Parked.
+func parked(seen *inputs, now time.Time) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionParked, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotParked, Message: "no pod is parked"}
+	switch p := seeParking(seen, now); {
+	case p.parked > 0:
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, p.obstacle.reason, p.message()
+	case p.held > 0:
+		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonOffsetsNotSeeded
+		c.Message = fmt.Sprintf("%d queues are held back, since the group has no committed offset there: OrderFlow sets it within seconds; if it does not, BrokerReady says why", p.held)
+	case p.answered == 0 && len(seen.pods) > 0:
+		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "no pod has answered, see ConfigCurrent"
+	}
+	return c
+}
+
+// parkingMoved reports whether the condition Parked is not what the status says.
+func parkingMoved(seen *inputs, now time.Time) bool {
+	was, is := seen.group.Status.Conditions, parked(seen, now)
+	return !condition.Is(was, is.Type, is.Status) || condition.Describe(was, is.Type) != is.Reason+": "+is.Message
+}

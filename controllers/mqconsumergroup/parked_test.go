@@ -1,0 +1,100 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/controllers/suite"
+	"github.com/orderflow-dev/orderflow/controllers/workersync"
+)
+
+// parkedPod is a pod that hands out no message since some time before noon.
+func parkedPod(name, reason string, since time.Duration) workersync.Report {
+	report := answers(name, worker.CircuitClosed, "")
+	report.Answer.Parked, report.Answer.ParkedReason, report.Answer.ParkedSince = true, reason, new(noon.Add(-since))
+	return report
+}
+
+func TestWhyPodsAreParked(t *testing.T) {
+	flows := answers("a", worker.CircuitClosed, "")
+	holds := answers("a", worker.CircuitClosed, "")
+	holds.Answer.QueuesHeld = 3
+	for sentence, test := range map[string]struct {
+		reports []workersync.Report
+		status  metav1.ConditionStatus
+		reason  string
+		says    string
+		stalls  bool
+	}{
+		"messages flow": {[]workersync.Report{flows}, metav1.ConditionFalse, v1alpha1.ReasonNotParked, "no pod is parked", false},
+		"an address is refused": {[]workersync.Report{flows, parkedPod("b", "AddressRefused", time.Minute)},
+			metav1.ConditionTrue, v1alpha1.ReasonAddressRefused, "1 of 2 pods hand out no message since 2026-11-01T11:59:00Z: the host of an adapter's url", true},
+		"a URL leads nowhere": {[]workersync.Report{parkedPod("a", "NothingThere", time.Minute)},
+			metav1.ConditionTrue, v1alpha1.ReasonNothingThere, "correct spec.url", true},
+		"a credential is missing": {[]workersync.Report{parkedPod("a", "CredentialMissing", time.Minute)},
+			metav1.ConditionTrue, v1alpha1.ReasonCredentialMissing, "correct the Secret", true},
+		"a dead letter is refused": {[]workersync.Report{parkedPod("a", "DeadLetterRefused", time.Minute)},
+			metav1.ConditionTrue, v1alpha1.ReasonDeadLetterRefused, "check the broker's disk", true},
+		"a credential is refused": {[]workersync.Report{parkedPod("a", "CredentialRefused", time.Minute)},
+			metav1.ConditionTrue, v1alpha1.ReasonCredentialRefused, "renew it in the Secret", false},
+		"the account's limit is reached": {[]workersync.Report{parkedPod("a", "RateLimited", time.Minute)},
+			metav1.ConditionTrue, v1alpha1.ReasonRateLimited, "raise rateLimit", false},
+		"a pause at a limit is nothing to tell": {[]workersync.Report{parkedPod("a", "RateLimited", time.Second)},
+			metav1.ConditionFalse, v1alpha1.ReasonNotParked, "", false},
+		"a circuit is open": {[]workersync.Report{parkedPod("a", "CircuitOpen", time.Minute)},
+			metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen, "see ThirdPartyDown", false},
+		"a probe failed, for a reason this operator does not know": {[]workersync.Report{parkedPod("a", "not a reason!", time.Minute)},
+			metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen, "(not a reason!)", false},
+		"what somebody has to change comes before what passes": {[]workersync.Report{parkedPod("a", "RateLimited", time.Hour), parkedPod("b", "NothingThere", time.Minute)},
+			metav1.ConditionTrue, v1alpha1.ReasonNothingThere, "2 of 2 pods hand out no message since 2026-11-01T11:00:00Z", true},
+		"queues have no offset": {[]workersync.Report{holds}, metav1.ConditionTrue, v1alpha1.ReasonOffsetsNotSeeded, "3 queues are held back", false},
+		"no pod answers":        {[]workersync.Report{silent("a")}, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "no pod has answered", false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			seen := ready()
+			seen.reports, seen.pods = test.reports, []corev1.Pod{runningPod("a")}
+			suite.WantCondition(t, []metav1.Condition{parked(seen, noon)}, v1alpha1.ConditionParked, test.status, test.reason, test.says)
+			if got := flowing(seen, noon); got.IsDone() == test.stalls {
+				t.Errorf("it stalls is %t: %s", !got.IsDone(), got.Message)
+			}
+		})
+	}
+}
+
+func TestWhereEveryPodIsParkedNoRequestsFlow(t *testing.T) {
+	seen := ready()
+	seen.reports = []workersync.Report{parkedPod("a", "AddressRefused", time.Minute)}
+	setStatus(seen.group, seen, steps{flow: flowing(seen, noon)}, noon)
+	conditions := seen.group.Status.Conditions
+	suite.WantCondition(t, conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonAddressRefused, "spec.url")
+	suite.WantCondition(t, conditions, v1alpha1.ConditionParked, metav1.ConditionTrue, v1alpha1.ReasonAddressRefused)
+	suite.WantCondition(t, conditions, v1alpha1.ConditionThirdPartyDown, metav1.ConditionFalse, v1alpha1.ReasonCircuitClosed, "pods are parked for another reason")
+	for _, c := range conditions {
+		if strings.Contains(c.Message, "requests flow") {
+			t.Errorf("%s says %q", c.Type, c.Message)
+		}
+	}
+}
+
+func TestThePulseSeesThatPodsAreParked(t *testing.T) {
+	seen := ready()
+	seen.reports = []workersync.Report{answers("a", worker.CircuitClosed, "")}
+	setStatus(seen.group, seen, steps{}, noon)
+	later := noon.Add(time.Minute)
+	if worthTelling(seen, later, later.Add(-lookAgain)) {
+		t.Fatal("nothing happened, and somebody is told")
+	}
+	seen.reports = []workersync.Report{parkedPod("a", "AddressRefused", 0)}
+	if !worthTelling(seen, later, later.Add(-lookAgain)) {
+		t.Error("nobody is told")
+	}
+}
