@@ -99,6 +99,9 @@ func (m *membership) run(ctx context.Context) {
 // step does what is due and returns when to come back.
 func (m *membership) step() time.Time {
 	m.refreshRoutes()
+	if len(m.links) == 0 && m.routes.reading && !m.leaving {
+		return time.Now().Add(watchPeriod) // woken by the answer
+	}
 	if m.slot < 0 && !m.leaving {
 		if err := m.takeSlot(); err != nil {
 			m.waitToJoin(err)

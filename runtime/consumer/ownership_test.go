@@ -228,6 +228,27 @@ func TestNewQueuesAndTopicsThatAppearLateAreConsumed(t *testing.T) {
 	})
 }
 
+func TestANameServerThatHangsHoldsUpNeitherMembershipNorLeave(t *testing.T) {
+	inBubble(t, 1, 4, func(t *testing.T, w *world) {
+		x := w.join("one", done)
+		w.awaitOwner(x)
+		w.fake.Inject(fake.Fault{Host: "namesrv", Hang: true})
+		last := time.Now()
+		elapse(2*routePeriod + time.Second) // in the midst of an attempt
+		for _, call := range w.fake.Calls(rocketmq.OpMembers) {
+			if gap := call.At.Sub(last); gap > watchPeriod+hurry {
+				t.Errorf("%v passed between two looks at the members", gap)
+			}
+			last = call.At
+		}
+		begun := time.Now()
+		x.leave()
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("left after %v", took)
+		}
+	})
+}
+
 func TestConsumingGoesOnWithoutANameServer(t *testing.T) {
 	inBubble(t, 1, 4, func(t *testing.T, w *world) {
 		w.awaitOwner(w.join("one", done))
