@@ -101,7 +101,6 @@ func (m *membership) take(l *link, queues []rocketmq.Queue) (missing []rocketmq.
 		q := newQueue(m.handling, id, l, m.subscription(id.Topic), at)
 		m.dispatch.add(q)
 		m.cfg.Observer.QueueGained(id)
-		m.cfg.Log.Info("queue gained", "queue", id.String())
 		m.tasks.Go(func() {
 			defer close(q.fetched)
 			if m.openQueue(q) {

@@ -31,7 +31,6 @@ func (c *Consumer) work() {
 		if !ok {
 			return
 		}
-		c.cfg.Observer.Started()
 		c.conclude(t, c.handle(t))
 	}
 }

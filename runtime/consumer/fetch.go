@@ -59,7 +59,7 @@ func (c *Consumer) openQueue(q *queue) bool {
 		cancel()
 		if err == nil {
 			c.dispatch.open(q, c.cfg.MaxUncommitted, offset)
-			c.cfg.Log.Info("queue opened", "queue", q.id.String(), "offset", offset)
+			c.cfg.Log.Info("queue gained", "queue", q.id.String(), "offset", offset)
 			return true
 		}
 		var refusal *rocketmq.Error

@@ -17,8 +17,6 @@ type Observer interface {
 	Pulled(status rocketmq.PullStatus, messages int)
 	// PullFailed: a pull was refused or not answered; it is tried again.
 	PullFailed(err error)
-	// Started: a message was handed out.
-	Started()
 	// Finished: a message's outcome was acted upon, after so long from its start.
 	Finished(kind outcome.Kind, reason outcome.Reason, took time.Duration)
 	// Committed: an offset moved; messages is how many were finished since the last commit.
@@ -51,7 +49,6 @@ var _ Observer = Unobserved{}
 
 func (Unobserved) Pulled(rocketmq.PullStatus, int)                      {}
 func (Unobserved) PullFailed(error)                                     {}
-func (Unobserved) Started()                                             {}
 func (Unobserved) Finished(outcome.Kind, outcome.Reason, time.Duration) {}
 func (Unobserved) Committed(int)                                        {}
 func (Unobserved) CommitFailed(error)                                   {}

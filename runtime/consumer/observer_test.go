@@ -37,7 +37,6 @@ func (n *noting) count(what string) int {
 
 func (n *noting) Pulled(s rocketmq.PullStatus, _ int)      { n.add(s.String(), 1) }
 func (n *noting) PullFailed(error)                         { n.add("PullFailed", 1) }
-func (n *noting) Started()                                 { n.add("Started", 1) }
 func (n *noting) Committed(messages int)                   { n.add("Committed", messages) }
 func (n *noting) OffsetMissing(rocketmq.Queue)             { n.add("OffsetMissing", 1) }
 func (n *noting) MessagesLost(_ rocketmq.Queue, m int64)   { n.add("MessagesLost", int(m)) }

@@ -47,7 +47,6 @@ func (c *Consumer) Batch(ctx context.Context, limit int) ([]*Delivery, error) {
 		}
 		deliveries := make([]*Delivery, 0, len(tasks))
 		for _, t := range tasks {
-			c.cfg.Observer.Started()
 			if t.message.Err != nil { // nobody can handle it
 				c.conclude(t, c.handle(t))
 				continue
