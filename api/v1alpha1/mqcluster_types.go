@@ -9,7 +9,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:validation:XValidation:rule="!has(self.tls) || self.tls.mode == 'Disabled'",message="tls.mode Verify is not available in this version: remove spec.tls, or reach the brokers through a TLS-terminating proxy"
 type MQClusterSpec struct {
 	// nameServers are the addresses of RocketMQ's name servers, as host:port. Host names are resolved anew on every connection, so
-	// a name server may move. All name servers must belong to one cluster; the first that answers is used.
+	// a name server may move. All name servers must belong to one cluster; the first that answers is used. None is on the operator's own machine.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -17,6 +17,7 @@ type MQClusterSpec struct {
 	// +kubebuilder:validation:items:MinLength=3
 	// +kubebuilder:validation:items:MaxLength=261
 	// +kubebuilder:validation:items:XValidation:rule="self.matches('^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\\\\[[0-9a-fA-F:.]+\\\\]):[0-9]{1,5}$') && int(self.substring(self.lastIndexOf(':') + 1)) >= 1 && int(self.substring(self.lastIndexOf(':') + 1)) <= 65535",message="a name server is written host:port, for example rocketmq-namesrv.rocketmq:9876"
+	// +kubebuilder:validation:items:XValidation:rule="[self.substring(0, self.lastIndexOf(':')).replace('[', '').replace(']', '')].all(h, isIP(h) ? (ip(h).isGlobalUnicast() || ip(h).isLoopback()) && !['0.0.0.0/8', '192.0.0.0/24', '240.0.0.0/4', 'fec0::/10', '64:ff9b::/96', '64:ff9b:1::/48', '2001::/32', '2002::/16', 'fd00:ec2::254/128', 'fd20:ce::254/128', '100.100.100.200/32', '168.63.129.16/32'].exists(n, cidr(n).containsIP(h)) : !h.contains(':') && !h.matches('(?i)^((.*[.])?localhost|metadata|metadata[.]google[.]internal)[.]?$') && !h.matches('(?i)(^|[.])(0x[0-9a-f]*|[0-9]+)[.]?$'))",message="a name server is not at localhost, nor at a link-local, multicast, reserved or metadata address: name the host that pods reach it at"
 	NameServers []string `json:"nameServers,omitempty"`
 
 	// acl holds the access key OrderFlow authenticates with. Unset: the cluster has no access control.
@@ -58,6 +59,7 @@ const (
 )
 
 // MQClusterTLS configures TLS towards name servers and brokers.
+// +kubebuilder:validation:XValidation:rule="self.mode == 'Verify' || (!has(self.caSecretRef) && !has(self.serverName))",message="tls.caSecretRef and tls.serverName are used with tls.mode Verify only: remove them"
 type MQClusterTLS struct {
 	// mode is Disabled or Verify. There is no mode that encrypts without verifying.
 	// +required

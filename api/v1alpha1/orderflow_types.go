@@ -26,6 +26,7 @@ type OrderFlowSpec struct {
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(c, self.exists_one(other, other.group == c.group))",message="each consumer has a group of its own: consumers of one group would share the messages instead of each receiving every one"
 	Consumers []FlowConsumer `json:"consumers,omitempty"`
 }
 
@@ -97,6 +98,7 @@ const (
 )
 
 // ProducerSpec says how the order system sends.
+// +kubebuilder:validation:XValidation:rule="self.asyncRetries == 0 || self.sendMode == 'Async'",message="producer.asyncRetries is used with sendMode Async only: remove it, or send with Async"
 type ProducerSpec struct {
 	// group is the producer group.
 	// +required

@@ -17,7 +17,7 @@ type ThirdPartyAdapterSpec struct {
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != ''",message="url is an absolute http or https URL, for example https://api.example.com/sms"
 	// +kubebuilder:validation:XValidation:rule="!isURL(self) || (!self.contains('@') && !self.contains('#') && !self.contains('?'))",message="url has no user, query or fragment: credentials belong in spec.auth"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('(?i)^https?://(localhost|metadata|metadata[.]google[.]internal|127[.][0-9.]*|169[.]254[.][0-9.]*|0[.]0[.]0[.]0|\\\\[(::1?|::ffff:.*|fe[89ab].*|fd00:ec2::254)\\\\])(:[0-9]*)?(/.*)?$')",message="url must not point to a loopback, link-local or metadata address: a third party has an address of its own"
+	// +kubebuilder:validation:XValidation:rule="!isURL(self) || [url(self).getHostname()].all(h, isIP(h) ? ip(h).isGlobalUnicast() && !['0.0.0.0/8', '192.0.0.0/24', '240.0.0.0/4', 'fec0::/10', '64:ff9b::/96', '64:ff9b:1::/48', '2001::/32', '2002::/16', 'fd00:ec2::254/128', 'fd20:ce::254/128', '100.100.100.200/32', '168.63.129.16/32'].exists(n, cidr(n).containsIP(h)) : !h.contains(':') && !h.matches('(?i)^((.*[.])?localhost|metadata|metadata[.]google[.]internal)[.]?$') && !h.matches('(?i)(^|[.])(0x[0-9a-f]*|[0-9]+)[.]?$'))",message="url must not point to this machine, nor to a link-local, multicast, reserved or metadata address: a third party has an address of its own"
 	URL string `json:"url,omitempty"`
 
 	// auth is how OrderFlow authenticates. Unset: not at all.

@@ -49,6 +49,7 @@ func TestAdmission(t *testing.T) {
 			}
 		})
 	}
+	rules, reached := crdRules(t), map[rule]bool{}
 	for i, c := range cases {
 		t.Run(c.sentence, func(t *testing.T) {
 			name := fmt.Sprintf("case-%d", i)
@@ -59,6 +60,9 @@ func TestAdmission(t *testing.T) {
 			if !strings.Contains(refused.Error(), c.message) {
 				t.Errorf("refused with\n\t%v\nwant the message\n\t%s", refused, c.message)
 			}
+			for _, r := range reachedBy(refused, c.kind, rules) {
+				reached[r] = true
+			}
 			if c.accepted == nil {
 				return
 			}
@@ -67,6 +71,8 @@ func TestAdmission(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a URL leads to who may be called", func(t *testing.T) { testURLs(t, api) })
+	t.Run("every rule has a message and a case", func(t *testing.T) { wantAllReached(t, rules, reached) })
 }
 
 // write creates the case's manifest with patch, or, where the case is about a change, updates an object that has c.was.

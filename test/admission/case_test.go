@@ -61,4 +61,7 @@ const (
 	stepOf      = `{name: a, action: CreateWaybill, adapterRef: {name: logistics}}`
 	httpStepOf  = `{name: a, adapterRef: {name: erp}}`
 	pushHandler = `{adapterRef: {name: sms}, templateId: order_paid, toExpression: order.phone}`
+
+	notNameServer = "a name server is not at localhost, nor at a link-local, multicast, reserved or metadata address: name the host that pods reach it at"
+	notThirdParty = "url must not point to this machine, nor to a link-local, multicast, reserved or metadata address: a third party has an address of its own"
 )

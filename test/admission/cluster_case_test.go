@@ -14,6 +14,24 @@ var clusterCases = []admissionCase{{
 	message:  "a name server is written host:port, for example rocketmq-namesrv.rocketmq:9876",
 	accepted: fields{"spec.nameServers": `["rocketmq-namesrv:9876", "[fd00::1]:9876"]`},
 }, {
+	sentence: "a name server at localhost, which is another machine for each pod",
+	kind:     "MQCluster",
+	refused:  fields{"spec.nameServers": `["localhost:9876"]`},
+	message:  notNameServer,
+	accepted: fields{"spec.nameServers": `["localhost.example.com:9876"]`},
+}, {
+	sentence: "a name server at the cloud's metadata address",
+	kind:     "MQCluster",
+	refused:  fields{"spec.nameServers": `["10.0.0.1:9876", "169.254.169.254:80"]`},
+	message:  notNameServer,
+	accepted: fields{"spec.nameServers": `["10.0.0.1:9876"]`},
+}, {
+	sentence: "a name server at an IPv6 link-local address",
+	kind:     "MQCluster",
+	refused:  fields{"spec.nameServers": `["[fe80::1]:9876"]`},
+	message:  notNameServer,
+	accepted: fields{"spec.nameServers": `["[2001:db8::1]:9876"]`},
+}, {
 	sentence: "an egress network that is no CIDR",
 	kind:     "MQCluster",
 	refused:  fields{"spec.egressCIDRs": `["10.20.0.0"]`},
@@ -24,6 +42,24 @@ var clusterCases = []admissionCase{{
 	kind:     "MQCluster",
 	refused:  fields{"spec.tls": `{mode: Verify}`},
 	message:  "tls.mode Verify is not available in this version: remove spec.tls, or reach the brokers through a TLS-terminating proxy",
+	accepted: fields{"spec.tls": `{mode: Disabled}`},
+}, {
+	sentence: "certificates to trust, and no TLS",
+	kind:     "MQCluster",
+	refused:  fields{"spec.tls": `{mode: Disabled, caSecretRef: {name: ca}}`},
+	message:  "tls.caSecretRef and tls.serverName are used with tls.mode Verify only: remove them",
+	accepted: fields{"spec.tls": `{mode: Disabled}`},
+}, {
+	sentence: "the name of a certificate, and no TLS",
+	kind:     "MQCluster",
+	refused:  fields{"spec.tls": `{mode: Disabled, serverName: mq}`},
+	message:  "tls.caSecretRef and tls.serverName are used with tls.mode Verify only: remove them",
+	accepted: fields{"spec.tls": "-"},
+}, {
+	sentence: "a TLS mode that does not exist",
+	kind:     "MQCluster",
+	refused:  fields{"spec.tls": `{mode: Encrypt}`},
+	message:  `supported values: "Disabled", "Verify"`,
 	accepted: fields{"spec.tls": `{mode: Disabled}`},
 }, {
 	sentence: "an unknown field is refused by name",
@@ -114,4 +150,27 @@ var flowCases = []admissionCase{{
 	refused:  fields{"spec.producer.sendMode": "Fast"},
 	message:  `supported values: "Sync", "Async", "Oneway"`,
 	accepted: fields{"spec.producer.sendMode": "Oneway"},
+}, {
+	sentence: "retries of a callback that is never called",
+	kind:     "OrderFlow",
+	refused:  fields{"spec.producer.asyncRetries": "1"},
+	message:  "producer.asyncRetries is used with sendMode Async only: remove it, or send with Async",
+	accepted: fields{"spec.producer.asyncRetries": "1", "spec.producer.sendMode": "Async"},
+}, {
+	sentence: "two consumers of one group",
+	kind:     "OrderFlow",
+	refused:  fields{"spec.consumers": consumers("push_consumer_group", "push_consumer_group")},
+	message:  "each consumer has a group of its own: consumers of one group would share the messages instead of each receiving every one",
+	accepted: fields{"spec.consumers": consumers("push_consumer_group", "sms_consumer_group")},
+}, {
+	sentence: "an unknown field of a consumer is refused by name",
+	kind:     "OrderFlow",
+	refused:  fields{"spec.consumers.0.retries": "3"},
+	message:  `unknown field "spec.consumers[0].retries"`,
+	accepted: fields{"spec.consumers.0.retry": `{maxAttempts: 3}`},
 }}
+
+// consumers are two, of these groups.
+func consumers(first, second string) string {
+	return `[{name: first, group: ` + first + `, handler: {type: Push, push: ` + pushHandler + `}}, {name: second, group: ` + second + `, handler: {type: Push, push: ` + pushHandler + `}}]`
+}

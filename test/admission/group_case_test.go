@@ -91,6 +91,12 @@ var groupCases = []admissionCase{{
 	message:  "consume.order Orderly is not available in this version: use Concurrently",
 	accepted: fields{"spec.consume": `{order: Concurrently}`},
 }, {
+	sentence: "a mode that does not exist",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.consume": `{mode: Fetch}`},
+	message:  `supported values: "Push", "Pull"`,
+	accepted: fields{"spec.consume": `{mode: Pull}`},
+}, {
 	sentence: "an order key without order",
 	kind:     "MQConsumerGroup",
 	refused:  fields{"spec.consume": `{orderKeyExpression: order.id}`},

@@ -52,6 +52,36 @@ var handlerCases = []admissionCase{{
 	message:  "a step name consists of lower-case letters, digits and '-'",
 	accepted: fields{"spec.handler": `{type: Warehouse, warehouse: {steps: [` + stepOf + `]}}`},
 }, {
+	sentence: "a path of a Credit handler without /",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.handler": `{type: Credit, credit: {adapterRef: {name: points}, pointsExpression: "1", path: credit}}`},
+	message:  "a path begins with / and has no query or fragment, for example /v1/send",
+	accepted: fields{"spec.handler": `{type: Credit, credit: {adapterRef: {name: points}, pointsExpression: "1", path: /credit}}`},
+}, {
+	sentence: "a path of a Marketing handler with a fragment",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.handler": `{type: Marketing, marketing: {adapterRef: {name: coupons}, campaignId: autumn, path: "/a#b"}}`},
+	message:  "a path begins with / and has no query or fragment, for example /v1/send",
+	accepted: fields{"spec.handler": `{type: Marketing, marketing: {adapterRef: {name: coupons}, campaignId: autumn, path: "/a/b"}}`},
+}, {
+	sentence: "a path of a Warehouse step that is a URL",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.handler": `{type: Warehouse, warehouse: {steps: [{name: a, action: CreateWaybill, adapterRef: {name: logistics}, path: https://example.com/v1}]}}`},
+	message:  "a path begins with / and has no query or fragment, for example /v1/send",
+	accepted: fields{"spec.handler": `{type: Warehouse, warehouse: {steps: [{name: a, action: CreateWaybill, adapterRef: {name: logistics}, path: /v1}]}}`},
+}, {
+	sentence: "a path of an HTTP step with a query",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.handler": `{type: HTTP, http: {steps: [{name: a, adapterRef: {name: erp}, path: "/a?b"}]}}`},
+	message:  "a path begins with / and has no query or fragment, for example /v1/send",
+	accepted: fields{"spec.handler": `{type: HTTP, http: {steps: [{name: a, adapterRef: {name: erp}, path: "/a"}]}}`},
+}, {
+	sentence: "a name of an HTTP step that is none",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.handler": `{type: HTTP, http: {steps: [{name: Create_Order, adapterRef: {name: erp}}]}}`},
+	message:  "a step name consists of lower-case letters, digits and '-'",
+	accepted: fields{"spec.handler": `{type: HTTP, http: {steps: [{name: create-order, adapterRef: {name: erp}}]}}`},
+}, {
 	sentence: "a step with two paths",
 	kind:     "MQConsumerGroup",
 	refused:  fields{"spec.handler": `{type: HTTP, http: {steps: [{name: a, adapterRef: {name: erp}, path: /a, pathExpression: order.id}]}}`},
