@@ -227,22 +227,6 @@ func (d *dispatcher) covers(q *queue) bool {
 	return q.phase != gone && q.covered(time.Now())
 }
 
-// release begins to give a queue up: nothing beyond what was started begins any more, and nothing at all while the gate is closed. d.mu is held.
-func (d *dispatcher) release(q *queue) {
-	q.phase = releasing
-	if d.gate.state == flowing {
-		q.limit = q.started
-	}
-	d.checkDrained(q)
-}
-
-// seal ends the handing out of a releasing queue.
-func (d *dispatcher) seal(q *queue) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	q.limit = 0
-}
-
 // forget drops a queue: it was released, or is lost.
 func (d *dispatcher) forget(q *queue) {
 	d.mu.Lock()
@@ -261,17 +245,6 @@ func (d *dispatcher) drop(q *queue) {
 	if d.queues[q.id] == q {
 		delete(d.queues, q.id)
 	}
-}
-
-// checkDrained tells a release that nothing of its queue runs or is to run. d.mu is held.
-func (d *dispatcher) checkDrained(q *queue) {
-	if q.phase != releasing || q.running > 0 {
-		return
-	}
-	if q.limit > 0 && q.window.waiting > 0 && q.window.lowest(0) < q.limit {
-		return
-	}
-	q.endDrain()
 }
 
 // empty reports whether no queue is held any more.

@@ -25,7 +25,7 @@
 // through the brokers' lists, and divide the queues by the algorithm of the Java and Go clients (allocate.go). A queue that falls to us is taken by
 // the broker's lock on it, and only then read from the group's committed offset.
 //
-// Flow (fetch.go, window.go, dispatch.go). Each queue has a window of messages that are not committed; pulls stop when it is full. The dispatcher, with
+// Flow (fetch.go, illegal.go, window.go, memory.go, dispatch.go). Each queue has a window of messages that are not committed; pulls stop when it is full. The dispatcher, with
 // the package's one lock, hands messages of all windows out in turn, and notes their ends. What is committed (commit.go) is the lowest unfinished
 // offset.
 //

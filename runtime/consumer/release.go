@@ -118,3 +118,30 @@ func (d *dispatcher) saved(q *queue) bool {
 	defer d.mu.Unlock()
 	return !q.unsaved()
 }
+
+// release begins to give a queue up: nothing beyond what was started begins any more, and nothing at all while the gate is closed. d.mu is held.
+func (d *dispatcher) release(q *queue) {
+	q.phase = releasing
+	if d.gate.state == flowing {
+		q.limit = q.started
+	}
+	d.checkDrained(q)
+}
+
+// seal ends the handing out of a releasing queue.
+func (d *dispatcher) seal(q *queue) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	q.limit = 0
+}
+
+// checkDrained tells a release that nothing of its queue runs or is to run. d.mu is held.
+func (d *dispatcher) checkDrained(q *queue) {
+	if q.phase != releasing || q.running > 0 {
+		return
+	}
+	if q.limit > 0 && q.window.waiting > 0 && q.window.lowest(0) < q.limit {
+		return
+	}
+	q.endDrain()
+}

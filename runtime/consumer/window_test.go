@@ -6,11 +6,28 @@ package consumer
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
+
+func TestACommitThatFreesNothingDoesNotSpin(t *testing.T) {
+	inBubble(t, 1, 1, func(t *testing.T, w *world) {
+		x := w.join("one", done, func(cfg *Config) { cfg.MaxUncommitted = batchSize })
+		w.fill(batchSize)
+		w.awaitHandled(batchSize, 10*time.Second)
+		d := x.dispatch
+		d.mu.Lock()
+		q := d.queues[w.queues[0]]
+		q.window.first = 0 // as if what was committed stayed in the window, by a mistake of ours
+		q.wake()
+		d.mu.Unlock()
+		elapse(time.Minute) // which never ends while a goroutine spins
+		w.must(x.Stuck())
+	})
+}
 
 // windowModel is the window as one would write it without a thought for speed.
 type windowModel struct {
