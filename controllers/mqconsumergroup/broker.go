@@ -102,7 +102,7 @@ func declare(ctx context.Context, seen *inputs, now time.Time, done *steps) resu
 		r := topology.Explain(err, "declaring group %s", name)
 		if written > 0 && r.State == result.Unknown {
 			r.Reason = v1alpha1.ReasonPartlyApplied
-			r.Message = fmt.Sprintf("group %s is as declared on %d of %d brokers only: %v", name, written, len(seen.broker.masters), err)
+			r.Message = fmt.Sprintf("group %s is as declared on %d of %d brokers only: %v; it is tried again: check that the others run and can write their store", name, written, len(seen.broker.masters), err)
 		}
 		return r
 	}
@@ -111,6 +111,7 @@ func declare(ctx context.Context, seen *inputs, now time.Time, done *steps) resu
 		r := topology.Explain(err, "setting the start offsets of group %s", name)
 		if r.State == result.Unknown {
 			r.Reason = v1alpha1.ReasonOffsetsNotSeeded
+			r.Message += "; no new pod starts before every queue has one, and it is tried again: check that the broker runs and can write its store"
 		}
 		return r
 	}

@@ -4,9 +4,11 @@
 package mqconsumergroup
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -86,8 +88,8 @@ func TestConfigCurrent(t *testing.T) {
 		"a pod has an older structure": {[]workersync.Report{current("a", "old", "r")}, nil, metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated, "pod a"},
 		"a pod cannot take its limits over": {[]workersync.Report{{Pod: "a", Answer: worker.SyncResponse{Structure: "s", LiveRevision: "old", LiveProblem: "version 2 is not known"}}}, nil,
 			metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated, "pod a keeps the limits old, as it cannot take over those wanted, r: version 2 is not known"},
-		"a pod does not answer":   {[]workersync.Report{silent("a")}, nil, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "pod a does not answer: connection refused"},
-		"a pod was not asked yet": {nil, []corev1.Pod{runningPod("a")}, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "pod a was not asked yet"},
+		"a pod does not answer":   {[]workersync.Report{silent("a")}, nil, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "pod a does not answer: connection refused: check that no NetworkPolicy but ours keeps the operator from port 8443"},
+		"a pod was not asked yet": {nil, []corev1.Pod{runningPod("a")}, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "pod a was not asked yet: it has no address, or runs for some seconds only"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			seen := ready()
@@ -95,6 +97,48 @@ func TestConfigCurrent(t *testing.T) {
 			seen.group.Status.StructureName, seen.group.Status.LiveRevision = "s", "r"
 			suite.WantCondition(t, []metav1.Condition{configCurrent(seen)}, v1alpha1.ConditionConfigCurrent, test.status, test.reason, test.says)
 		})
+	}
+}
+
+func TestWhyAPodIsNotReady(t *testing.T) {
+	waiting := func(reason, message string) corev1.ContainerState {
+		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
+	}
+	ended := func(message string) corev1.ContainerState {
+		return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Error", ExitCode: 1, Message: message}}
+	}
+	for sentence, test := range map[string]struct {
+		status corev1.ContainerStatus
+		want   string
+	}{
+		"its image cannot be pulled": {corev1.ContainerStatus{State: waiting("ImagePullBackOff", "no such image")}, "ImagePullBackOff: no such image"},
+		"it is being made":           {corev1.ContainerStatus{State: waiting("ContainerCreating", "")}, "ContainerCreating"},
+		"it ends again and again": {corev1.ContainerStatus{State: waiting("CrashLoopBackOff", "back-off 40s"), LastTerminationState: ended("read the structure:\n\tversion 9 is not known\n")},
+			"CrashLoopBackOff: back-off 40s; it ended with code 1 (Error): read the structure: version 9 is not known"},
+		"it has just ended":      {corev1.ContainerStatus{State: ended("")}, "it ended with code 1 (Error)"},
+		"it said more than fits": {corev1.ContainerStatus{State: ended(strings.Repeat("ä", 1000) + " at last")}, "it ended with code 1 (Error): …"},
+		"it runs":                {corev1.ContainerStatus{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}, "it runs, but is not ready"},
+		"it is ready":            {corev1.ContainerStatus{Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}, ""},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			pod := runningPod("a")
+			pod.Status.ContainerStatuses = []corev1.ContainerStatus{test.status}
+			got := notReady(&pod)
+			if !strings.HasPrefix(got, test.want) || test.want == "" && got != "" || len(got) > 500 || strings.Contains(got, "\n") {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			if test.want != "" && test.want[len(test.want)-3:] == "…" && !strings.HasSuffix(got, "at last") {
+				t.Errorf("the last words are missing in %q", got)
+			}
+		})
+	}
+}
+
+func TestPodsThatKubernetesDoesNotMakeAreExplained(t *testing.T) {
+	d := deployment(ready(), "push-abc", 2)
+	d.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "exceeded quota: pods=10"}}
+	if got := podsReady(d, nil).Message; !strings.Contains(got, "0 of 2 pods are ready") || !strings.Contains(got, "exceeded quota: pods=10") {
+		t.Errorf("it says %q", got)
 	}
 }
 

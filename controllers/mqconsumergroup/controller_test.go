@@ -272,7 +272,7 @@ func TestAGroupThatWasThereBefore(t *testing.T) {
 		w.join("10.0.0.9@1234")
 		w.must(second(w.reconcile()))
 		w.want(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonForeignConsumersOnline, "stop them: 10.0.0.9@1234")
-		w.want(v1alpha1.ConditionForeignConsumers, metav1.ConditionTrue, v1alpha1.ReasonForeignConsumersOnline)
+		w.want(v1alpha1.ConditionForeignConsumers, metav1.ConditionTrue, v1alpha1.ReasonForeignConsumersOnline, "stop them, or give this object a group of its own")
 		if w.deployment() != nil {
 			t.Error("pods were started beside them")
 		}
@@ -309,10 +309,10 @@ func TestABrokerThatRefuses(t *testing.T) {
 	}{
 		"one of two brokers cannot be written": {fake.Fault{Op: rocketmq.OpPutTopic, Host: "broker-b", Code: rocketmq.CodeSystemError, Remark: "disk full"},
 			metav1.ConditionUnknown, v1alpha1.ReasonPartlyApplied, "on 1 of 2 brokers only"},
+		"offsets cannot be written": {fake.Fault{Op: rocketmq.OpCommitOffset, Code: rocketmq.CodeSystemError, Remark: "disk full"},
+			metav1.ConditionUnknown, v1alpha1.ReasonOffsetsNotSeeded, "disk full; no new pod starts before every queue has one"},
 		"no broker can be written": {fake.Fault{Op: rocketmq.OpPutGroup, Code: rocketmq.CodeSystemError, Remark: "disk full"},
 			metav1.ConditionUnknown, v1alpha1.ReasonBrokerRefused, "disk full"},
-		"offsets cannot be written": {fake.Fault{Op: rocketmq.OpCommitOffset, Code: rocketmq.CodeSystemError, Remark: "disk full"},
-			metav1.ConditionUnknown, v1alpha1.ReasonOffsetsNotSeeded, "disk full"},
 		"the access key may not": {fake.Fault{Op: rocketmq.OpPutGroup, Code: rocketmq.CodeNoPermission, Remark: "denied"},
 			metav1.ConditionFalse, v1alpha1.ReasonPermissionDenied, "access key"},
 	} {

@@ -44,7 +44,7 @@ func deployment(in *inputs, structureName string, replicas int32) *appsv1.Deploy
 		Spec: appsv1.DeploymentSpec{
 			Replicas:             &replicas,
 			Selector:             &metav1.LabelSelector{MatchLabels: selector(in.group)},
-			RevisionHistoryLimit: new(int32(2)),
+			RevisionHistoryLimit: new(int32(0)), // the structure a revision before ran from is removed: kubectl rollout undo could not start a pod
 			Strategy: appsv1.DeploymentStrategy{
 				Type: appsv1.RollingUpdateDeploymentStrategyType,
 				RollingUpdate: &appsv1.RollingUpdateDeployment{
@@ -132,8 +132,9 @@ func workerContainer(image string, r corev1.ResourceRequirements, mounts []corev
 			{Name: "sync", ContainerPort: worker.SyncPort, Protocol: corev1.ProtocolTCP},
 			{Name: "health", ContainerPort: worker.HealthPort, Protocol: corev1.ProtocolTCP},
 		},
-		Resources:    r,
-		VolumeMounts: mounts,
+		Resources:                r,
+		VolumeMounts:             mounts,
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError, // WorkloadReady shows it
 		SecurityContext: &corev1.SecurityContext{
 			AllowPrivilegeEscalation: new(false),
 			ReadOnlyRootFilesystem:   new(true),

@@ -120,6 +120,7 @@ func TestPodsAreRestricted(t *testing.T) {
 		"it cannot become more":          !*container.SecurityContext.AllowPrivilegeEscalation,
 		"it cannot write its own files":  *container.SecurityContext.ReadOnlyRootFilesystem,
 		"it mounts nothing of the host":  !slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool { return v.HostPath != nil }),
+		"its last words are kept":        container.TerminationMessagePolicy == corev1.TerminationMessageFallbackToLogsOnError,
 		"it has more time than its work": *pod.TerminationGracePeriodSeconds == 40,
 	} {
 		if !holds {

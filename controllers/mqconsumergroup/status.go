@@ -12,6 +12,7 @@ import (
 	klabels "k8s.io/apimachinery/pkg/labels"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 )
@@ -129,7 +130,7 @@ func configCurrent(seen *inputs) metav1.Condition {
 	for _, r := range seen.reports {
 		switch {
 		case r.Err != nil:
-			c.Message = fmt.Sprintf("pod %s does not answer: %v", r.Pod, r.Err)
+			c.Message = fmt.Sprintf("pod %s does not answer: %v: check that no NetworkPolicy but ours keeps the operator from port %d, and what the pod logs", r.Pod, r.Err, worker.SyncPort)
 			return c
 		case r.Answer.LiveProblem != "":
 			c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated
@@ -144,7 +145,7 @@ func configCurrent(seen *inputs) metav1.Condition {
 	}
 	for i := range seen.pods {
 		if !heard[seen.pods[i].Name] {
-			c.Message = fmt.Sprintf("pod %s was not asked yet", seen.pods[i].Name)
+			c.Message = fmt.Sprintf("pod %s was not asked yet: it has no address, or runs for some seconds only; WorkloadReady says more", seen.pods[i].Name)
 			return c
 		}
 	}
@@ -159,7 +160,7 @@ func foreignConsumers(seen *inputs) metav1.Condition {
 	}
 	if ids := foreign(seen); len(ids) > 0 {
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonForeignConsumersOnline
-		c.Message = fmt.Sprintf("%d members of the group were not started by OrderFlow and take messages away from its pods: %s", len(ids), list(ids))
+		c.Message = fmt.Sprintf("%d members of the group were not started by OrderFlow and take messages away from its pods; stop them, or give this object a group of its own: %s", len(ids), list(ids))
 		return c
 	}
 	c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonNoForeignConsumers, "all members online were started by OrderFlow"

@@ -143,37 +143,6 @@ func wantedReplicas(d *appsv1.Deployment) int32 {
 	return *d.Spec.Replicas
 }
 
-// podsReady says how far a rollout is, and what keeps a pod from being ready.
-func podsReady(d *appsv1.Deployment, pods []corev1.Pod) result.Result {
-	wanted, status := wantedReplicas(d), d.Status
-	if status.ObservedGeneration >= d.Generation && status.UpdatedReplicas == wanted && status.ReadyReplicas == wanted && status.Replicas == wanted {
-		return result.Result{}
-	}
-	message := fmt.Sprintf("%d of %d pods are ready, %d of them up to date", status.ReadyReplicas, wanted, min(status.UpdatedReplicas, status.ReadyReplicas))
-	for i := range pods {
-		if why := notReady(&pods[i]); why != "" {
-			message += "; pod " + pods[i].Name + ": " + why
-			break // one example; they are mostly alike
-		}
-	}
-	return result.Wait(v1alpha1.ReasonPodsNotReady, lookAgain, "%s", message)
-}
-
-// notReady says why the pod does not run, as far as Kubernetes says so.
-func notReady(pod *corev1.Pod) string {
-	for _, c := range pod.Status.ContainerStatuses {
-		if w := c.State.Waiting; w != nil {
-			return w.Reason + ": " + w.Message
-		}
-	}
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			return c.Reason + ": " + c.Message
-		}
-	}
-	return ""
-}
-
 // credentials are those of the group's Secret, renewed if need be.
 func (r *Reconciler) credentials(ctx context.Context, group *v1alpha1.MQConsumerGroup) (workersync.Credentials, error) {
 	found, err := find(ctx, r.Secrets, group.Namespace, syncSecretName(group), &corev1.Secret{})
