@@ -77,9 +77,9 @@ func (h *health) tell(err error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch {
-	case text == h.said:
-	case text == "":
+	switch text {
+	case h.said:
+	case "":
 		h.log.Info("there is progress again")
 	default:
 		h.log.Error("no progress, /healthz says so", "error", text)

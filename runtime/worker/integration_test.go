@@ -222,8 +222,10 @@ func (s scene) anOutageParksAndBurnsNoRetry() {
 			s.Fatalf("reported as %+v", report)
 		}
 	}
-	if status := s.worker.status("/readyz"); status != http.StatusOK {
-		s.Errorf("/readyz is %d while parked: the worker would be taken for sick", status)
+	for _, path := range []string{"/readyz", "/healthz"} {
+		if status := s.worker.status(path); status != http.StatusOK {
+			s.Errorf("%s is %d while parked: the worker would be taken for sick", path, status)
+		}
 	}
 	// One message was under way when the circuit was closed: its attempt counts. No other.
 	if report := s.worker.report(); report.Handled != 2 || !strings.HasPrefix(report.Adapters[0].LastError, "ServerError: ") {
