@@ -4,15 +4,22 @@
 package thirdpartyadapter
 
 import (
+	"strings"
+	"time"
+
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/workersync"
 	"github.com/orderflow-dev/orderflow/internal/expression"
 )
 
-// check says what keeps the adapter from being used: its Secret, then its expressions.
-func check(adapter *v1alpha1.ThirdPartyAdapter, seen facts) []result.Result {
-	results := []result.Result{seen.secret}
+// recent is how old an error may be that says what is wrong now. Pods try again every 5 s while a message waits.
+const recent = time.Minute
+
+// check says what keeps the adapter from being used: its Secret, what pods found wrong with it, then its expressions.
+func check(adapter *v1alpha1.ThirdPartyAdapter, seen facts, now time.Time) []result.Result {
+	results := []result.Result{seen.secret, foundWrong(adapter.Name, seen.reports, now)}
 	var declared worker.Adapter
 	if response := adapter.Spec.Response; response != nil {
 		declared.SuccessExpression = response.SuccessExpression
@@ -23,4 +30,26 @@ func check(adapter *v1alpha1.ThirdPartyAdapter, seen facts) []result.Result {
 		}
 	}
 	return results
+}
+
+// foundWrong is the latest of what the pods report that only a person can put right. It waits and does not stall: groups do not replace their pods
+// while an adapter is stalled, and the pods of the adapter as it was would report the same for ever.
+func foundWrong(adapter string, reports []workersync.Report, now time.Time) result.Result {
+	var wrong result.Result
+	var latest time.Time
+	for _, seen := range of(adapter, reports) {
+		reason, detail, _ := strings.Cut(seen.LastError, ": ")
+		cure := cures[reason]
+		if at := seen.LastErrorTime; cure != "" && at != nil && at.After(latest) && (now.Sub(*at) < recent || seen.Circuit != worker.CircuitClosed) {
+			latest, wrong = *at, result.Wait(reason, interval, "pods cannot call the third party: %s: %s", detail, cure)
+		}
+	}
+	return wrong
+}
+
+// cures are what to do about the errors of pods that are about the adapter, not about the third party.
+var cures = map[string]string{
+	v1alpha1.ReasonAddressRefused:    "correct spec.url, or, if the address is in a private network of yours, open that with the operator's flag -private-networks",
+	v1alpha1.ReasonCredentialMissing: "put the keys that spec.auth needs into its Secret; pods see them about a minute later",
+	v1alpha1.ReasonCredentialRefused: "correct the values in the Secret that spec.auth names, or give spec.auth if there is none; pods see new values about a minute later",
 }

@@ -89,7 +89,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	results := check(adapter, seen)
+	results := check(adapter, seen, r.Now())
 	changed := setStatus(adapter, seen, results, r.Now())
 
 	if err := r.Applier.Status(ctx, before, adapter); err != nil {

@@ -186,6 +186,54 @@ func TestAnAdapterTellsHowItsThirdPartyIs(t *testing.T) {
 	}
 }
 
+func TestAnAdapterIsNotReadyWhilePodsFindItWrong(t *testing.T) {
+	now := time.Now()
+	for sentence, test := range map[string]struct {
+		report  workersync.Report
+		reason  string
+		message []string
+	}{
+		"an address third parties may not have": {
+			report: says(worker.CircuitClosed, "AddressRefused: the address 10.2.0.1 is private", now.Add(-5*time.Second)),
+			reason: v1alpha1.ReasonAddressRefused, message: []string{"the address 10.2.0.1 is private", "correct spec.url", "-private-networks"},
+		},
+		"a key that is not mounted": {
+			report: says(worker.CircuitClosed, `CredentialMissing: the Secret's key "token" is missing`, now.Add(-5*time.Second)),
+			reason: v1alpha1.ReasonCredentialMissing, message: []string{"key \"token\" is missing", "spec.auth"},
+		},
+		"a credential that is refused": {
+			report: says(worker.CircuitClosed, "CredentialRefused: answered 401", now.Add(-5*time.Second)),
+			reason: v1alpha1.ReasonCredentialRefused, message: []string{"answered 401", "correct the values in the Secret"},
+		},
+		"a credential that was refused, and is not tried before the circuit closes": {
+			report: says(worker.CircuitOpen, "CredentialRefused: answered 401", now.Add(-time.Hour)),
+			reason: v1alpha1.ReasonCredentialRefused,
+		},
+		"not what was put right": {
+			report: says(worker.CircuitClosed, "CredentialRefused: answered 401", now.Add(-time.Hour)),
+			reason: v1alpha1.ReasonReady,
+		},
+		"not what the third party does": {
+			report: says(worker.CircuitOpen, "Timeout: no answer within 3s", now), reason: v1alpha1.ReasonReady,
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := newWorld(t)
+			adapter := w.Adapter("sms")
+			w.Create(t, adapter, w.Group("push", "Orders"))
+			w.reports["push"] = []workersync.Report{says(worker.CircuitClosed, "", now), test.report}
+			w.step(t, adapter)
+			ready := metav1.ConditionFalse
+			if test.reason == v1alpha1.ReasonReady {
+				ready = metav1.ConditionTrue
+			}
+			suite.WantCondition(t, adapter.Status.Conditions, v1alpha1.ConditionReady, ready, test.reason, test.message...)
+			// A stalled adapter would keep groups from replacing the pods that report it.
+			suite.WantCondition(t, adapter.Status.Conditions, v1alpha1.ConditionStalled, metav1.ConditionFalse, test.reason)
+		})
+	}
+}
+
 func TestAThirdPartyThatGoesAndComesBackIsToldOnceEach(t *testing.T) {
 	w := newWorld(t)
 	adapter := w.Adapter("sms")

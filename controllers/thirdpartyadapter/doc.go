@@ -10,7 +10,8 @@
 //	reports of the pods ───────────────▶ circuit, last error, ThirdPartyDown
 //
 // Ready says that the adapter may be used; ThirdPartyDown that the third party does not answer. An adapter is Ready while its third party is
-// down: nothing has to be changed, messages wait in the broker.
+// down: nothing has to be changed, messages wait in the broker. It is not while pods report what only a person can put right: an address they
+// may not call, or a credential that is missing or refused.
 //
 // Limits: pods that are gone take what they reported with them; the last error is kept in the status.
 package thirdpartyadapter

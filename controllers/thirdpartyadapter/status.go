@@ -75,14 +75,23 @@ type view struct {
 
 func viewOf(adapter string, reports []workersync.Report) view {
 	v := view{pods: len(reports)}
+	for _, seen := range of(adapter, reports) {
+		v.add(seen)
+	}
+	return v
+}
+
+// of are the adapter's reports of the pods that answered.
+func of(adapter string, reports []workersync.Report) []worker.AdapterReport {
+	var list []worker.AdapterReport
 	for _, report := range reports {
 		for _, seen := range report.Answer.Adapters {
 			if report.Err == nil && seen.Name == adapter {
-				v.add(seen)
+				list = append(list, seen)
 			}
 		}
 	}
-	return v
+	return list
 }
 
 func (v *view) add(seen worker.AdapterReport) {
