@@ -61,25 +61,11 @@ func (r *Reconciler) gather(ctx context.Context, cluster *v1alpha1.MQCluster) fa
 		asked.Go(func() { seen.brokers[i] = ask(ctx, admin, master) })
 	}
 	asked.Wait()
-	seen.brokers = append(seen.brokers, lost(cluster, survey)...)
+	for _, b := range topology.Lost(cluster, survey) {
+		seen.brokers = append(seen.brokers, brokerFacts{Master: topology.Master{Name: b.Name, Addr: b.Address}, lost: true})
+	}
 	slices.SortFunc(seen.brokers, func(a, b brokerFacts) int { return strings.Compare(a.Name, b.Name) })
 	return seen
-}
-
-// lost are the masters that were there when the spec, as it is now, was last looked at, and are not listed any more: name servers drop a broker
-// that sends no heartbeat, with every message it holds. One that is said to be gone for good is not missed.
-func lost(cluster *v1alpha1.MQCluster, survey topology.Cluster) []brokerFacts {
-	if cluster.Status.ObservedGeneration != cluster.Generation || cluster.Status.ClusterName != survey.Name {
-		return nil // those may be of another cluster
-	}
-	var list []brokerFacts
-	for _, b := range cluster.Status.Brokers {
-		listed := slices.ContainsFunc(survey.Masters, func(m topology.Master) bool { return m.Name == b.Name })
-		if !listed && cluster.Annotations[v1alpha1.ForgetBrokerAnnotation] != b.Name {
-			list = append(list, brokerFacts{Master: topology.Master{Name: b.Name, Addr: b.Address}, lost: true})
-		}
-	}
-	return list
 }
 
 func ask(ctx context.Context, admin *topology.Admin, master topology.Master) brokerFacts {

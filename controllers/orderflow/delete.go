@@ -131,6 +131,9 @@ func (r *Reconciler) deleteTopic(ctx context.Context, cluster *v1alpha1.MQCluste
 	if !reached.IsDone() {
 		return reached
 	}
+	if lost := topology.Lost(cluster, survey); len(lost) > 0 {
+		return result.Wait(v1alpha1.ReasonBrokerUnreachable, lookAgain, "the name servers have dropped broker %s, and nobody knows what it holds of topic %s", lost[0].Name, topic)
+	}
 	var all backlog
 	for _, master := range survey.Masters {
 		if err := all.read(ctx, admin, master.Addr, topic); err != nil {

@@ -232,6 +232,23 @@ func TestAFlowWhoseBrokersAreGoneGoesAfterAWhile(t *testing.T) {
 	}
 }
 
+func TestATopicStaysWhileAMasterIsLost(t *testing.T) {
+	w := newWorld(t)
+	flow := doomed(t, w)
+	lost := w.mq.Brokers()[1]
+	lost.Stop() // the MQCluster is Ready still: it is looked at once a minute
+	w.delete(t, flow)
+	suite.WantCondition(t, flow.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonBrokerUnreachable, "dropped broker "+lost.Name())
+	if err := lost.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.wantQueues(t, w.topic(), 4, 4)
+	w.step(t, flow)
+	if !w.gone(t, flow) {
+		t.Errorf("the flow is still there although the broker is back: %v", flow.Status.Conditions)
+	}
+}
+
 func TestAShortOutageAfterALongWaitDoesNotLeaveATopicBehind(t *testing.T) {
 	w := newWorld(t)
 	flow := doomed(t, w)

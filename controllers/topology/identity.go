@@ -33,6 +33,22 @@ func Identify(before *v1alpha1.MQCluster, seen Cluster) string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// Lost are the masters that were there when the spec, as it is now, was last looked at, and are not listed any more: name servers drop a broker
+// that sends no heartbeat, with every message it holds. One that is said to be gone for good is not missed.
+func Lost(before *v1alpha1.MQCluster, seen Cluster) []v1alpha1.BrokerStatus {
+	if before.Status.ObservedGeneration != before.Generation || before.Status.ClusterName != seen.Name {
+		return nil // those may be of another cluster
+	}
+	var lost []v1alpha1.BrokerStatus
+	for _, b := range before.Status.Brokers {
+		listed := slices.ContainsFunc(seen.Masters, func(m Master) bool { return m.Name == b.Name })
+		if !listed && before.Annotations[v1alpha1.ForgetBrokerAnnotation] != b.Name {
+			lost = append(lost, b)
+		}
+	}
+	return lost
+}
+
 func (c Cluster) brokers() []v1alpha1.BrokerStatus {
 	var list []v1alpha1.BrokerStatus
 	for _, m := range c.Masters {
