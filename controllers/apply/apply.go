@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,10 +22,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
 // FieldOwner is the manager under which OrderFlow's fields are recorded.
 const FieldOwner = client.FieldOwner("orderflow")
+
+// cacheLag is about how long a cache may be behind what was written.
+const cacheLag = 200 * time.Millisecond
 
 // Applier writes the objects that owners of OrderFlow's kinds want. It is safe for concurrent use.
 type Applier struct {
@@ -252,13 +257,23 @@ func (a *Applier) Finalizer(ctx context.Context, object client.Object, name stri
 	return nil
 }
 
-// Status patches the status of after, if it differs from that of before; both are the same object. It is not an error if the object has
-// gone meanwhile.
+// Again answers the queue where a write failed. That the object has changed since it was read is no error: it is looked at anew, when the
+// cache has it.
+func Again(err error) (reconcile.Result, error) {
+	if apierrors.IsConflict(err) {
+		return reconcile.Result{RequeueAfter: cacheLag}, nil
+	}
+	return reconcile.Result{}, err
+}
+
+// Status patches the status of after, if it differs from that of before; both are the same object. A conflict says that before is not what
+// the object is now, so that what was decided on it may be wrong: see Again. It is not an error if the object has gone meanwhile.
 func (a *Applier) Status(ctx context.Context, before, after client.Object) error {
 	if equality.Semantic.DeepEqual(before, after) {
 		return nil
 	}
-	if err := a.client.Status().Patch(ctx, after, client.MergeFrom(before), FieldOwner); client.IgnoreNotFound(err) != nil {
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := a.client.Status().Patch(ctx, after, patch, FieldOwner); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("write the status of %s: %w", after.GetName(), err)
 	}
 	return nil

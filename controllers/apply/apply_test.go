@@ -158,6 +158,27 @@ func TestAFinalizerIsSetOnWhatWasRead(t *testing.T) {
 	}
 }
 
+func TestAStatusIsNotWrittenOverOneThatIsNewer(t *testing.T) {
+	w := newWorld(t)
+	before := w.owner.DeepCopy()
+	stale := before.DeepCopy()
+	w.owner.Status.ObservedGeneration = 7
+	if err := w.applier.Status(t.Context(), before, w.owner); err != nil {
+		t.Fatal(err)
+	}
+	stale.Status.ObservedGeneration = 6
+	answer, err := apply.Again(w.applier.Status(t.Context(), before, stale))
+	if err != nil || answer.RequeueAfter == 0 {
+		t.Errorf("the object is looked at again after %v, with error %v", answer.RequeueAfter, err)
+	}
+	if w.Read(t, w.owner); w.owner.Status.ObservedGeneration != 7 {
+		t.Errorf("what was decided on an old read was written over what is newer")
+	}
+	if _, err := apply.Again(errors.New("the API server is away")); err == nil {
+		t.Error("another error is lost")
+	}
+}
+
 func TestAStatusIsWrittenOnlyIfItChanged(t *testing.T) {
 	w := newWorld(t)
 	before := w.owner.DeepCopy()

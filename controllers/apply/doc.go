@@ -10,7 +10,7 @@
 // Invariants:
 //   - An object that exists and is not controlled by the owner is never touched: *TakenError, for the caller to explain.
 //   - Every applied object carries its owner as controller, so Kubernetes removes it with the owner.
-//   - Status is patched once per reconcile, and only if it changed.
+//   - Status is patched once per reconcile, only if it changed, and only over the version it was decided on.
 //
 // Limits: a label or annotation of ours that somebody changes by hand is put right with the next change of the object, or at the next start.
 // What was applied is remembered in memory, some 100 bytes an object; a restart applies everything once.

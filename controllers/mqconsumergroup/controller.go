@@ -36,11 +36,11 @@ type Options struct {
 
 // Reconciler makes MQConsumerGroups real.
 type Reconciler struct {
-	// Client reads from the cache and writes finalizers.
-	Client client.Client
+	// Client reads from the cache.
+	Client client.Reader
 	// Secrets reads the groups' Secrets, without a cache.
 	Secrets client.Reader
-	// Applier writes everything else.
+	// Applier writes.
 	Applier *apply.Applier
 	// Connector reaches the brokers.
 	Connector *topology.Connector
@@ -79,7 +79,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if err := r.finalize(ctx, group); err != nil {
-		return ctrl.Result{}, err
+		return apply.Again(err)
 	}
 	before := group.DeepCopy()
 
@@ -99,7 +99,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	changed := setStatus(group, seen, done, r.Now())
 
 	if err := r.Applier.Status(ctx, before, group); err != nil {
-		return ctrl.Result{}, err
+		return apply.Again(err)
 	}
 	r.record(group, before, changed)
 	return result.Reconcile(interval, done.results()...)

@@ -18,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
-	"github.com/orderflow-dev/orderflow/controllers/apply"
 	"github.com/orderflow-dev/orderflow/controllers/claim"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/patience"
@@ -30,28 +29,13 @@ import (
 // finalizer keeps an object with deletionPolicy Delete until its group is gone from the brokers.
 const finalizer = "orderflow.dev/broker-group"
 
-// finalize gives the object its finalizer, or takes it away: only deletionPolicy Delete has one.
+// finalize gives the object its finalizer, or takes it away: only deletionPolicy Delete has one, and it is not added to what is going.
 func (r *Reconciler) finalize(ctx context.Context, group *v1alpha1.MQConsumerGroup) error {
-	before := group.DeepCopy()
-	switch {
-	case group.Spec.DeletionPolicy != v1alpha1.DeletionDelete:
-		controllerutil.RemoveFinalizer(group, finalizer)
-	case group.DeletionTimestamp.IsZero():
-		controllerutil.AddFinalizer(group, finalizer)
-	}
-	return r.patchFinalizers(ctx, before, group)
-}
-
-func (r *Reconciler) patchFinalizers(ctx context.Context, before, after *v1alpha1.MQConsumerGroup) error {
-	if len(before.Finalizers) == len(after.Finalizers) {
+	wanted := group.Spec.DeletionPolicy == v1alpha1.DeletionDelete
+	if wanted && !group.DeletionTimestamp.IsZero() {
 		return nil
 	}
-	// The lock keeps a finalizer that somebody else added meanwhile.
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := r.Client.Patch(ctx, after, patch, apply.FieldOwner); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("write the finalizers: %w", err)
-	}
-	return nil
+	return r.Applier.Finalizer(ctx, group, finalizer, wanted)
 }
 
 // retire takes the group off the brokers once every message was handled and every pod has stopped, and lets the object go.
@@ -115,9 +99,7 @@ func stopping(group *v1alpha1.MQConsumerGroup) bool {
 
 // letGo takes the finalizer away.
 func (r *Reconciler) letGo(ctx context.Context, seen *inputs, done steps) steps {
-	before := seen.group.DeepCopy()
-	controllerutil.RemoveFinalizer(seen.group, finalizer)
-	if err := r.patchFinalizers(ctx, before, seen.group); err != nil {
+	if err := r.Applier.Finalizer(ctx, seen.group, finalizer, false); err != nil {
 		done.workload = result.Fail(v1alpha1.ReasonApplyFailed, err, "letting the object go")
 		return done
 	}
