@@ -4,6 +4,7 @@
 package mqconsumergroup
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -435,6 +436,50 @@ func TestScaleIsServed(t *testing.T) {
 	w.want(v1alpha1.ConditionWorkloadReady, metav1.ConditionTrue, v1alpha1.ReasonScaledToZero)
 	if events := w.Events(); !slices.ContainsFunc(events, func(e string) bool { return strings.Contains(e, "Normal Scaled from 2 to 0 pods") }) {
 		t.Errorf("the events are %q", events)
+	}
+}
+
+func TestAnOldReadIsNoErrorAndOverwritesNothing(t *testing.T) {
+	w := newWorld(t, nil)
+	w.settle()
+	old := w.group.DeepCopy()
+	w.roll()
+	w.must(second(w.reconcile()))
+	w.want(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	version := w.group.ResourceVersion
+	w.r.Client = outdated{w.Client, old}
+	answer, err := w.reconcile()
+	if err != nil || answer.RequeueAfter == 0 || answer.RequeueAfter > time.Second {
+		t.Errorf("it is looked at again after %v, with error %v", answer.RequeueAfter, err)
+	}
+	if w.group.ResourceVersion != version {
+		t.Error("a decision on an old read was written")
+	}
+}
+
+// outdated is a client whose cache has an old group.
+type outdated struct {
+	client.Client
+	group *v1alpha1.MQConsumerGroup
+}
+
+func (o outdated) Get(ctx context.Context, key client.ObjectKey, object client.Object, opts ...client.GetOption) error {
+	if group, ok := object.(*v1alpha1.MQConsumerGroup); ok {
+		o.group.DeepCopyInto(group)
+		return nil
+	}
+	return o.Client.Get(ctx, key, object, opts...)
+}
+
+func TestAStepIsRememberedWhereItWasMade(t *testing.T) {
+	w := newWorld(t, func(g *v1alpha1.MQConsumerGroup) {
+		g.Spec.Replicas, g.Spec.Scaling = nil, &v1alpha1.Scaling{MinReplicas: new(int32(1)), MaxReplicas: 3}
+	})
+	w.settle()
+	seen := &inputs{group: w.group.DeepCopy(), deployment: w.deployment()}
+	seen.group.Status.Scaling = nil // as read before the step was written down
+	if got := scalingInput(seen, w.Now()).LastStep; w.Now().Sub(got) > time.Minute {
+		t.Errorf("the pods were made just now, and the last step was at %v", got)
 	}
 }
 

@@ -27,6 +27,9 @@ const labelMetrics = "orderflow.dev/metrics"
 // annotationDefaultImage on a Deployment is the operator's worker image the pods were made with; see pinnedImage.
 const annotationDefaultImage = "orderflow.dev/default-image"
 
+// annotationScaled on a Deployment is when its number of pods was last changed, written with the number: a status may be written late or never.
+const annotationScaled = "orderflow.dev/scaled"
+
 func syncSecretName(group *v1alpha1.MQConsumerGroup) string { return group.Name + "-sync" }
 func liveName(group *v1alpha1.MQConsumerGroup) string       { return group.Name + "-live" }
 

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/lag"
@@ -42,10 +45,28 @@ func scalingInput(seen *inputs, now time.Time) scaling.Input {
 	if seen.deployment != nil {
 		in.Ready = seen.deployment.Status.ReadyReplicas
 	}
-	if last := seen.group.Status.Scaling; last != nil && last.LastScaleTime != nil {
-		in.LastStep = last.LastScaleTime.Time
-	}
+	in.LastStep = lastStep(seen.deployment)
 	return in
+}
+
+// stamp writes down at the Deployment when its number of pods was last changed.
+func stamp(d, before *appsv1.Deployment, now time.Time) {
+	last := lastStep(before)
+	if wantedReplicas(d) != wantedReplicas(before) {
+		last = now
+	}
+	if !last.IsZero() {
+		metav1.SetMetaDataAnnotation(&d.ObjectMeta, annotationScaled, last.UTC().Format(time.RFC3339))
+	}
+}
+
+// lastStep is when the number of pods was last changed; the zero time if it never was.
+func lastStep(d *appsv1.Deployment) time.Time {
+	if d == nil {
+		return time.Time{}
+	}
+	last, _ := time.Parse(time.RFC3339, d.Annotations[annotationScaled]) // what cannot be read is no step
+	return last
 }
 
 // inFlight is the number of messages the pods are handling; negative if one of them did not say.

@@ -44,7 +44,7 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 	}
 	if made := done.made; made != nil {
 		status.StructureName = made.structureName
-		status.Scaling = scalingStatus(group, made, now)
+		status.Scaling = scalingStatus(made)
 	}
 	return condition.Set(&status.Conditions, group.Generation, now, conditions(group, seen, done, now)...)
 }
@@ -61,17 +61,13 @@ func setLag(status *v1alpha1.MQConsumerGroupStatus, seen *inputs, now time.Time)
 	}
 }
 
-func scalingStatus(group *v1alpha1.MQConsumerGroup, made *workload, now time.Time) *v1alpha1.ScalingStatus {
+func scalingStatus(made *workload) *v1alpha1.ScalingStatus {
 	next := &v1alpha1.ScalingStatus{DesiredReplicas: wantedReplicas(made.deployment), Bound: v1alpha1.BoundFixed, Message: "spec.replicas sets the number of pods"}
 	if d := made.decision; d != nil {
 		next.DesiredReplicas, next.Bound, next.Message = d.Replicas, d.Bound, d.Message
 	}
-	if last := group.Status.Scaling; last != nil {
-		next.LastScaleTime = last.LastScaleTime
-	}
-	if made.before != wantedReplicas(made.deployment) {
-		stepped := metav1.NewTime(now)
-		next.LastScaleTime = &stepped
+	if last := lastStep(made.deployment); !last.IsZero() {
+		next.LastScaleTime = new(metav1.NewTime(last))
 	}
 	return next
 }

@@ -33,8 +33,6 @@ type workload struct {
 	deployment *appsv1.Deployment
 	// decision on the number of pods, nil if spec.replicas sets it.
 	decision *scaling.Decision
-	// before is the number of pods that was wanted before.
-	before int32
 }
 
 // ensureLimits applies what running pods take over, limits and credentials, and lets the Syncer tell them.
@@ -67,13 +65,14 @@ func (r *Reconciler) ensureWorkload(ctx context.Context, seen *inputs, done *ste
 	}
 	made := &workload{structureName: config.Name}
 	replicas, decision := replicas(seen, r.Now())
-	made.decision, made.before = decision, wantedReplicas(seen.deployment)
+	made.decision = decision
 	template := config.Name
 	switching := stopFirst(seen, wanted, config.Name)
 	if !switching.IsDone() {
 		template, replicas = structureOf(seen.deployment), 0
 	}
 	made.deployment = deployment(seen, template, replicas)
+	stamp(made.deployment, seen.deployment, r.Now())
 	failed := r.applyAll(ctx, seen, serviceAccount(seen.group), config, service(seen.group), disruptionBudget(seen.group), networkPolicy(seen), made.deployment)
 	if !failed.IsDone() {
 		return failed
