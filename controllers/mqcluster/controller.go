@@ -71,7 +71,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	changed := setStatus(cluster, seen, results, r.Now())
 
 	if err := r.Applier.Status(ctx, before, cluster); err != nil {
-		return ctrl.Result{}, err
+		return apply.Again(err)
 	}
 	r.record(cluster, before, changed)
 	return result.Reconcile(interval, results...)

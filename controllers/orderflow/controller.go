@@ -102,7 +102,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return r.reconcileDeleted(ctx, flow)
 	}
 	if err := r.Applier.Finalizer(ctx, flow, finalizer, flow.Spec.Topic.DeletionPolicy == v1alpha1.DeletionDelete); err != nil {
-		return ctrl.Result{}, err
+		return apply.Again(err)
 	}
 	before := flow.DeepCopy()
 
@@ -125,7 +125,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	changed := setStatus(flow, done, r.Now())
 
 	if err := r.Applier.Status(ctx, before, flow); err != nil {
-		return ctrl.Result{}, err
+		return apply.Again(err)
 	}
 	r.record(flow, done, changed)
 	return result.Reconcile(interval, done.results()...)

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/apply"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/patience"
 	"github.com/orderflow-dev/orderflow/controllers/result"
@@ -47,13 +48,13 @@ func (r *Reconciler) reconcileDeleted(ctx context.Context, flow *v1alpha1.OrderF
 			}
 			condition.Event(r.Recorder, flow, kind, end.event, end.message)
 		}
-		return ctrl.Result{}, r.Applier.Finalizer(ctx, flow, finalizer, false)
+		return apply.Again(r.Applier.Finalizer(ctx, flow, finalizer, false))
 	}
 	flow.Status.ObservedGeneration = flow.Generation
 	conditions := append(condition.Summary("", end.wait), topicOf(end.wait))
 	changed := condition.Set(&flow.Status.Conditions, flow.Generation, r.Now(), conditions...)
 	if err := r.Applier.Status(ctx, before, flow); err != nil {
-		return ctrl.Result{}, err
+		return apply.Again(err)
 	}
 	condition.RecordReady(r.Recorder, flow, flow.Status.Conditions, changed)
 	return result.Reconcile(interval, end.wait)

@@ -93,7 +93,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	changed := setStatus(adapter, seen, results, r.Now())
 
 	if err := r.Applier.Status(ctx, before, adapter); err != nil {
-		return ctrl.Result{}, err
+		return apply.Again(err)
 	}
 	r.record(adapter, changed)
 	return result.Reconcile(interval, results...)
