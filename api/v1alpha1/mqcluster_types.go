@@ -29,7 +29,7 @@ type MQClusterSpec struct {
 	TLS *MQClusterTLS `json:"tls,omitempty"`
 
 	// egressCIDRs are the networks the brokers and name servers live in; the workers' NetworkPolicy lets traffic out to them.
-	// Unset: the /32 (or /128) of each address that the cluster reports, which has to be kept up by OrderFlow when a broker moves.
+	// Unset: anywhere, by the brokers' and name servers' ports alone, so that workers find a broker that moved while no operator is there.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32

@@ -88,7 +88,8 @@ type endpoint struct {
 	networks []string
 }
 
-// endpoints the pods call, in a fixed order and each once.
+// endpoints the pods call, in a fixed order and each once. Brokers are let through by their ports, anywhere unless egressCIDRs say where: one
+// that moved would be out of reach until the operator has seen it, and workers run on without an operator.
 func endpoints(in *inputs) []endpoint {
 	var list []endpoint
 	brokers := slices.Clone(in.cluster.Spec.NameServers)
@@ -96,15 +97,11 @@ func endpoints(in *inputs) []endpoint {
 		brokers = append(brokers, b.Address)
 	}
 	for _, address := range brokers {
-		host, p, err := net.SplitHostPort(address)
+		_, p, err := net.SplitHostPort(address)
 		if err != nil {
 			continue // the API admits no such name server, and a broker cannot be dialled under it
 		}
-		e := endpoint{port: atoi(p), networks: in.cluster.Spec.EgressCIDRs}
-		if len(e.networks) == 0 {
-			e.networks = single(host)
-		}
-		list = append(list, e)
+		list = append(list, endpoint{port: atoi(p), networks: in.cluster.Spec.EgressCIDRs})
 	}
 	for _, name := range in.group.Spec.Handler.Adapters() {
 		u, err := url.Parse(in.adapters[name].Spec.URL)
