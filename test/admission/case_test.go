@@ -63,5 +63,5 @@ const (
 	pushHandler = `{adapterRef: {name: sms}, templateId: order_paid, toExpression: order.phone}`
 
 	notNameServer = "a name server is not at localhost, nor at a link-local, multicast, reserved or metadata address: name the host that pods reach it at"
-	notThirdParty = "url must not point to this machine, nor to a link-local, multicast, reserved or metadata address: a third party has an address of its own"
+	notThirdParty = "url must not point to a loopback, link-local or metadata address, nor to another that is reserved: a third party has an address of its own"
 )
