@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -119,106 +118,6 @@ func TestWhoIsWokenByWhom(t *testing.T) {
 				t.Errorf("it wakes %q, want %q", got, test.want)
 			}
 		})
-	}
-}
-
-func TestWhereAGroupBegins(t *testing.T) {
-	for sentence, test := range map[string]struct {
-		from v1alpha1.StartFrom
-		want int64
-	}{
-		"Latest skips what was there":       {v1alpha1.StartFrom{Position: v1alpha1.StartLatest}, 5},
-		"Earliest begins with all there is": {v1alpha1.StartFrom{Position: v1alpha1.StartEarliest}, 0},
-		"Timestamp begins at a time, here before all": {
-			v1alpha1.StartFrom{Position: v1alpha1.StartTimestamp, Timestamp: new(metav1.NewTime(time.Now().Add(-time.Hour)))}, 0},
-		"Timestamp begins at a time, here after all": {
-			v1alpha1.StartFrom{Position: v1alpha1.StartTimestamp, Timestamp: new(metav1.NewTime(time.Now().Add(time.Hour)))}, 5},
-	} {
-		t.Run(sentence, func(t *testing.T) {
-			w := newWorld(t, func(g *v1alpha1.MQConsumerGroup) { g.Spec.Consume.StartFrom = test.from })
-			w.send(0, 5)
-			w.settle()
-			if got := w.offset(0); got != test.want {
-				t.Errorf("it begins at %d, want %d", got, test.want)
-			}
-			if got := w.offset(1); got != 0 {
-				t.Errorf("in an empty queue it begins at %d", got)
-			}
-		})
-	}
-}
-
-func TestAWrongReferenceSkipsNoMessage(t *testing.T) {
-	w := newWorld(t, func(g *v1alpha1.MQConsumerGroup) { g.Spec.Handler.Push.AdapterRef.Name = "missing" })
-	w.settle()
-	w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonAdapterNotFound, `ThirdPartyAdapter "missing"`)
-	w.want(v1alpha1.ConditionBrokerReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
-	if w.deployment() != nil {
-		t.Error("pods were started that cannot call anybody")
-	}
-	w.send(0, 5) // by the shop, which knows nothing of adapters
-	adapter := w.Adapter("missing")
-	adapter.Status = v1alpha1.ThirdPartyAdapterStatus{ObservedGeneration: 1, Conditions: w.conditionReady()}
-	w.Create(t, adapter)
-	w.must(second(w.reconcile()))
-	if got := w.offset(0); got != 0 {
-		t.Errorf("it begins at %d and skips what was sent before the adapter was there", got)
-	}
-	if w.deployment() == nil {
-		t.Error("there are no pods")
-	}
-}
-
-func TestLimitsReachThePodsWhileABrokerIsAway(t *testing.T) {
-	w := newWorld(t, nil)
-	w.settle()
-	w.roll()
-	before := w.group.Status.LiveRevision
-	w.mq.Inject(fake.Fault{Host: "broker-b", Cut: true})
-	adapter := w.Adapter("sms")
-	w.Read(t, adapter)
-	adapter.Spec.Timeout = duration(time.Second)
-	w.Write(t, adapter)
-	adapter.Status.ObservedGeneration = adapter.Generation
-	w.must(w.Status().Update(t.Context(), adapter))
-	_, _ = w.reconcile() // what it says is in the status
-	w.want(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonBrokerUnreachable)
-	if w.group.Status.LiveRevision == before {
-		t.Error("the pods keep the limits of before")
-	}
-}
-
-func TestAnOffsetThatIsThereIsNeverTouched(t *testing.T) {
-	w := newWorld(t, nil)
-	w.send(0, 5)
-	w.commit(0, 2)
-	w.settle()
-	if got := w.offset(0); got != 2 {
-		t.Errorf("the committed offset 2 became %d", got)
-	}
-}
-
-func TestAQueueThatAppearsLaterLosesNothing(t *testing.T) {
-	w := newWorld(t, nil)
-	w.settle()
-	w.topic(topicQueues + 1)
-	w.send(topicQueues, 3) // before anybody saw the queue
-	w.must(second(w.reconcile()))
-	if got := w.offset(topicQueues); got != 0 {
-		t.Errorf("in the new queue it begins at %d and skips what came first", got)
-	}
-}
-
-func TestThePulseSeesAQueueThatAppearsLater(t *testing.T) {
-	w := newWorld(t, nil)
-	w.settle()
-	w.roll()
-	w.must(second(w.reconcile()))
-	w.beat()
-	w.later = time.Minute
-	w.topic(topicQueues + 1)
-	if !w.beat() {
-		t.Error("nobody was told of a queue without an offset")
 	}
 }
 
@@ -420,25 +319,6 @@ func TestAnObjectOfTheNameThatIsSomebodyElses(t *testing.T) {
 	w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonApplyFailed, "ServiceAccount push exists and belongs to no OrderFlow object")
 }
 
-func TestScaleIsServed(t *testing.T) {
-	w := newWorld(t, nil)
-	w.settle()
-	w.must(w.SubResource("scale").Update(t.Context(), w.group, client.WithSubResourceBody(&autoscalingv1.Scale{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: "push", ResourceVersion: w.group.ResourceVersion}, Spec: autoscalingv1.ScaleSpec{Replicas: 0},
-	})))
-	w.must(second(w.reconcile()))
-	if got := wantedReplicas(w.deployment()); got != 0 {
-		t.Errorf("%d pods are wanted", got)
-	}
-	w.roll()
-	w.must(second(w.reconcile()))
-	w.want(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "no pod is wanted")
-	w.want(v1alpha1.ConditionWorkloadReady, metav1.ConditionTrue, v1alpha1.ReasonScaledToZero)
-	if events := w.Events(); !slices.ContainsFunc(events, func(e string) bool { return strings.Contains(e, "Normal Scaled from 2 to 0 pods") }) {
-		t.Errorf("the events are %q", events)
-	}
-}
-
 func TestAnOldReadIsNoErrorAndOverwritesNothing(t *testing.T) {
 	w := newWorld(t, nil)
 	w.settle()
@@ -469,44 +349,4 @@ func (o outdated) Get(ctx context.Context, key client.ObjectKey, object client.O
 		return nil
 	}
 	return o.Client.Get(ctx, key, object, opts...)
-}
-
-func TestAStepIsRememberedWhereItWasMade(t *testing.T) {
-	w := newWorld(t, func(g *v1alpha1.MQConsumerGroup) {
-		g.Spec.Replicas, g.Spec.Scaling = nil, &v1alpha1.Scaling{MinReplicas: new(int32(1)), MaxReplicas: 3}
-	})
-	w.settle()
-	seen := &inputs{group: w.group.DeepCopy(), deployment: w.deployment()}
-	seen.group.Status.Scaling = nil // as read before the step was written down
-	if got := scalingInput(seen, w.Now()).LastStep; w.Now().Sub(got) > time.Minute {
-		t.Errorf("the pods were made just now, and the last step was at %v", got)
-	}
-}
-
-func TestTheFirstMessageWakesAGroupAtZero(t *testing.T) {
-	w := newWorld(t, func(g *v1alpha1.MQConsumerGroup) {
-		g.Spec.Replicas, g.Spec.Scaling = nil, &v1alpha1.Scaling{MinReplicas: new(int32(0)), MaxReplicas: 3}
-	})
-	w.settle()
-	if got := wantedReplicas(w.deployment()); got != 0 {
-		t.Fatalf("%d pods are wanted while nothing waits", got)
-	}
-	w.roll()
-	w.must(second(w.reconcile()))
-	w.beat()
-	w.must(second(w.reconcile()))
-	w.send(0, 1)
-	if !w.beat() {
-		t.Fatal("nobody was told of the message")
-	}
-	w.must(second(w.reconcile()))
-	if got := wantedReplicas(w.deployment()); got != 1 {
-		t.Errorf("%d pods are wanted", got)
-	}
-	if s := w.group.Status.Scaling; s.Bound != v1alpha1.BoundNone || !strings.Contains(s.Message, "woken by 1") || s.LastScaleTime == nil {
-		t.Errorf("the decision reads %+v", s)
-	}
-	if lag := w.group.Status.Lag; lag == nil || *lag != 1 {
-		t.Errorf("the lag reads %v", lag)
-	}
 }
