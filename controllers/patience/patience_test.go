@@ -12,7 +12,7 @@ import (
 
 func TestIsOver(t *testing.T) {
 	noon := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	at := func(minute time.Duration) time.Time { return noon.Add(minute * time.Minute) }
+	at := func(minute int) time.Time { return noon.Add(time.Duration(minute) * time.Minute) }
 	for sentence, test := range map[string]struct {
 		status         metav1.ConditionStatus
 		since, deleted time.Time

@@ -62,12 +62,12 @@ func (g *groupClient) sync(ctx context.Context, address string, live worker.Live
 	if err != nil || live.Revision == "" || answer.LiveRevision == live.Revision {
 		return answer, err
 	}
-	told, err := g.ask(ctx, address, worker.SyncRequest{Live: &live})
-	if err != nil {
-		answer.LiveProblem = "it could not be told: " + err.Error()
-		return answer, nil
+	told, problem := g.ask(ctx, address, worker.SyncRequest{Live: &live})
+	if problem == nil {
+		return told, nil
 	}
-	return told, nil
+	answer.LiveProblem = "it could not be told: " + problem.Error()
+	return answer, nil
 }
 
 // ask tries the tokens in turn: a pod may not have read the newest one yet.
