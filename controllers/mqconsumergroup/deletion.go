@@ -52,7 +52,7 @@ func (r *Reconciler) retire(ctx context.Context, seen *inputs) steps {
 		r.leftBehind(group, why)
 		return r.letGo(ctx, seen, done)
 	}
-	outage := seen.reached
+	outage := allReached(seen)
 	if outage.IsDone() {
 		if wait := unhandled(seen, r.Now()); !wait.IsDone() && !stopping(group) {
 			return r.carryOn(ctx, seen, wait)
@@ -74,6 +74,16 @@ func (r *Reconciler) retire(ctx context.Context, seen *inputs) steps {
 	}
 	done.claim = outage
 	return done
+}
+
+// allReached is done if every master was asked, those included that the name servers dropped.
+func allReached(seen *inputs) result.Result {
+	if lost := seen.broker.lost; seen.reached.IsDone() && len(lost) > 0 {
+		return result.Wait(v1alpha1.ReasonBrokerUnreachable, lookAgain,
+			"the name servers have dropped broker %s, and nobody knows what it holds of group %s: start it again; to keep the group on the brokers instead, set deletionPolicy to Retain",
+			lost[0].Name, seen.group.Spec.Group)
+	}
+	return seen.reached
 }
 
 // notOurs says why the group the brokers may have now is not the one this object made. Empty: it is.

@@ -116,6 +116,24 @@ func TestAGroupIsDeletedAfterItsTopic(t *testing.T) {
 	}
 }
 
+func TestAGroupStaysWhileAMasterIsLost(t *testing.T) {
+	w := newWorld(t, deletes)
+	w.settle()
+	w.delete()
+	lost := w.mq.Brokers()[1]
+	lost.Stop() // the MQCluster is Ready still: it is looked at once a minute
+	w.beat()
+	w.must(second(w.reconcile()))
+	w.want(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonBrokerUnreachable, "dropped broker "+lost.Name(), "set deletionPolicy to Retain")
+	w.want(v1alpha1.ConditionBrokerReady, metav1.ConditionUnknown, v1alpha1.ReasonBrokerUnreachable)
+	w.must(lost.Start())
+	w.beat()
+	w.must(second(w.reconcile()))
+	if !w.gone() || w.onBroker() != 0 {
+		t.Errorf("gone is %t, and %d brokers have the group", w.gone(), w.onBroker())
+	}
+}
+
 func TestADeletedGroupIsWokenForItsLastMessages(t *testing.T) {
 	w := newWorld(t, func(g *v1alpha1.MQConsumerGroup) {
 		deletes(g)

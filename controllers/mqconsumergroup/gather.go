@@ -65,6 +65,8 @@ type inputs struct {
 type brokerFacts struct {
 	admin   *topology.Admin
 	masters []topology.Master
+	// lost are masters the name servers have dropped, with whatever they hold of the group.
+	lost []v1alpha1.BrokerStatus
 	// topic is the topic's content by master; without an entry it is not there.
 	topic map[string]rocketmq.TopicStats
 	// members of the group at any master, each once.
@@ -198,7 +200,7 @@ func (r *Reconciler) gatherBroker(ctx context.Context, seen *inputs) result.Resu
 	if !reached.IsDone() {
 		return reached
 	}
-	facts := brokerFacts{admin: admin, masters: cluster.Masters, topic: map[string]rocketmq.TopicStats{}}
+	facts := brokerFacts{admin: admin, masters: cluster.Masters, lost: topology.Lost(seen.cluster, cluster), topic: map[string]rocketmq.TopicStats{}}
 	known := map[string]bool{}
 	for _, m := range cluster.Masters {
 		stats, err := admin.TopicStats(ctx, m.Addr, seen.group.Spec.Topic)
