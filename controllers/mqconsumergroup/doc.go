@@ -29,6 +29,9 @@
 // Number of pods: spec.replicas, or package scaling's decision, made from package lag's signals and the pods' own reports. Pulse looks at
 // these every second and wakes the reconciler when something changed that a user would want to know, so that nothing is written otherwise.
 //
+// Parked pods hand out no message. What passes by itself (a circuit, a limit) leaves a group Ready; what somebody has to change makes it
+// Stalled, but keeps no new pod away: with the old ones it would never pass.
+//
 // Deletion. Everything in Kubernetes goes with its owner. On the broker it stays, unless deletionPolicy is Delete; only then is there a
 // finalizer. It waits until every message has been handled, then stops the pods and deletes group, offsets, retries and dead letters. It
 // gives up, with an event, when the MQCluster is gone or leads to another cluster now, when an older object declares the group, or when the
