@@ -4,6 +4,7 @@
 package condition
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -30,25 +31,28 @@ func Of(conditionType string, r result.Result, done string) metav1.Condition {
 }
 
 // Summary is Ready, Reconciling and Stalled for the results of all steps, in the order of their importance. Ready has the reason of the
-// worst result and names the others after it; done is its message where nothing is in the way.
+// worst result and names others after it; done is its message where nothing is in the way. Of the other two, the one that is True says the same.
 func Summary(done string, results ...result.Result) []metav1.Condition {
 	worst := result.Worst(results...)
 	worst.Message = messages(worst, results)
 	ready := Of(v1alpha1.ConditionReady, worst, done)
-	reconciling := metav1.Condition{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionFalse, Reason: ready.Reason, Message: ready.Message}
-	stalled := reconciling
-	stalled.Type = v1alpha1.ConditionStalled
+	reconciling := metav1.Condition{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionFalse, Reason: ready.Reason}
+	stalled := metav1.Condition{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionFalse, Reason: ready.Reason}
 	switch worst.State {
 	case result.Waiting, result.Unknown:
-		reconciling.Status = metav1.ConditionTrue
+		reconciling.Status, reconciling.Message = metav1.ConditionTrue, ready.Message
 	case result.Stalled:
-		stalled.Status = metav1.ConditionTrue
+		stalled.Status, stalled.Message = metav1.ConditionTrue, ready.Message
 	}
 	return []metav1.Condition{ready, reconciling, stalled}
 }
 
-// maxMessage bounds a message; the API allows 32 KiB, which nobody reads.
-const maxMessage = 2048
+const (
+	// maxSentences are named; what a broker that is away does to every consumer of a flow need not be said for each.
+	maxSentences = 3
+	// maxMessage bounds a message; the API allows 32 KiB, which nobody reads.
+	maxMessage = 2048
+)
 
 // messages is what is in the way, the worst first, each sentence once.
 func messages(worst result.Result, results []result.Result) string {
@@ -58,7 +62,10 @@ func messages(worst result.Result, results []result.Result) string {
 			list = append(list, r.Message)
 		}
 	}
-	text := strings.Join(list, "; also: ")
+	text := strings.Join(list[:min(len(list), maxSentences)], "; also: ")
+	if more := len(list) - maxSentences; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
 	if len(text) > maxMessage {
 		text = strings.ToValidUTF8(text[:maxMessage], "") + "…"
 	}

@@ -5,7 +5,9 @@ package rocketmq
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"time"
 )
 
 // BrokerConfig is a broker's own configuration, by Java property name.
@@ -45,11 +47,31 @@ type BrokerRuntime map[string]string
 // Version is the broker's version as it writes it, e.g. "V5_5_0".
 func (b BrokerRuntime) Version() string { return b["brokerVersionDesc"] }
 
-// BrokerRuntime reads the runtime figures of one broker.
+// BrokerRuntime reads the runtime figures of one broker. One that has just started has none for a second, and is asked again.
 func (c *Client) BrokerRuntime(ctx context.Context, addr string) (BrokerRuntime, error) {
 	var reply struct {
 		Table BrokerRuntime `json:"table"`
 	}
-	err := c.ask(ctx, addr, OpBrokerRuntime, nil, nil, &reply)
-	return reply.Table, err
+	for tries := 0; ; tries++ {
+		err := c.ask(ctx, addr, OpBrokerRuntime, nil, nil, &reply)
+		if tries == youngTries || !young(err) {
+			return reply.Table, err
+		}
+		select {
+		case <-time.After(youngPause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+const (
+	youngTries = 8
+	youngPause = 250 * time.Millisecond
+)
+
+// young says of an error that the broker took no sample of its figures yet: 5.5.0 looks for the last one of an empty list.
+func young(err error) bool {
+	var refusal *Error
+	return errors.As(err, &refusal) && refusal.Code == CodeSystemError && strings.Contains(refusal.Remark, "NoSuchElementException")
 }

@@ -279,3 +279,21 @@ func TestRequestsAreSignedWithTheCredentialsOfTheMoment(t *testing.T) {
 		}
 	})
 }
+
+func TestABrokerThatHasJustStartedIsAskedAgainForItsFigures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mq := fake.StartInMemory(t, fake.Config{})
+		client := rocketmq.NewClient(rocketmq.Config{DialContext: mq.DialContext})
+		t.Cleanup(client.Close)
+		mq.Inject(fake.Fault{Op: rocketmq.OpBrokerRuntime, Times: 3, Code: rocketmq.CodeSystemError, Remark: "java.util.NoSuchElementException, java.base/java.util.LinkedList.getLast(LinkedList.java:261)"})
+		runtime, err := client.BrokerRuntime(t.Context(), mq.Broker().Addr())
+		if err != nil || runtime.Version() == "" {
+			t.Errorf("runtime %v, error %v, want that of a broker that has begun to sample", runtime, err)
+		}
+		mq.Inject(fake.Fault{Op: rocketmq.OpBrokerRuntime, Code: rocketmq.CodeSystemError, Remark: "java.lang.NullPointerException"})
+		began := time.Now()
+		if _, err := client.BrokerRuntime(t.Context(), mq.Broker().Addr()); err == nil || time.Since(began) > 0 {
+			t.Errorf("error %v after %v, want the broker's own at once", err, time.Since(began))
+		}
+	})
+}

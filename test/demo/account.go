@@ -76,6 +76,18 @@ func (a account) drain(step ledger.Step, after int64) []float64 {
 	return times
 }
 
+// delays are how long after each order was paid, of those paid in [from, to), it had the step's effect, in milliseconds.
+func (a account) delays(step ledger.Step, from, to int64) []float64 {
+	var delays []float64
+	for id, at := range a.paid {
+		if done, ok := a.done[step][id]; ok && at >= from && at < to {
+			delays = append(delays, float64(done-at))
+		}
+	}
+	slices.Sort(delays)
+	return delays
+}
+
 // slowestRate is the rate of the slowest step, in effects per second between its first and its last.
 func (a account) slowestRate() float64 {
 	slowest := math.Inf(1)

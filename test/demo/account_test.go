@@ -47,6 +47,14 @@ func TestTheDrainEndsWithTheLastOrderThatWaited(t *testing.T) {
 	}
 }
 
+func TestADelayIsFromPaymentToTheFirstEffect(t *testing.T) {
+	orders := []ledger.Order{order("before", 90), order("slow", 100), order("fast", 110), order("never", 120), order("after", 200)}
+	calls := []ledger.Call{sent("before", 95), sent("slow", 150), sent("slow", 170), sent("fast", 115), sent("after", 205)}
+	if diff := cmp.Diff([]float64{5, 50}, newAccount(orders, calls).delays(sms(), 100, 200)); diff != "" {
+		t.Errorf("delays (-want +got):\n%s", diff)
+	}
+}
+
 func TestIntervalOfEqualRatiosIsThatRatio(t *testing.T) {
 	if low, high := interval([]float64{1.05, 1.05, 1.05}); low != 1.05 || high != 1.05 {
 		t.Errorf("interval %v … %v, want 1.05 … 1.05", low, high)

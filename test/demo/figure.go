@@ -39,6 +39,26 @@ func defineDemo(r *evidence.Recorder) {
 	} {
 		r.Figure(figure)
 	}
+	for _, from := range senders() {
+		r.Figure(evidence.Figure{Name: "pay_p50_" + from.String() + "_ms", Formula: `median("pay_` + from.String() + `_ms")`})
+	}
+	for _, mode := range []string{"push", "pull"} {
+		r.Figure(evidence.Figure{Name: "effect_p50_" + mode + "_ms", Formula: `median("effect_` + mode + `_ms")`})
+		r.Figure(evidence.Figure{Name: "effect_p99_" + mode + "_ms", Formula: `quantile("effect_` + mode + `_ms", 0.99)`})
+	}
+}
+
+// sampleModes keeps how long after the payment an order had its effect in either mode: the sample's marketing consumes by Push, its credit by Pull, and
+// their third parties are equally fast. All were healthy in [from, to), in milliseconds since 1970.
+func sampleModes(r *evidence.Recorder, a account, from, to int64) {
+	for _, step := range scene.Steps() {
+		switch step.Handler {
+		case "marketing":
+			r.Sample("effect_push_ms", a.delays(step, from, to)...)
+		case "credit":
+			r.Sample("effect_pull_ms", a.delays(step, from, to)...)
+		}
+	}
 }
 
 // sampleAccount keeps the samples behind other_branches_rate_ratio and drain_rate_over_limit.

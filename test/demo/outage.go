@@ -10,13 +10,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orderflow-dev/orderflow/test/evidence"
 	"github.com/orderflow-dev/orderflow/test/ledger"
 	"github.com/orderflow-dev/orderflow/test/shop"
 )
 
 const (
 	// beforeStop is how long orders are paid before the broker stops, brokerStop how long it hangs before it is killed and started again.
-	beforeStop = 4 * time.Second
+	beforeStop = 8 * time.Second
 	brokerStop = 5 * time.Second
 	// stopLoad outlasts the outage: the broker's start, and the 25 s that the official client takes at most to find it again.
 	stopLoad = 45 * time.Second
@@ -33,9 +34,9 @@ func senders() []sender {
 	return []sender{{"Sync", false}, {"Async", false}, {"Oneway", false}, {"Sync", true}, {"Async", true}}
 }
 
-// series names the sender's samples.
-func (s sender) series() string {
-	name := "broker_stop_" + strings.ToLower(s.mode)
+// String names the sender in series and figures.
+func (s sender) String() string {
+	name := strings.ToLower(s.mode)
 	if s.outbox {
 		name += "_outbox"
 	}
@@ -96,12 +97,29 @@ func (s *stage) recordLosses(ctx context.Context, loads map[sender]string) error
 		if err != nil {
 			return err
 		}
-		s.record.Sample(from.series()+"_sent", make([]float64, report.Paid)...)
-		s.record.Sample(from.series()+"_lost", make([]float64, len(report.Lost))...)
-		s.record.Sample(from.series()+"_lost_unreported", make([]float64, count(report.UnreportedLosses))...)
-		s.record.Note(from.series(), report)
+		series := "broker_stop_" + from.String()
+		s.record.Sample(series+"_sent", make([]float64, report.Paid)...)
+		s.record.Sample(series+"_lost", make([]float64, len(report.Lost))...)
+		s.record.Sample(series+"_lost_unreported", make([]float64, count(report.UnreportedLosses))...)
+		s.record.Note(series, report)
+		samples, err := s.Shop.Samples(ctx, loads[from])
+		if err != nil {
+			return err
+		}
+		s.record.Sample("pay_"+from.String()+"_ms", before(samples, beforeStop)...)
 	}
 	return nil
+}
+
+// before are the pay latencies of a load's orders that were due in its first moments.
+func before(samples evidence.Samples, end time.Duration) []float64 {
+	var early []float64
+	for i, due := range samples["scheduled_ms"] {
+		if due < float64(end.Milliseconds()) {
+			early = append(early, samples["pay_ms"][i])
+		}
+	}
+	return early
 }
 
 func count(byMode map[string][]string) int {
@@ -144,7 +162,9 @@ func (s *stage) judgeActs(ctx context.Context) error {
 		return err
 	}
 	sampleReport(s.record, report)
-	sampleAccount(s.record, newAccount(orders, calls), s.steered["decoupled_dead"], s.steered["decoupled_back"])
+	account := newAccount(orders, calls)
+	sampleAccount(s.record, account, s.steered["decoupled_dead"], s.steered["decoupled_back"])
+	sampleModes(s.record, account, s.steered["decoupled_healthy"], s.steered["decoupled_slow"])
 	limit, err := s.smsLimit(ctx)
 	s.record.Sample("sms_limit_per_second", limit)
 	return err
