@@ -52,7 +52,7 @@ func takeGroup(ctx context.Context, seen *inputs, done *steps) result.Result {
 		switch {
 		case seen.group.Spec.AdoptionPolicy != v1alpha1.AdoptionAdopt:
 			return result.Stall(v1alpha1.ReasonAlreadyExists,
-				"group %s was on broker %s before this object: choose another group, or set adoptionPolicy to Adopt to take it over with its offsets", name, exists).Again(interval)
+				"group %s was on broker %s before this object: set adoptionPolicy to Adopt to take it over with its offsets; else delete this object and create it with another group", name, exists).Again(interval)
 		case len(strangers) > 0:
 			return result.Wait(v1alpha1.ReasonForeignConsumersOnline, lookAgain,
 				"group %s is taken over once its present members have left; stop them: %s", name, list(strangers))

@@ -88,7 +88,7 @@ func stepsSafe(seen *inputs) result.Result {
 
 func nameFree(seen *inputs) result.Result {
 	if owner := claim.Winner(seen.claims); owner.UID != seen.group.UID {
-		return result.Stall(v1alpha1.ReasonConflict, "group %s on this RocketMQ cluster belongs to MQConsumerGroup %s, which is older: choose another group, or delete one of the two",
+		return result.Stall(v1alpha1.ReasonConflict, "group %s on this RocketMQ cluster belongs to MQConsumerGroup %s, which is older: delete one of the two, and create this one anew with another group if both are wanted",
 			seen.group.Spec.Group, owner.Object).Again(lookAgain)
 	}
 	return result.Result{}
@@ -98,7 +98,7 @@ func brokersReached(seen *inputs) result.Result { return seen.reached }
 
 func topicThere(seen *inputs) result.Result {
 	if len(seen.broker.topic) == 0 {
-		return result.Stall(v1alpha1.ReasonTopicNotFound, "topic %s does not exist on any broker of cluster %s: create an OrderFlow that declares it, or correct spec.topic",
+		return result.Stall(v1alpha1.ReasonTopicNotFound, "topic %s does not exist on any broker of cluster %s: create an OrderFlow that declares it; if the name is wrong, delete this object and create it anew",
 			seen.group.Spec.Topic, seen.group.Spec.ClusterRef.Name).Again(lookAgain)
 	}
 	return result.Result{}
@@ -120,7 +120,7 @@ func enoughQueues(seen *inputs) result.Result {
 // maxGenerateName is where Kubernetes cuts the names of ReplicaSets before it makes names of pods of them.
 const maxGenerateName = 58
 
-// foreign are the members that OrderFlow did not start for this group.
+// foreign are the members that are no pods of this group.
 func foreign(seen *inputs) []string {
 	prefix := seen.group.Name + "-"
 	prefix = prefix[:min(len(prefix), maxGenerateName)]

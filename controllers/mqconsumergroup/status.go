@@ -156,10 +156,10 @@ func foreignConsumers(seen *inputs) metav1.Condition {
 	}
 	if ids := foreign(seen); len(ids) > 0 {
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonForeignConsumersOnline
-		c.Message = fmt.Sprintf("%d members of the group were not started by OrderFlow and take messages away from its pods; stop them, or give this object a group of its own: %s", len(ids), list(ids))
+		c.Message = fmt.Sprintf("%d members of the group are no pods of this object and take messages away from them; stop them, or give this object a group of its own: %s", len(ids), list(ids))
 		return c
 	}
-	c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonNoForeignConsumers, "all members online were started by OrderFlow"
+	c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonNoForeignConsumers, "all members online are pods of this object"
 	return c
 }
 
