@@ -61,7 +61,7 @@ down: ## remove them, with nothing left behind
 .PHONY: deploy
 deploy: build ## build the images, load them and install OrderFlow on the cluster of `make up`
 	$(LOCAL) image build
-	eval "$$($(LOCAL) env)"; kubectl apply --server-side -k config/local
+	env=$$($(LOCAL) env) && eval "$$env" && kubectl apply --server-side -k config/local
 
 .PHONY: demo
 demo: build ## watch the experiment OrderFlow exists for, about 3 minutes; KEEP=1 leaves everything up

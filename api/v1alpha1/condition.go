@@ -125,7 +125,8 @@ const (
 	ReasonGroupNameTaken = "GroupNameTaken"
 )
 
-// Reasons why pods are parked, beside CircuitOpen and OffsetsNotSeeded. Messages wait in the broker meanwhile.
+// Reasons why pods are parked, beside CircuitOpen and OffsetsNotSeeded, and of an adapter whose pods are. Messages wait in the broker meanwhile. "Stalled"
+// is said of groups; an adapter waits, since groups do not replace their pods while one is stalled.
 const (
 	// ReasonNotParked: every pod that answered hands messages out.
 	ReasonNotParked = "NotParked"
@@ -139,7 +140,7 @@ const (
 	ReasonCredentialMissing = "CredentialMissing"
 	// ReasonCredentialRefused: the third party does not take the account's credential.
 	ReasonCredentialRefused = "CredentialRefused"
-	// ReasonDeadLetterRefused: a broker does not take a dead letter, so its queue waits. Stalled.
+	// ReasonDeadLetterRefused: a broker does not take a dead letter, so its queue waits.
 	ReasonDeadLetterRefused = "DeadLetterRefused"
 )
 

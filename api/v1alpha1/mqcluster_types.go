@@ -9,7 +9,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:validation:XValidation:rule="!has(self.tls) || self.tls.mode == 'Disabled'",message="tls.mode Verify is not available in this version: remove spec.tls, or reach the brokers through a TLS-terminating proxy"
 type MQClusterSpec struct {
 	// nameServers are the addresses of RocketMQ's name servers, as host:port. Host names are resolved anew on every connection, so
-	// a name server may move. All name servers must belong to one cluster; the first that answers is used. None is on the operator's own machine.
+	// a name server may move. All name servers must belong to one cluster; the first that answers is used. The operator's own machine is no place for one:
+	// localhost is refused here, a loopback address when it is dialled.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -126,6 +127,7 @@ type BrokerStatus struct {
 }
 
 // ForgetBrokerAnnotation, on an MQCluster, names a master broker that is gone for good, with the messages it held. The MQCluster is Ready without it.
+// Remove it afterwards: as long as it is there, the next loss of a broker of that name is not noticed.
 const ForgetBrokerAnnotation = "orderflow.dev/forget-broker"
 
 // MQClusterStatus is what was last seen of the cluster.

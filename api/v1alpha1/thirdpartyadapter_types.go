@@ -110,7 +110,8 @@ type CircuitBreaker struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('5m')",message="circuitBreaker.window lies between 1s and 5m"
 	Window metav1.Duration `json:"window,omitzero"`
-	// openDuration is how long the circuit stays open before one request is let through as a probe, 100ms to 1m.
+	// openDuration is how long the circuit stays open before one request is let through as a probe, 100ms to 1m. A Retry-After of the third party makes that
+	// longer, up to ten minutes.
 	// +optional
 	// +default="1s"
 	// +kubebuilder:validation:Type=string

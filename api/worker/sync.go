@@ -32,9 +32,9 @@ type SyncResponse struct {
 	Queues int `json:"queues"`
 	// QueuesHeld of them are not read, since the group has no committed offset there.
 	QueuesHeld int `json:"queuesHeld,omitempty"`
-	// Parked says that the pod hands out no message but probes, since a circuit is open or a limit is used up.
+	// Parked says that the pod hands out no message but probes.
 	Parked bool `json:"parked"`
-	// ParkedReason and ParkedSince say why and since when. Empty: it is not parked.
+	// ParkedReason, one of Reason…, and ParkedSince say why and since when. Empty: it is not parked.
 	ParkedReason string     `json:"parkedReason,omitempty"`
 	ParkedSince  *time.Time `json:"parkedSince,omitempty"`
 	// Adapters by name.

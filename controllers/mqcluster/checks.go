@@ -23,7 +23,7 @@ func check(seen facts) []result.Result {
 	for _, b := range seen.brokers {
 		if b.lost {
 			results = append(results, result.Wait(v1alpha1.ReasonBrokerUnreachable, lookAgain,
-				"the name servers have dropped master broker %s, last seen at %s: start it again, as the messages it holds are not consumed meanwhile; if it is gone for good, annotate this MQCluster with %s=%s",
+				"the name servers have dropped master broker %s, last seen at %s: start it again, as the messages it holds are not consumed meanwhile; if it is gone for good, annotate this MQCluster with %s=%s, and remove that when all is Ready",
 				b.Name, b.Addr, v1alpha1.ForgetBrokerAnnotation, b.Name))
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 )
@@ -27,23 +28,27 @@ type obstacle struct {
 	lasting bool
 }
 
-// obstacleOf explains the reason a pod reports; runtime/adapter and runtime/consumer have them.
+// obstacleOf explains the reason a pod reports.
 func obstacleOf(reason string) obstacle {
 	switch reason {
-	case v1alpha1.ReasonAddressRefused:
-		return obstacle{reason, "the host of an adapter's url has an address that third parties may not have: correct spec.url of the ThirdPartyAdapter, or let the operator's --private-networks allow the network", true}
-	case v1alpha1.ReasonNothingThere:
-		return obstacle{reason, "the third party answers 404 or 405 to all requests of a step: correct spec.url of the ThirdPartyAdapter, or the step's path", true}
-	case v1alpha1.ReasonCredentialMissing:
-		return obstacle{reason, "the pods do not find the Secret of an adapter, or a key in it: correct the Secret that spec.auth of the ThirdPartyAdapter names; pods see it within two minutes", true}
-	case v1alpha1.ReasonDeadLetterRefused:
-		return obstacle{reason, "a broker does not take a dead letter, and without it the message is not given up: check the broker's disk, and that the pods' access key may write the group's %DLQ% topic", true}
-	case v1alpha1.ReasonCredentialRefused:
-		return obstacle{reason, "the third party does not take the account's credential: renew it in the Secret that spec.auth of the ThirdPartyAdapter names, or settle it with the third party", false}
-	case v1alpha1.ReasonRateLimited:
-		return obstacle{reason, "the account's limit admits no more requests: raise rateLimit of the ThirdPartyAdapter if the account allows more", false}
+	case worker.ReasonAddressRefused:
+		return obstacle{v1alpha1.ReasonAddressRefused, "the host of an adapter's url has an address that third parties may not have: correct spec.url of the ThirdPartyAdapter, or let the operator's flag -private-networks allow the network", true}
+	case worker.ReasonNothingThere:
+		return obstacle{v1alpha1.ReasonNothingThere, "the third party answers 404 or 405 to all requests of a step: correct spec.url of the ThirdPartyAdapter, or the step's path", true}
+	case worker.ReasonCredentialMissing:
+		return obstacle{v1alpha1.ReasonCredentialMissing, "the pods do not find the Secret of an adapter, or a key in it: correct the Secret that spec.auth of the ThirdPartyAdapter names; pods see it about a minute later", true}
+	case worker.ReasonDeadLetterRefused:
+		return obstacle{v1alpha1.ReasonDeadLetterRefused, "a broker does not take a dead letter, and without it the message is not given up: check that the broker is up, its disk, and that the pods' access key may write the group's %DLQ% topic", false}
+	case worker.ReasonCredentialRefused:
+		return obstacle{v1alpha1.ReasonCredentialRefused, "the third party does not take the account's credential: renew it in the Secret that spec.auth of the ThirdPartyAdapter names, or settle it with the third party", false}
+	case worker.ReasonRateLimited:
+		return obstacle{v1alpha1.ReasonRateLimited, "the account's limit admits no more requests: raise rateLimit of the ThirdPartyAdapter if the account allows more", false}
 	}
-	return obstacle{v1alpha1.ReasonCircuitOpen, fmt.Sprintf("the third party does not answer as it should (%s), see ThirdPartyDown: messages are sent when it is back", cmp.Or(reason, "no reason given")), false}
+	advice := "the third party does not answer as it should, see ThirdPartyDown: messages are sent when it is back"
+	if reason != worker.ReasonCircuitOpen {
+		advice = fmt.Sprintf("%s (%s)", advice, cmp.Or(reason, "no reason given"))
+	}
+	return obstacle{v1alpha1.ReasonCircuitOpen, advice, false}
 }
 
 // parking is what the pods that answered say of not handing out messages.
@@ -97,7 +102,7 @@ func parked(seen *inputs, now time.Time) metav1.Condition {
 	case p.held > 0:
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonOffsetsNotSeeded
 		c.Message = fmt.Sprintf("%d queues are held back, since the group has no committed offset there: OrderFlow sets it within seconds; if it does not, BrokerReady says why", p.held)
-	case p.answered == 0 && len(seen.pods) > 0:
+	case p.answered == 0 && len(seen.reports) > 0:
 		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "no pod has answered, see ConfigCurrent"
 	}
 	return c

@@ -43,7 +43,7 @@ func TestWhyPodsAreParked(t *testing.T) {
 		"a credential is missing": {[]workersync.Report{parkedPod("a", "CredentialMissing", time.Minute)},
 			metav1.ConditionTrue, v1alpha1.ReasonCredentialMissing, "correct the Secret", true},
 		"a dead letter is refused": {[]workersync.Report{parkedPod("a", "DeadLetterRefused", time.Minute)},
-			metav1.ConditionTrue, v1alpha1.ReasonDeadLetterRefused, "check the broker's disk", true},
+			metav1.ConditionTrue, v1alpha1.ReasonDeadLetterRefused, "check that the broker is up", false},
 		"a credential is refused": {[]workersync.Report{parkedPod("a", "CredentialRefused", time.Minute)},
 			metav1.ConditionTrue, v1alpha1.ReasonCredentialRefused, "renew it in the Secret", false},
 		"the account's limit is reached": {[]workersync.Report{parkedPod("a", "RateLimited", time.Minute)},
@@ -92,6 +92,12 @@ func TestThePulseSeesThatPodsAreParked(t *testing.T) {
 	later := noon.Add(time.Minute)
 	if worthTelling(seen, later, later.Add(-lookAgain)) {
 		t.Fatal("nothing happened, and somebody is told")
+	}
+	seen.reports = []workersync.Report{silent("a")}
+	seen.pods = []corev1.Pod{runningPod("a")}
+	setStatus(seen.group, seen, steps{}, noon)
+	if seen.pods = nil; worthTelling(seen, later, later.Add(-lookAgain)) { // the pulse reads no pods
+		t.Fatal("no pod answers, as before, and somebody is told")
 	}
 	seen.reports = []workersync.Report{parkedPod("a", "AddressRefused", 0)}
 	if !worthTelling(seen, later, later.Add(-lookAgain)) {

@@ -131,11 +131,12 @@ func TestWhatKeepsAFlowFromBeingReadyIsSaid(t *testing.T) {
 				w.step(t, flow)
 			}
 			conditions := flow.Status.Conditions
-			stalled := metav1.ConditionFalse
+			says, silent := v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled
 			if test.stalled {
-				stalled = metav1.ConditionTrue
+				says, silent = silent, says
 			}
-			suite.WantCondition(t, conditions, v1alpha1.ConditionStalled, stalled, test.reason, test.message...)
+			suite.WantCondition(t, conditions, says, metav1.ConditionTrue, test.reason, test.message...)
+			suite.WantCondition(t, conditions, silent, metav1.ConditionFalse, test.reason)
 			for _, c := range conditions {
 				switch {
 				case c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionTrue:

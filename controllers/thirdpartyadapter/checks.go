@@ -40,16 +40,22 @@ func foundWrong(adapter string, reports []workersync.Report, now time.Time) resu
 	for _, seen := range of(adapter, reports) {
 		reason, detail, _ := strings.Cut(seen.LastError, ": ")
 		cure := cures[reason]
-		if at := seen.LastErrorTime; cure != "" && at != nil && at.After(latest) && (now.Sub(*at) < recent || seen.Circuit != worker.CircuitClosed) {
+		if at := seen.LastErrorTime; cure != "" && at != nil && at.After(latest) && standing(reason, seen.Circuit, now.Sub(*at)) {
 			latest, wrong = *at, result.Wait(reason, interval, "pods cannot call the third party: %s: %s", detail, cure)
 		}
 	}
 	return wrong
 }
 
+// standing says whether an error of that age still is the case. A single refusal by a third party that takes other requests, and so keeps the circuit
+// closed, is not about the adapter.
+func standing(reason string, circuit worker.Circuit, age time.Duration) bool {
+	return circuit != worker.CircuitClosed || age < recent && reason != worker.ReasonCredentialRefused
+}
+
 // cures are what to do about the errors of pods that are about the adapter, not about the third party.
 var cures = map[string]string{
-	v1alpha1.ReasonAddressRefused:    "correct spec.url, or, if the address is in a private network of yours, open that with the operator's flag -private-networks",
-	v1alpha1.ReasonCredentialMissing: "put the keys that spec.auth needs into its Secret; pods see them about a minute later",
-	v1alpha1.ReasonCredentialRefused: "correct the values in the Secret that spec.auth names, or give spec.auth if there is none; pods see new values about a minute later",
+	worker.ReasonAddressRefused:    "correct spec.url, or, if the address is in a private network of yours, open that with the operator's flag -private-networks",
+	worker.ReasonCredentialMissing: "put the keys that spec.auth needs into its Secret; pods see them about a minute later",
+	worker.ReasonCredentialRefused: "correct the values in the Secret that spec.auth names, or give spec.auth if there is none; pods see new values about a minute later",
 }

@@ -201,8 +201,11 @@ func TestAnAdapterIsNotReadyWhilePodsFindItWrong(t *testing.T) {
 			report: says(worker.CircuitClosed, `CredentialMissing: the Secret's key "token" is missing`, now.Add(-5*time.Second)),
 			reason: v1alpha1.ReasonCredentialMissing, message: []string{"key \"token\" is missing", "spec.auth"},
 		},
+		"not one request that is refused among others that are taken": {
+			report: says(worker.CircuitClosed, "CredentialRefused: answered 403", now.Add(-5*time.Second)), reason: v1alpha1.ReasonReady,
+		},
 		"a credential that is refused": {
-			report: says(worker.CircuitClosed, "CredentialRefused: answered 401", now.Add(-5*time.Second)),
+			report: says(worker.CircuitHalfOpen, "CredentialRefused: answered 401", now.Add(-5*time.Second)),
 			reason: v1alpha1.ReasonCredentialRefused, message: []string{"answered 401", "correct the values in the Secret"},
 		},
 		"a credential that was refused, and is not tried before the circuit closes": {
@@ -210,7 +213,7 @@ func TestAnAdapterIsNotReadyWhilePodsFindItWrong(t *testing.T) {
 			reason: v1alpha1.ReasonCredentialRefused,
 		},
 		"not what was put right": {
-			report: says(worker.CircuitClosed, "CredentialRefused: answered 401", now.Add(-time.Hour)),
+			report: says(worker.CircuitClosed, "AddressRefused: the address 10.2.0.1 is private", now.Add(-time.Hour)),
 			reason: v1alpha1.ReasonReady,
 		},
 		"not what the third party does": {

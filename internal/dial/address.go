@@ -6,7 +6,7 @@ package dial
 import "net/netip"
 
 // never lists networks that nobody OrderFlow calls is in, beside those net/netip knows by name. The CEL rules of MQCluster and ThirdPartyAdapter
-// have them too; dialtest keeps the two together.
+// have them too; with dialtest the tests hold the latter to these.
 func never() map[string][]netip.Prefix {
 	return map[string][]netip.Prefix{
 		"reserved": prefixes("0.0.0.0/8", "192.0.0.0/24", "240.0.0.0/4", "fec0::/10"),

@@ -116,11 +116,14 @@ func (a *Adapter) queue(ctx context.Context) (far time.Duration, err error) {
 	return far, err
 }
 
-// park is the outcome of a probe that failed.
+// park is the outcome of a probe that failed. That the account is refused stays the reason: it does not pass by itself.
 func (a *Adapter) park(reason outcome.Reason, detail string) outcome.Outcome {
 	resume := a.circuit.shut()
 	if resume == nil { // it may be tried already again
 		resume = after(0)
+	}
+	if reason == CredentialRefused {
+		return outcome.ParkUntil(resume, reason, detail)
 	}
 	return outcome.ParkUntil(resume, CircuitOpen, fmt.Sprintf("%s (%s)", detail, reason))
 }

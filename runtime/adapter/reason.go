@@ -3,7 +3,10 @@
 
 package adapter
 
-import "github.com/orderflow-dev/orderflow/runtime/outcome"
+import (
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+)
 
 // Reasons of Retry: failures that may pass. With one of them a probe parks.
 const (
@@ -16,7 +19,7 @@ const (
 	// ServerError: 5xx, and the 4xx that say "later" (408, 425).
 	ServerError outcome.Reason = "ServerError"
 	// CredentialRefused: 401, 402, 403 or 407. It is not the message's fault: the circuit opens, and messages wait for an account that may.
-	CredentialRefused outcome.Reason = "CredentialRefused"
+	CredentialRefused outcome.Reason = worker.ReasonCredentialRefused
 	// KeyInUse: 409 of a third party that honours keys: it is at work on a request with the same key.
 	KeyInUse outcome.Reason = "KeyInUse"
 	// ResponseRejected: 2xx, but the success expression says no.
@@ -40,15 +43,15 @@ const (
 // Reasons of Park.
 const (
 	// CircuitOpen: the third party fails; one probe at a time finds out whether it is back.
-	CircuitOpen outcome.Reason = "CircuitOpen"
+	CircuitOpen outcome.Reason = worker.ReasonCircuitOpen
 	// RateLimited: this pod's rate admits no request within a second.
-	RateLimited outcome.Reason = "RateLimited"
+	RateLimited outcome.Reason = worker.ReasonRateLimited
 	// CredentialMissing: the Secret's file is not there or not usable.
-	CredentialMissing outcome.Reason = "CredentialMissing"
+	CredentialMissing outcome.Reason = worker.ReasonCredentialMissing
 	// AddressRefused: the URL's host has an address third parties may not have.
-	AddressRefused outcome.Reason = "AddressRefused"
+	AddressRefused outcome.Reason = worker.ReasonAddressRefused
 	// NothingThere: 404 or 405, several in a row, at a step of which nothing ever succeeded: the URL is wrong.
-	NothingThere outcome.Reason = "NothingThere"
+	NothingThere outcome.Reason = worker.ReasonNothingThere
 	// Stopping: the caller's context ended.
 	Stopping outcome.Reason = "Stopping"
 )

@@ -123,6 +123,18 @@ func TestAFailedProbeIsNoAttempt(t *testing.T) {
 	})
 }
 
+func TestAProbeThatIsRefusedForItsAccountSaysSo(t *testing.T) {
+	bubble(t, fragile, answers{status(401)}, func(t *testing.T, a *Adapter, _ *scripted, _ *observed) {
+		for range 2 { // opens the circuit
+			a.Call(t.Context(), request())
+		}
+		time.Sleep(6 * time.Second)
+		if o := a.Call(t.Context(), request()); o.Kind != outcome.Park || o.Reason != CredentialRefused {
+			t.Errorf("got %v %s %q, want it parked because the credential is refused", o.Kind, o.Reason, o.Detail)
+		}
+	})
+}
+
 func TestTheCircuitStaysOpenForAsLongAsTheThirdPartyAsksFor(t *testing.T) {
 	const second = time.Second
 	for name, c := range map[string]struct {

@@ -6,8 +6,8 @@ package consumer
 import (
 	"fmt"
 	"runtime/debug"
-	"time"
 
+	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
@@ -21,7 +21,7 @@ const (
 	// InvalidOutcome: the handler returned no outcome.
 	InvalidOutcome outcome.Reason = "InvalidOutcome"
 	// DeadLetterRefused: a dead letter cannot be written, so that nothing further is started.
-	DeadLetterRefused outcome.Reason = "DeadLetterRefused"
+	DeadLetterRefused outcome.Reason = worker.ReasonDeadLetterRefused
 )
 
 // work runs handlers, one message after the other (Push mode).
@@ -59,7 +59,7 @@ func (c *Consumer) conclude(t task, o outcome.Outcome) {
 	v := c.act(t, o)
 	c.dispatch.settle(t, v, o)
 	if v != abandoned {
-		c.cfg.Observer.Finished(o.Kind, o.Reason, time.Since(t.started))
+		c.cfg.Observer.Finished(o.Kind, o.Reason)
 	}
 }
 

@@ -53,7 +53,6 @@ type task struct {
 	queue   *queue
 	seq     uint64
 	message *rocketmq.Message
-	started time.Time
 }
 
 // verdict is what becomes of a message that was handed out.
@@ -90,7 +89,7 @@ func (d *dispatcher) next() (task, bool) {
 		now := time.Now()
 		for q := d.pop(); q != nil; q = d.pop() {
 			if seq, ok := q.startable(now); ok {
-				return d.begin(q, seq, now), true
+				return d.begin(q, seq), true
 			}
 		}
 	case probing:
@@ -100,11 +99,11 @@ func (d *dispatcher) next() (task, bool) {
 }
 
 // begin hands out a message. d.mu is held.
-func (d *dispatcher) begin(q *queue, seq uint64, now time.Time) task {
+func (d *dispatcher) begin(q *queue, seq uint64) task {
 	q.running++
 	d.running++
 	q.started = max(q.started, seq+1)
-	t := task{queue: q, seq: seq, message: q.window.begin(seq), started: now}
+	t := task{queue: q, seq: seq, message: q.window.begin(seq)}
 	d.offer(q)
 	return t
 }

@@ -78,7 +78,9 @@ func (c *Consumer) restart(q *queue, offset int64) {
 			defer close(fresh.fetched)
 			c.fetch(fresh)
 		})
+		return
 	}
+	fresh.cancel()
 }
 
 // replace puts a queue that begins at a window in the place of a live one.

@@ -17,8 +17,8 @@ type Observer interface {
 	Pulled(status rocketmq.PullStatus, messages int)
 	// PullFailed: a pull was refused or not answered; it is tried again.
 	PullFailed(err error)
-	// Finished: a message's outcome was acted upon, after so long from its start.
-	Finished(kind outcome.Kind, reason outcome.Reason, took time.Duration)
+	// Finished: a message's outcome was acted upon.
+	Finished(kind outcome.Kind, reason outcome.Reason)
 	// Committed: an offset moved; messages is how many were finished since the last commit.
 	Committed(messages int)
 	// CommitFailed: an offset was not taken; it is tried again.
@@ -47,19 +47,19 @@ type Unobserved struct{}
 
 var _ Observer = Unobserved{}
 
-func (Unobserved) Pulled(rocketmq.PullStatus, int)                      {}
-func (Unobserved) PullFailed(error)                                     {}
-func (Unobserved) Finished(outcome.Kind, outcome.Reason, time.Duration) {}
-func (Unobserved) Committed(int)                                        {}
-func (Unobserved) CommitFailed(error)                                   {}
-func (Unobserved) QueueGained(rocketmq.Queue)                           {}
-func (Unobserved) QueueReleased(rocketmq.Queue, time.Duration)          {}
-func (Unobserved) QueueLost(rocketmq.Queue)                             {}
-func (Unobserved) Parked(outcome.Reason)                                {}
-func (Unobserved) Probing()                                             {}
-func (Unobserved) Resumed(time.Duration)                                {}
-func (Unobserved) MessagesLost(rocketmq.Queue, int64)                   {}
-func (Unobserved) OffsetReset(rocketmq.Queue, int64, int64)             {}
-func (Unobserved) OffsetMissing(rocketmq.Queue)                         {}
-func (Unobserved) SendBackFailed(error)                                 {}
-func (Unobserved) DeadLetterFailed(error)                               {}
+func (Unobserved) Pulled(rocketmq.PullStatus, int)             {}
+func (Unobserved) PullFailed(error)                            {}
+func (Unobserved) Finished(outcome.Kind, outcome.Reason)       {}
+func (Unobserved) Committed(int)                               {}
+func (Unobserved) CommitFailed(error)                          {}
+func (Unobserved) QueueGained(rocketmq.Queue)                  {}
+func (Unobserved) QueueReleased(rocketmq.Queue, time.Duration) {}
+func (Unobserved) QueueLost(rocketmq.Queue)                    {}
+func (Unobserved) Parked(outcome.Reason)                       {}
+func (Unobserved) Probing()                                    {}
+func (Unobserved) Resumed(time.Duration)                       {}
+func (Unobserved) MessagesLost(rocketmq.Queue, int64)          {}
+func (Unobserved) OffsetReset(rocketmq.Queue, int64, int64)    {}
+func (Unobserved) OffsetMissing(rocketmq.Queue)                {}
+func (Unobserved) SendBackFailed(error)                        {}
+func (Unobserved) DeadLetterFailed(error)                      {}

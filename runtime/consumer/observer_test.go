@@ -46,6 +46,6 @@ func (n *noting) Probing()                                 { n.add("Probing", 1)
 func (n *noting) Resumed(time.Duration)                    { n.add("Resumed", 1) }
 func (n *noting) SendBackFailed(error)                     { n.add("SendBackFailed", 1) }
 func (n *noting) DeadLetterFailed(error)                   { n.add("DeadLetterFailed", 1) }
-func (n *noting) Finished(k outcome.Kind, r outcome.Reason, _ time.Duration) {
+func (n *noting) Finished(k outcome.Kind, r outcome.Reason) {
 	n.add("Finished "+k.String()+" "+string(r), 1)
 }

@@ -95,7 +95,7 @@ func (d *dispatcher) probe(now time.Time) (task, bool) {
 		q.probed = seq + 1
 		d.gate.state, d.gate.probeQueue, d.gate.probeSeq, d.gate.probedAt = awaiting, q, seq, now
 		d.observer.Probing()
-		return d.begin(q, seq, now), true
+		return d.begin(q, seq), true
 	}
 	return task{}, false
 }

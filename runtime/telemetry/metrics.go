@@ -74,7 +74,7 @@ func New(s worker.Structure) *Metrics {
 	b.counterFunc("parked_seconds_total", "Time during which handing out was stopped.", m.parkedTime.seconds)
 	m.probes = b.counter("probes_total", "Messages handed out to find out whether handing out may go on.")
 	m.lost = b.counter("messages_lost_total", "Messages the broker deleted before they were read: its retention is too short.")
-	m.offsetResets = b.counter("offset_resets_total", "Committed offsets that lay beyond their queue's end.")
+	m.offsetResets = b.counter("offset_resets_total", "Offsets moved by an administrator, or that lay beyond their queue's end.")
 	m.offsetMissing = b.counter("offset_missing_total", "Looks at a queue that has no committed offset and is held.")
 	m.liveReloads = b.counters("live_reloads_total", "Changes of the limits, by what became of them.", "result")
 	return m
@@ -126,9 +126,8 @@ func (m *Metrics) PullFailed(error)       { m.brokerErrors.WithLabelValues("pull
 func (m *Metrics) CommitFailed(error)     { m.brokerErrors.WithLabelValues("commit").Inc() }
 func (m *Metrics) SendBackFailed(error)   { m.brokerErrors.WithLabelValues("send_back").Inc() }
 func (m *Metrics) DeadLetterFailed(error) { m.brokerErrors.WithLabelValues("dead_letter").Inc() }
-func (m *Metrics) Started()               {}
 
-func (m *Metrics) Finished(kind outcome.Kind, reason outcome.Reason, _ time.Duration) {
+func (m *Metrics) Finished(kind outcome.Kind, reason outcome.Reason) {
 	if kind != outcome.Park {
 		m.messages.WithLabelValues(kind.String(), label(reason)).Inc()
 	}

@@ -36,11 +36,11 @@ func scrape(t *testing.T, m *Metrics) string {
 
 func TestWhatIsObservedIsCounted(t *testing.T) {
 	m := New(structure)
-	m.Finished(outcome.Dead, "MappingFailed", time.Second)
-	m.Finished(outcome.Park, "CircuitOpen", time.Second)
+	m.Finished(outcome.Dead, "MappingFailed")
+	m.Finished(outcome.Park, "CircuitOpen")
 	m.Delivered(outcome.Succeed(), 200*time.Millisecond)
 	m.Delivered(outcome.ParkUntil(nil, "CircuitOpen", ""), time.Second)
-	m.Finished(outcome.Done, "", time.Second)
+	m.Finished(outcome.Done, "")
 	m.Requested("sms", "push", "Timeout", 3*time.Second)
 	m.Requested("sms", "push", "", 0)
 	m.Waited("sms", 1500*time.Millisecond)

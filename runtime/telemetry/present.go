@@ -24,6 +24,7 @@ var (
 	queuesDesc   = describe("queues", "Queues this worker owns.")
 	inFlightDesc = describe("messages_in_flight", "Messages being handled.")
 	waitingDesc  = describe("messages_waiting", "Messages fetched and not yet handed out.")
+	bytesDesc    = describe("message_bytes", "Memory of messages fetched and not finished.")
 	parkedDesc   = describe("parked", "1 while nothing but probes is handed out.")
 	requestsDesc = describe("requests_in_flight", "Requests to the third party that have not been answered.", "adapter")
 	circuitDesc  = describe("circuit", "1 for the state the circuit is in.", "adapter", "state")
@@ -31,7 +32,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (*present) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queuesDesc, inFlightDesc, waitingDesc, parkedDesc, requestsDesc, circuitDesc} {
+	for _, d := range []*prometheus.Desc{queuesDesc, inFlightDesc, waitingDesc, bytesDesc, parkedDesc, requestsDesc, circuitDesc} {
 		descs <- d
 	}
 }
@@ -49,6 +50,7 @@ func (p *present) Collect(metrics chan<- prometheus.Metric) {
 	gauge(queuesDesc, float64(len(s.Queues)))
 	gauge(inFlightDesc, float64(s.InFlight))
 	gauge(waitingDesc, float64(waiting))
+	gauge(bytesDesc, float64(s.Bytes))
 	gauge(parkedDesc, indicator(s.Parked))
 	for _, a := range p.reports() {
 		gauge(requestsDesc, float64(a.InFlight), a.Name)

@@ -14,6 +14,9 @@ import (
 	"text/template"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	mq "github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/test/scene"
 	"github.com/orderflow-dev/orderflow/test/witness"
@@ -126,6 +129,7 @@ func TestAnAnswerThatIsNoneIsShownAndLosesNothing(t *testing.T) {
 		"drip":      "no whole answer within 3s",
 	} {
 		t.Run(mode, func(t *testing.T) {
+			began := time.Now().Truncate(time.Second) // as precise as the status
 			if err := stage.Stub.Steer(t.Context(), "sms", map[string]any{"mode": mode}); err != nil {
 				t.Fatal(err)
 			}
@@ -143,8 +147,13 @@ func TestAnAnswerThatIsNoneIsShownAndLosesNothing(t *testing.T) {
 			}()
 			orders := paid(t, pay(t, time.Second))
 			within(t, time.Minute, "the adapter says what was answered", func(ctx context.Context) (bool, error) {
+				var sms v1alpha1.ThirdPartyAdapter
+				if err := stage.Client.Get(ctx, client.ObjectKey{Namespace: stage.Namespace, Name: "sms"}, &sms); err != nil {
+					return false, err
+				}
 				said, err := stage.Kubectl(ctx, "-n", stage.Namespace, "describe", "thirdpartyadapter/sms")
-				return strings.Contains(said, says), err
+				at := sms.Status.LastErrorTime
+				return strings.Contains(said, says) && at != nil && !at.Time.Before(began), err
 			})
 			heal()
 			noDuplicateEffects(t, handled(t, orders, 2*time.Minute))
@@ -186,9 +195,9 @@ func TestAMessageThatIsNoOrderIsADeadLetterWithItsReason(t *testing.T) {
 // makeGroup makes a consumer group behind the operator's back.
 func makeGroup(t *testing.T, name string) {
 	t.Helper()
-	client := mq.NewClient(mq.Config{})
-	defer client.Close()
-	cluster, err := mq.NewCluster(client, stage.Env.NameServers, nil)
+	broker := mq.NewClient(mq.Config{})
+	defer broker.Close()
+	cluster, err := mq.NewCluster(broker, stage.Env.NameServers, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +206,7 @@ func makeGroup(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	for _, master := range masters {
-		if err := client.PutGroup(t.Context(), master.Master(), mq.NewGroupConfig(name)); err != nil {
+		if err := broker.PutGroup(t.Context(), master.Master(), mq.NewGroupConfig(name)); err != nil {
 			t.Fatal(err)
 		}
 	}

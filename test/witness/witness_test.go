@@ -119,11 +119,12 @@ func TestTheWitnessesSeeWhatGoesThroughABroker(t *testing.T) {
 
 	t.Run("a filter selects, and the message delayed most comes last", func(t *testing.T) {
 		client := s.declare(t)
+		messages := Consume(t, ConsumeOptions{Client: client, SQL: "TAGS = 'paid' AND amount > 6"}) // before any of them is due
 		Produce(t, ProduceOptions{Client: client},
 			OutMessage{Keys: "refund", Tags: "refunded", Body: []byte("x"), Properties: map[string]string{"amount": "5"}},
 			OutMessage{Keys: "late", Tags: "paid", Body: []byte("x"), Properties: map[string]string{"amount": "50"}, Delay: 4 * time.Second},
 			OutMessage{Keys: "level", Tags: "paid", Body: []byte("x"), Properties: map[string]string{"amount": "7"}, DelayLevel: 1})
-		got := next(t, Consume(t, ConsumeOptions{Client: client, SQL: "TAGS = 'paid' AND amount > 6"}), 2)
+		got := next(t, messages, 2)
 		keys := []string{got[0].Keys, got[1].Keys}
 		if diff := cmp.Diff([]string{"level", "late"}, keys); diff != "" {
 			t.Errorf("keys (-want +got):\n%s", diff)

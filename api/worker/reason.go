@@ -1,0 +1,22 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package worker
+
+// Reasons for which a pod is parked, as SyncResponse.ParkedReason and AdapterReport.LastError name them.
+const (
+	// ReasonCircuitOpen: the third party fails.
+	ReasonCircuitOpen = "CircuitOpen"
+	// ReasonRateLimited: the pod's rate admits no request within a second.
+	ReasonRateLimited = "RateLimited"
+	// ReasonCredentialMissing: the Secret's file is not there or not usable.
+	ReasonCredentialMissing = "CredentialMissing"
+	// ReasonCredentialRefused: the third party does not take the account's credential.
+	ReasonCredentialRefused = "CredentialRefused"
+	// ReasonAddressRefused: the URL's host has an address third parties may not have.
+	ReasonAddressRefused = "AddressRefused"
+	// ReasonNothingThere: the URL leads nowhere.
+	ReasonNothingThere = "NothingThere"
+	// ReasonDeadLetterRefused: a dead letter cannot be written.
+	ReasonDeadLetterRefused = "DeadLetterRefused"
+)
