@@ -28,7 +28,7 @@ func TestARealBrokerRefusesAWrongKeyAndTakesTheCorrectedOne(t *testing.T) {
 	suite.WantCondition(t, cluster.Status.Conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonPermissionDenied)
 
 	secret.StringData = map[string]string{"secret-key": user.Password}
-	if err := s.Client.Update(t.Context(), secret); err != nil {
+	if err := s.Update(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}
 	reconcile(t, s, cluster)
