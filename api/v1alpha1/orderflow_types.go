@@ -48,6 +48,8 @@ const (
 // TopicSpec declares a topic.
 // +kubebuilder:validation:XValidation:rule="self.queuesPerBroker >= oldSelf.queuesPerBroker",message="queuesPerBroker can only grow: messages in a removed queue would never be read"
 // +kubebuilder:validation:XValidation:rule="self.messageType == 'Normal'",message="topic.messageType other than Normal is not available in this version: use Normal"
+// +kubebuilder:validation:XValidation:rule="self.growthPolicy == 'Refuse'",message="topic.growthPolicy AcceptReorder is not available in this version: use Refuse; it concerns Orderly groups only"
+// +kubebuilder:validation:XValidation:rule="self.permission == 'ReadWrite'",message="topic.permission other than ReadWrite is not available in this version: use ReadWrite"
 // +kubebuilder:validation:XValidation:rule="self.adoptionPolicy != 'Migrate'",message="a topic has no members to migrate: use adoptionPolicy Adopt to take over an existing topic"
 type TopicSpec struct {
 	// name of the topic: letters, digits, '_' and '-'.
@@ -66,6 +68,17 @@ type TopicSpec struct {
 	// +kubebuilder:validation:Maximum=256
 	QueuesPerBroker int32 `json:"queuesPerBroker,omitempty"`
 
+	// growthPolicy says whether queues may be added while an Orderly group consumes the topic. Keys move to other queues then, so that two messages of
+	// one key may be handled out of order. Refuse: not before the group has consumed everything. AcceptReorder: at once.
+	// +optional
+	// +default="Refuse"
+	GrowthPolicy GrowthPolicy `json:"growthPolicy,omitempty"`
+
+	// permission says what clients may do with the topic.
+	// +optional
+	// +default="ReadWrite"
+	Permission TopicPermission `json:"permission,omitempty"`
+
 	// messageType is the topic's type.
 	// +optional
 	// +default="Normal"
@@ -83,6 +96,30 @@ type TopicSpec struct {
 	// +default="Never"
 	AdoptionPolicy AdoptionPolicy `json:"adoptionPolicy,omitempty"`
 }
+
+// GrowthPolicy says whether more queues may cost order.
+// +kubebuilder:validation:Enum=Refuse;AcceptReorder
+type GrowthPolicy string
+
+const (
+	// GrowthRefuse adds queues only when no Orderly group has messages left.
+	GrowthRefuse GrowthPolicy = "Refuse"
+	// GrowthAcceptReorder adds queues at once.
+	GrowthAcceptReorder GrowthPolicy = "AcceptReorder"
+)
+
+// TopicPermission is what clients may do with a topic.
+// +kubebuilder:validation:Enum=ReadWrite;Read;Write
+type TopicPermission string
+
+const (
+	// TopicReadWrite lets clients send and consume.
+	TopicReadWrite TopicPermission = "ReadWrite"
+	// TopicRead lets clients consume what is there: nothing new is taken.
+	TopicRead TopicPermission = "Read"
+	// TopicWrite lets clients send: nobody consumes.
+	TopicWrite TopicPermission = "Write"
+)
 
 // SendMode is how the order system waits for the broker.
 // +kubebuilder:validation:Enum=Sync;Async;Oneway

@@ -97,6 +97,18 @@ var flowCases = []admissionCase{{
 	message:  "topic.messageType other than Normal is not available in this version: use Normal",
 	accepted: fields{"spec.topic.messageType": "Normal"},
 }, {
+	sentence: "growth at the cost of order, which comes later",
+	kind:     "OrderFlow",
+	refused:  fields{"spec.topic.growthPolicy": "AcceptReorder"},
+	message:  "topic.growthPolicy AcceptReorder is not available in this version: use Refuse; it concerns Orderly groups only",
+	accepted: fields{"spec.topic.growthPolicy": "Refuse"},
+}, {
+	sentence: "a topic that is closed to some, which comes later",
+	kind:     "OrderFlow",
+	refused:  fields{"spec.topic.permission": "Read"},
+	message:  "topic.permission other than ReadWrite is not available in this version: use ReadWrite",
+	accepted: fields{"spec.topic.permission": "ReadWrite"},
+}, {
 	sentence: "a topic to be migrated",
 	kind:     "OrderFlow",
 	refused:  fields{"spec.topic.adoptionPolicy": "Migrate"},
