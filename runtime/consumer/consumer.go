@@ -22,6 +22,7 @@ type Consumer struct {
 	cluster  *rocketmq.Cluster
 	dispatch *dispatcher
 	members  *membership
+	clock    clock
 	// calls bounds the calls, handling the handlers: both outlive the context of Run, which only begins the stop.
 	calls, handling       context.Context
 	endCalls, endHandling context.CancelFunc

@@ -25,7 +25,7 @@
 // through the brokers' lists, and divide the queues by the algorithm of the Java and Go clients (allocate.go). A queue that falls to us is taken by
 // the broker's lock on it, and only then read from the group's committed offset.
 //
-// Flow (fetch.go, illegal.go, window.go, memory.go, dispatch.go). Each queue has a window of messages that are not committed; pulls stop when it is full. The dispatcher, with
+// Flow (fetch.go, illegal.go, clock.go, window.go, memory.go, dispatch.go). Each queue has a window of messages that are not committed; pulls stop when it is full. The dispatcher, with
 // the package's one lock, hands messages of all windows out in turn, and notes their ends. What is committed (commit.go) is the lowest unfinished
 // offset.
 //
@@ -57,6 +57,7 @@
 //   - A member that is cut off while another takes its queues may still be running handlers that it started before: calls, not commits, overlap.
 //   - A newcomer that joins in the moment a broker comes back may take queues before their holder has returned: what that one had finished and not
 //     committed comes again.
+//   - That our clock differs from a broker's is seen in messages stored while we look: not in a backlog, nor where nothing comes.
 //   - A dead letter too large for the broker with its reason, even compressed, is copied by the broker without one.
 //   - Pull mode cannot seek yet, order is not kept (Orderly), and every instance gets its share (no Broadcasting).
 package consumer

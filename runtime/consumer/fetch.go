@@ -111,6 +111,7 @@ func (d *dispatcher) roomy(q *queue) bool {
 func (c *Consumer) pull(q *queue, offset int64, n int) error {
 	ctx, cancel := context.WithTimeout(q.fetchCtx, pullTimeout)
 	defer cancel()
+	sent := time.Now()
 	r, err := c.client.Pull(ctx, q.link.address(), rocketmq.PullRequest{
 		Group: c.cfg.Group, Queue: q.id, Offset: offset, MaxMessages: n, Wait: pollWait, Subscription: q.subscription,
 	})
@@ -122,6 +123,7 @@ func (c *Consumer) pull(q *queue, offset int64, n int) error {
 		return c.offsetIllegal(q, offset, r)
 	}
 	q.end = end{}
+	c.compareClocks(q, sent, r)
 	switch r.Status {
 	case rocketmq.Found:
 		bytes := weigh(r.Messages)

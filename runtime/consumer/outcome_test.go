@@ -117,12 +117,17 @@ func TestADeadLetterSaysWhyAndWhereFrom(t *testing.T) {
 
 func TestExpiredMessagesAreDeadLettersOfTheirOwnKind(t *testing.T) {
 	inBubble(t, 1, 1, func(t *testing.T, w *world) {
-		w.join("one", always(outcome.Expire("TooLate", "31m")))
+		o := &noting{}
+		w.join("one", always(outcome.Expire("TooLate", "31m")), o.observe)
 		w.fill(3)
 		for _, letter := range w.awaitDeadLetters(3, 10*time.Second) {
 			if kind, reason := letter.Property(PropertyKind), letter.Property(PropertyReason); kind != "expired" || reason != "TooLate" {
 				t.Errorf("kind %q and reason %q, want expired and TooLate", kind, reason)
 			}
+		}
+		w.eventually("all to be committed", 10*time.Second, func() bool { return w.committed() == 3 })
+		if n := o.count("Finished expired TooLate"); n != 3 {
+			t.Errorf("%d of 3 are told of as expired", n)
 		}
 	})
 }

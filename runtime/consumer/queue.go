@@ -34,8 +34,9 @@ type queue struct {
 	nudge chan struct{}
 	// committing is a lock that one commit at a time takes, held across the call.
 	committing chan struct{}
-	// end is the fetching goroutine's.
-	end end
+	// end and edge are the fetching goroutine's.
+	end  end
+	edge edge
 
 	// The rest is the dispatcher's, under its lock.
 

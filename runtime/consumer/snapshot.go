@@ -28,6 +28,8 @@ type Snapshot struct {
 	Parked       bool
 	ParkedSince  time.Time
 	ParkedReason outcome.Reason
+	// ClockSkew is that of the consumer's method.
+	ClockSkew time.Duration
 }
 
 // QueueSnapshot is the state of one queue.
@@ -48,7 +50,7 @@ func (c *Consumer) Snapshot() Snapshot {
 	d := c.dispatch
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := Snapshot{Ready: d.member, ClientID: d.id, InFlight: d.running, Bytes: d.bytes}
+	s := Snapshot{Ready: d.member, ClientID: d.id, InFlight: d.running, Bytes: d.bytes, ClockSkew: c.ClockSkew()}
 	if d.gate.state != flowing {
 		s.Parked, s.ParkedSince, s.ParkedReason = true, d.gate.since, d.gate.reason
 	}

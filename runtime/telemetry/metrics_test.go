@@ -37,6 +37,7 @@ func scrape(t *testing.T, m *Metrics) string {
 func TestWhatIsObservedIsCounted(t *testing.T) {
 	m := New(structure)
 	m.Finished(outcome.Dead, "MappingFailed")
+	m.Finished(outcome.Expired, "TooLate")
 	m.Finished(outcome.Park, "CircuitOpen")
 	m.Delivered(outcome.Succeed(), 200*time.Millisecond)
 	m.Delivered(outcome.ParkUntil(nil, "CircuitOpen", ""), time.Second)
@@ -62,7 +63,7 @@ func TestWhatIsObservedIsCounted(t *testing.T) {
 	m.LiveChanged("applied")
 	m.Watch(structure,
 		func() consumer.Snapshot {
-			return consumer.Snapshot{InFlight: 2, Parked: true, Queues: []consumer.QueueSnapshot{{Waiting: 3}, {Waiting: 4}}}
+			return consumer.Snapshot{InFlight: 2, Parked: true, ClockSkew: -time.Minute, Queues: []consumer.QueueSnapshot{{Waiting: 3}, {Waiting: 4}}}
 		},
 		func() []worker.AdapterReport {
 			return []worker.AdapterReport{{Name: "sms", Circuit: worker.CircuitHalfOpen, InFlight: 5}}
@@ -71,6 +72,7 @@ func TestWhatIsObservedIsCounted(t *testing.T) {
 	for _, want := range []string{
 		`messages_total{group="g",namespace="shop",outcome="dead",reason="MappingFailed"} 1`,
 		`messages_total{group="g",namespace="shop",outcome="done",reason="none"} 1`,
+		`messages_total{group="g",namespace="shop",outcome="expired",reason="TooLate"} 1`,
 		`requests_total{adapter="sms",group="g",namespace="shop",reason="none",step="push"} 1`,
 		`message_busy_seconds_count{group="g",namespace="shop"} 1`,
 		`requests_total{adapter="sms",group="g",namespace="shop",reason="Timeout",step="push"} 1`,
@@ -94,6 +96,7 @@ func TestWhatIsObservedIsCounted(t *testing.T) {
 		`messages_in_flight{group="g",namespace="shop"} 2`,
 		`messages_waiting{group="g",namespace="shop"} 7`,
 		`parked{group="g",namespace="shop"} 1`,
+		`clock_skew_seconds{group="g",namespace="shop"} -60`,
 		`requests_in_flight{adapter="sms",group="g",namespace="shop"} 5`,
 		`circuit{adapter="sms",group="g",namespace="shop",state="HalfOpen"} 1`,
 		`circuit{adapter="sms",group="g",namespace="shop",state="Open"} 0`,

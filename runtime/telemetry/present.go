@@ -26,13 +26,14 @@ var (
 	waitingDesc  = describe("messages_waiting", "Messages fetched and not yet handed out.")
 	bytesDesc    = describe("message_bytes", "Memory of messages fetched and not finished.")
 	parkedDesc   = describe("parked", "1 while nothing but probes is handed out.")
+	skewDesc     = describe("clock_skew_seconds", "How far this machine's clock is ahead of a broker's, or behind if negative, as last seen; 0 for no more than 30 s. Otherwise nothing expires.")
 	requestsDesc = describe("requests_in_flight", "Requests to the third party that have not been answered.", "adapter")
 	circuitDesc  = describe("circuit", "1 for the state the circuit is in.", "adapter", "state")
 )
 
 // Describe implements prometheus.Collector.
 func (*present) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queuesDesc, inFlightDesc, waitingDesc, bytesDesc, parkedDesc, requestsDesc, circuitDesc} {
+	for _, d := range []*prometheus.Desc{queuesDesc, inFlightDesc, waitingDesc, bytesDesc, parkedDesc, skewDesc, requestsDesc, circuitDesc} {
 		descs <- d
 	}
 }
@@ -52,6 +53,7 @@ func (p *present) Collect(metrics chan<- prometheus.Metric) {
 	gauge(waitingDesc, float64(waiting))
 	gauge(bytesDesc, float64(s.Bytes))
 	gauge(parkedDesc, indicator(s.Parked))
+	gauge(skewDesc, s.ClockSkew.Seconds())
 	for _, a := range p.reports() {
 		gauge(requestsDesc, float64(a.InFlight), a.Name)
 		for _, state := range []worker.Circuit{worker.CircuitClosed, worker.CircuitHalfOpen, worker.CircuitOpen} {

@@ -47,6 +47,7 @@ type Cluster struct {
 	routes   map[string]bool // topics the name server lists
 	faults   []*Fault
 	calls    []Call
+	ahead    time.Duration // of the brokers' clocks
 	names    *nameServer
 	brokers  []*Broker
 }
@@ -133,6 +134,14 @@ func (c *Cluster) Brokers() []*Broker { return c.brokers }
 
 // Broker is the first master.
 func (c *Cluster) Broker() *Broker { return c.brokers[0] }
+
+// SetClock puts the brokers' clocks, by which they say when a message was stored,
+// ahead of the process's, or behind it.
+func (c *Cluster) SetClock(ahead time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead = ahead
+}
 
 // DialContext connects to the cluster's addresses as a net.Dialer would.
 func (c *Cluster) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {

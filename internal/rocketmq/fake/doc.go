@@ -21,7 +21,8 @@
 // connection, before or after they were carried out. [Broker.Stop] and
 // [Broker.Start] restart a broker (its locks and members are gone, its messages
 // stay), [Broker.Trim] deletes old messages, [Cluster.Cut] breaks connections as a
-// network does, and [Cluster.Calls] tells what was asked.
+// network does, [Cluster.SetClock] makes clocks differ, and [Cluster.Calls] tells
+// what was asked.
 //
 // # Limits
 //

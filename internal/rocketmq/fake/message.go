@@ -21,7 +21,7 @@ func (b *Broker) store(t *topic, id int, m rocketmq.Message) *rocketmq.Message {
 	m.Queue = rocketmq.Queue{Topic: t.config.Name, Broker: b.id, ID: id}
 	m.Offset = t.max(id)
 	m.PhysicalOffset = b.physical
-	m.Stored = time.Now().UnixMilli()
+	m.Stored = time.Now().Add(b.cluster.ahead).UnixMilli()
 	m.StoreHost = b.storeHost()
 	b.physical += int64(len(rocketmq.AppendMessage(nil, &m)))
 	b.log[m.PhysicalOffset] = &m
