@@ -11,7 +11,6 @@ import (
 // ConsumerTemplate is everything a consumer of a topic is, apart from the topic itself. OrderFlow writes it inline, MQConsumerGroup in its spec.
 // +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.scaling))",message="give either replicas or scaling: with scaling OrderFlow sets the replicas; remove scaling to use a fixed number, kubectl scale, HPA or KEDA"
 // +kubebuilder:validation:XValidation:rule="!has(self.suspend) || !self.suspend",message="suspend is not available in this version: set replicas to 0 to stop consuming; messages wait in the broker"
-// +kubebuilder:validation:XValidation:rule="!has(self.expiry)",message="expiry is not available in this version: remove it; messages are delivered however old they are"
 // +kubebuilder:validation:XValidation:rule="self.group == oldSelf.group",message="group cannot change: its offsets would be left behind and messages handled twice or never; add a consumer with the new group instead"
 type ConsumerTemplate struct {
 	// group is the consumer group on the broker. Each group receives every message of the topic once.
@@ -50,7 +49,7 @@ type ConsumerTemplate struct {
 	// +default={}
 	Retry RetryPlan `json:"retry,omitzero"`
 
-	// expiry drops messages, with a reason, that are too old to be of use.
+	// expiry makes messages that are too old to be of use dead letters of the kind expired. Unset: messages are handled however old they are.
 	// +optional
 	Expiry *Expiry `json:"expiry,omitempty"`
 
@@ -270,16 +269,18 @@ type RetryPlan struct {
 	MaxDuration metav1.Duration `json:"maxDuration,omitzero"`
 }
 
-// Expiry drops messages that are too old to be of use.
+// Expiry says when a message is too old to be of use. Wherever it waited counts: in the broker, for its next attempt, for a third party that was down.
 type Expiry struct {
-	// after is the age at which a message is expired.
+	// after is the age beyond which a message is not handled any more, at least 1s.
 	// +required
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s')",message="expiry.after is at least 1s"
 	After metav1.Duration `json:"after,omitzero"`
-	// sinceExpression is a CEL expression, of type timestamp or RFC 3339 string, from which age is counted. Unset: when the message was sent.
+	// sinceExpression is a CEL expression, of type timestamp or RFC 3339 string, for the time from which age is counted, for example order.paidAt. Unset: when
+	// the message was sent, by its sender's clock.
 	// +optional
+	// +default="message.bornTime"
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	SinceExpression string `json:"sinceExpression,omitempty"`

@@ -64,6 +64,7 @@ func (s Structure) validate() error {
 	refuse(s.Concurrency < 1, "concurrency is %d, not at least 1", s.Concurrency)
 	refuse(s.TerminationGrace <= 0, "terminationGrace is not positive")
 	refuse(s.Retry.MaxAttempts < 1 || s.Retry.MaxDuration <= 0, "retry needs maxAttempts and maxDuration")
+	refuse(!s.Expiry.valid(), "expiry needs after and sinceExpression")
 	known := map[string]bool{}
 	for _, a := range s.Adapters {
 		refuse(known[a.Name], "adapter %q is given twice", a.Name)
@@ -81,6 +82,8 @@ func (s Structure) validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+func (e *Expiry) valid() bool { return e == nil || e.After > 0 && e.SinceExpression != "" }
 
 // Validate says what is wrong with l.
 func (l Live) Validate() error {

@@ -26,19 +26,53 @@ func TestAHandlerHasTheMemberOfItsTypeAndNoOther(t *testing.T) {
 		"nothing is given":                {worker.Handler{Type: worker.HandlerHTTP}, `handler is of type "HTTP", but what such a handler does is not given`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			data, err := json.Marshal(worker.Structure{
-				Version: worker.Version, Namespace: "shop", Name: "push", NameServers: []string{"mq:9876"}, Group: "g", Topic: "t", TagExpression: "*",
-				Mode: worker.ModePush, MaxUncommitted: 1, Concurrency: 1, TerminationGrace: worker.Duration(time.Second),
-				Retry: worker.Retry{MaxAttempts: 1, MaxDuration: worker.Duration(time.Second)}, Handler: c.handler,
-				Adapters: []worker.Adapter{{Name: "sms", URL: "https://sms.example", Idempotency: worker.Idempotency{Header: "K"}}},
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = worker.DecodeStructure(data)
-			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v\nwant %q", err, c.want)
-			}
+			s := complete()
+			s.Handler = c.handler
+			wantDecoded(t, s, c.want)
+		})
+	}
+}
+
+// complete is a structure that lacks nothing.
+func complete() worker.Structure {
+	return worker.Structure{
+		Version: worker.Version, Namespace: "shop", Name: "push", NameServers: []string{"mq:9876"}, Group: "g", Topic: "t", TagExpression: "*",
+		Mode: worker.ModePush, MaxUncommitted: 1, Concurrency: 1, TerminationGrace: worker.Duration(time.Second),
+		Retry:    worker.Retry{MaxAttempts: 1, MaxDuration: worker.Duration(time.Second)},
+		Handler:  worker.Handler{Type: worker.HandlerPush, Push: &worker.PushHandler{Adapter: "sms"}},
+		Adapters: []worker.Adapter{{Name: "sms", URL: "https://sms.example", Idempotency: worker.Idempotency{Header: "K"}}},
+	}
+}
+
+// wantDecoded wants a structure taken, or refused with a sentence.
+func wantDecoded(t *testing.T, s worker.Structure, sentence string) {
+	t.Helper()
+	data, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = worker.DecodeStructure(data)
+	if (err == nil) != (sentence == "") || err != nil && !strings.Contains(err.Error(), sentence) {
+		t.Errorf("got %v\nwant %q", err, sentence)
+	}
+}
+
+func TestAnExpiryIsWhole(t *testing.T) {
+	const needs = "expiry needs after and sinceExpression"
+	for name, c := range map[string]struct {
+		expiry *worker.Expiry
+		want   string
+	}{
+		"none":               {nil, ""},
+		"both":               {&worker.Expiry{After: worker.Duration(time.Minute), SinceExpression: "message.bornTime"}, ""},
+		"since nothing":      {&worker.Expiry{After: worker.Duration(time.Minute)}, needs},
+		"after nothing":      {&worker.Expiry{SinceExpression: "message.bornTime"}, needs},
+		"before it was born": {&worker.Expiry{After: -1, SinceExpression: "message.bornTime"}, needs},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := complete()
+			s.Expiry = c.expiry
+			wantDecoded(t, s, c.want)
 		})
 	}
 }

@@ -8,12 +8,13 @@ import "fmt"
 // ResultType is the type the result of an expression must have.
 type ResultType string
 
-// The result types. AnyResult is whatever JSON can express.
+// The result types. TimeResult is a timestamp, or a string as RFC 3339 has it; AnyResult is whatever JSON can express.
 const (
 	StringResult ResultType = "string"
 	IntResult    ResultType = "int"
 	BoolResult   ResultType = "bool"
 	MapResult    ResultType = "map"
+	TimeResult   ResultType = "timestamp"
 	AnyResult    ResultType = "any"
 )
 
@@ -73,7 +74,15 @@ func (h Handler) Expressions() []Expression {
 func (s Structure) Expressions() []Expression {
 	list := expressions(s.Handler.Expressions())
 	list.add("idempotency.keyExpression", s.KeyExpression, StringResult)
+	if s.Expiry != nil {
+		list = append(list, s.Expiry.Expression())
+	}
 	return list
+}
+
+// Expression is what age is counted from.
+func (e Expiry) Expression() Expression {
+	return Expression{Field: "expiry.sinceExpression", Source: e.SinceExpression, Result: TimeResult, Scope: MessageScope}
 }
 
 // Expressions lists the adapter's expressions.

@@ -37,6 +37,8 @@ type Structure struct {
 	KeyExpression string `json:"keyExpression,omitempty"`
 	// Retry plan between attempts of a message.
 	Retry Retry `json:"retry"`
+	// Expiry says when a message is too old to be handled. Nil: never.
+	Expiry *Expiry `json:"expiry,omitempty"`
 	// Handler says what is done with a message.
 	Handler Handler `json:"handler"`
 	// Adapters the handler refers to, by name.
@@ -60,6 +62,14 @@ type Retry struct {
 	MaxAttempts int `json:"maxAttempts"`
 	// MaxDuration cuts the plan where its delays add up to this.
 	MaxDuration Duration `json:"maxDuration"`
+}
+
+// Expiry is when a message is too old to be of use.
+type Expiry struct {
+	// After is the age beyond which it is.
+	After Duration `json:"after"`
+	// SinceExpression is CEL for the time from which age is counted.
+	SinceExpression string `json:"sinceExpression"`
 }
 
 // Adapter is the part of a third party that cannot change under a running pod.

@@ -58,6 +58,10 @@ func TestCheck(t *testing.T) {
 			result.Stalled, v1alpha1.ReasonInvalidExpression, "handler.push.toExpression"},
 		"an expression has the wrong type": {func(seen *inputs) { seen.group.Spec.Handler.WhenExpression = "'yes'" },
 			result.Stalled, v1alpha1.ReasonInvalidExpression, "handler.whenExpression"},
+		"what age is counted from does not compile": {func(seen *inputs) { seen.group.Spec.Expiry = &v1alpha1.Expiry{SinceExpression: "order.paidAt +"} },
+			result.Stalled, v1alpha1.ReasonInvalidExpression, "expiry.sinceExpression: column 15: Syntax error"},
+		"what age is counted from is no time": {func(seen *inputs) { seen.group.Spec.Expiry = &v1alpha1.Expiry{SinceExpression: "message.attempt"} },
+			result.Stalled, v1alpha1.ReasonInvalidExpression, "expiry.sinceExpression: yields int, not timestamp"},
 		"a step before the last cannot be repeated": {func(seen *inputs) {
 			ignoring(seen, "depot")
 			warehouse(seen, "depot", "sms")

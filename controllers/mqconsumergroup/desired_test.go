@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -36,6 +37,7 @@ func TestAWorkerTakesTheStructureOfEveryHandler(t *testing.T) {
 			seen := ready()
 			seen.group.Spec.Handler = h
 			seen.group.Spec.Idempotency = &v1alpha1.MessageIdempotency{KeyExpression: "order.id"}
+			seen.group.Spec.Expiry = &v1alpha1.Expiry{After: duration(30 * time.Minute), SinceExpression: "order.paidAt"}
 			config, err := structureConfig(seen.group, structure(seen))
 			if err != nil {
 				t.Fatal(err)
@@ -46,6 +48,9 @@ func TestAWorkerTakesTheStructureOfEveryHandler(t *testing.T) {
 			}
 			if diff := cmp.Diff(structure(seen), got); diff != "" {
 				t.Errorf("(-declared +read):\n%s", diff)
+			}
+			if want := (worker.Expiry{After: worker.Duration(30 * time.Minute), SinceExpression: "order.paidAt"}); got.Expiry == nil || *got.Expiry != want {
+				t.Errorf("got the expiry %v, want %v", got.Expiry, want)
 			}
 			// What a user wrote reaches the worker: both sides serialize the same way, so nothing may be lost between the two types.
 			var declared, arrived map[string]any

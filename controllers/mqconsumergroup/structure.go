@@ -26,6 +26,9 @@ func structure(in *inputs) worker.Structure {
 	if spec.Idempotency != nil {
 		s.KeyExpression = spec.Idempotency.KeyExpression
 	}
+	if spec.Expiry != nil {
+		s.Expiry = &worker.Expiry{After: worker.Duration(spec.Expiry.After.Duration), SinceExpression: spec.Expiry.SinceExpression}
+	}
 	for _, name := range spec.Handler.Adapters() {
 		s.Adapters = append(s.Adapters, adapter(in.adapters[name]))
 	}

@@ -6,6 +6,7 @@ package expression
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/cel-go/cel"
 
@@ -90,6 +91,19 @@ func (p *Program) Bool(ctx context.Context, v Variables) (bool, error) { return 
 // Map evaluates an expression compiled for MapResult.
 func (p *Program) Map(ctx context.Context, v Variables) (map[string]any, error) {
 	return as[map[string]any](ctx, p, v)
+}
+
+// Time evaluates an expression compiled for TimeResult.
+func (p *Program) Time(ctx context.Context, v Variables) (time.Time, error) {
+	text, err := as[string](ctx, p, v)
+	if err != nil {
+		return time.Time{}, err
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil { // in words that quote the text
+		return time.Time{}, fmt.Errorf("%s yields a string that is no time as in 2026-11-23T08:30:00Z", p.expression.Field)
+	}
+	return t, nil
 }
 
 func as[T any](ctx context.Context, p *Program, v Variables) (T, error) {

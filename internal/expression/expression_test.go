@@ -104,6 +104,7 @@ func TestWhatDoesNotCompileSaysWhereAndWhy(t *testing.T) {
 		"no bool":               {worker.Expression{Source: "'true'", Result: worker.BoolResult, Scope: worker.MessageScope}, "handler.x: yields string, not bool: compare it"},
 		"a list for a map":      {worker.Expression{Source: "[1]", Result: worker.MapResult, Scope: worker.MessageScope}, "handler.x: yields list(int), not map"},
 		"loops inside loops":    {worker.Expression{Source: nested, Result: worker.BoolResult, Scope: worker.MessageScope}, "handler.x: costs too much"},
+		"a number for a time":   {worker.Expression{Source: "message.attempt", Result: worker.TimeResult, Scope: worker.MessageScope}, "handler.x: yields int, not timestamp: wrap it in timestamp(...)"},
 		"a bad regex":           {worker.Expression{Source: "order.id.matches('(')", Result: worker.BoolResult, Scope: worker.MessageScope}, "handler.x: column 18: invalid matches argument"},
 		"replace":               {worker.Expression{Source: "order.id.replace('a', 'b')", Result: worker.StringResult, Scope: worker.MessageScope}, "undeclared reference to 'replace'"},
 		"join":                  {worker.Expression{Source: "message.keys.join()", Result: worker.StringResult, Scope: worker.MessageScope}, "undeclared reference to 'join'"},
@@ -152,6 +153,42 @@ func TestWhatCannotBeEvaluatedSaysWhyWithoutAnyValue(t *testing.T) {
 			}
 			if strings.Contains(err.Error(), canary) {
 				t.Errorf("the error contains a value of the order: %v", err)
+			}
+		})
+	}
+}
+
+func TestTimes(t *testing.T) {
+	const unreadable = "field yields a string that is no time as in 2026-11-23T08:30:00Z"
+	const order = `{"utc": "2026-11-23T08:30:00Z", "zone": "2026-11-23T16:30:00.5+08:00", "naive": "2026-11-23T08:30:00", "seconds": 1795422600, "phone": "+8613800000000", "none": null}`
+	for name, c := range map[string]struct{ source, want, err string }{
+		"a string":                         {"order.utc", "2026-11-23T08:30:00Z", ""},
+		"a string with a zone":             {"order.zone", "2026-11-23T08:30:00.5Z", ""},
+		"a timestamp":                      {"timestamp(order.utc) - duration('30m')", "2026-11-23T08:00:00Z", ""},
+		"seconds since 1970":               {"timestamp(order.seconds)", "2026-11-23T08:30:00Z", ""},
+		"when it was sent":                 {"message.bornTime", "2026-11-01T08:00:00Z", ""},
+		"a property, which is no time":     {"message.properties['region']", "", unreadable},
+		"a time without a zone":            {"order.naive", "", unreadable},
+		"a value nobody may see":           {"order.phone", "", unreadable},
+		"a number":                         {"order.seconds", "", "field yields int, not timestamp: wrap it in timestamp(...)"},
+		"null":                             {"order.none", "", "field yields null, not timestamp: wrap it in timestamp(...)"},
+		"an absent field":                  {"order.paidAt", "", "field: order.paidAt is missing"},
+		"the first of several that exists": {"order.?paidAt.orValue(string(message.bornTime))", "2026-11-01T08:00:00Z", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := Compile(worker.Expression{Field: "field", Source: c.source, Result: worker.TimeResult, Scope: worker.MessageScope})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := p.Time(t.Context(), OfMessage(message{decoded(t, order)}))
+			if c.err != "" {
+				if err == nil || err.Error() != c.err {
+					t.Errorf("got %v\nwant %q", err, c.err)
+				}
+				return
+			}
+			if text := got.UTC().Format(time.RFC3339Nano); err != nil || text != c.want {
+				t.Errorf("got %s, %v, want %s", text, err, c.want)
 			}
 		})
 	}

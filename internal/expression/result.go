@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/cel-go/cel"
@@ -24,18 +25,20 @@ var remedy = map[worker.ResultType]string{
 	worker.IntResult:    "wrap it in int(...)",
 	worker.BoolResult:   "compare it, for example with == or >",
 	worker.MapResult:    "write {\"name\": value}",
+	worker.TimeResult:   "wrap it in timestamp(...)",
 }
 
-var kinds = map[worker.ResultType]cel.Kind{
-	worker.StringResult: types.StringKind,
-	worker.IntResult:    types.IntKind,
-	worker.BoolResult:   types.BoolKind,
-	worker.MapResult:    types.MapKind,
+var kinds = map[worker.ResultType][]cel.Kind{
+	worker.StringResult: {types.StringKind},
+	worker.IntResult:    {types.IntKind},
+	worker.BoolResult:   {types.BoolKind},
+	worker.MapResult:    {types.MapKind},
+	worker.TimeResult:   {types.TimestampKind, types.StringKind},
 }
 
 // checkType refuses a type that is known before evaluation and is not what is needed.
 func checkType(got *cel.Type, want worker.ResultType) error {
-	if want == worker.AnyResult || got.Kind() == types.DynKind || got.Kind() == kinds[want] {
+	if want == worker.AnyResult || got.Kind() == types.DynKind || slices.Contains(kinds[want], got.Kind()) {
 		return nil
 	}
 	return fmt.Errorf("yields %s, not %s: %s", got, want, remedy[want])
@@ -45,7 +48,7 @@ func checkType(got *cel.Type, want worker.ResultType) error {
 func checkValue(got any, want worker.ResultType) error {
 	ok := true
 	switch want {
-	case worker.StringResult:
+	case worker.StringResult, worker.TimeResult: // a timestamp is a string by now
 		_, ok = got.(string)
 	case worker.IntResult:
 		_, ok = got.(int64)

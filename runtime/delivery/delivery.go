@@ -48,8 +48,10 @@ type Observer interface {
 type Config struct {
 	Handler   Handler
 	Structure worker.Structure
-	Observer  Observer
-	Log       *slog.Logger
+	// Skewed reports whether our clock is known to differ from a broker's: then nothing expires.
+	Skewed   func() bool
+	Observer Observer
+	Log      *slog.Logger
 }
 
 // Delivery is the consumer's handler.
@@ -57,6 +59,7 @@ type Delivery struct {
 	handler  Handler
 	plan     []time.Duration
 	window   window
+	expiry   expiry
 	observer Observer
 	log      *slog.Logger
 
@@ -66,16 +69,21 @@ type Delivery struct {
 	allowed time.Duration // for handling a message
 }
 
-// New returns a delivery.
-func New(c Config) *Delivery {
+// New returns a delivery, or says what is wrong with the expiry's expression.
+func New(c Config) (*Delivery, error) {
+	expiry, err := newExpiry(c.Structure.Expiry, c.Skewed)
+	if err != nil {
+		return nil, err
+	}
 	return &Delivery{
 		handler:  c.Handler,
 		plan:     c.Structure.Retry.Plan(),
 		window:   narrowest(c.Structure),
+		expiry:   expiry,
 		observer: c.Observer,
 		log:      c.Log,
 		running:  map[*run]struct{}{},
-	}
+	}, nil
 }
 
 // Handle returns what is to be done with a message.
@@ -108,6 +116,9 @@ func (d *Delivery) handle(ctx context.Context, m *message.Message, at string) (o
 	} else if err != nil {
 		return outcome.Kill(Undecodable, "the body is no JSON document: "+err.Error())
 	}
+	if late, is := d.expiry.passed(ctx, m, time.Now()); is {
+		return late
+	}
 	return d.handler.Handle(ctx, m, at)
 }
 
@@ -123,7 +134,7 @@ func (d *Delivery) next(attempt int, o outcome.Outcome) outcome.Outcome {
 	return o
 }
 
-// tell logs what is not as it should be. Dead letters are few and each matters to someone; retries and parking are many, and counted.
+// tell logs what is not as it should be. Dead letters are few and each matters to someone; retries, parking and expiry are many, and counted.
 func (d *Delivery) tell(m *message.Message, o outcome.Outcome) {
 	level := slog.LevelDebug
 	if o.Kind == outcome.Dead {

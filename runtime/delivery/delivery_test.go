@@ -53,11 +53,20 @@ func structure(contracts ...worker.Idempotency) worker.Structure {
 	return s
 }
 
+func newDelivery(t *testing.T, c Config) *Delivery {
+	t.Helper()
+	d, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
 func deliver(t *testing.T, s worker.Structure, h handlerFunc, m *rocketmq.Message) (outcome.Outcome, string) {
 	t.Helper()
 	var log bytes.Buffer
 	seen := &delivered{}
-	d := New(Config{Handler: h, Structure: s, Observer: seen, Log: slog.New(slog.NewJSONHandler(&log, nil))})
+	d := newDelivery(t, Config{Handler: h, Structure: s, Observer: seen, Log: slog.New(slog.NewJSONHandler(&log, nil))})
 	o := d.Handle(t.Context(), m)
 	if len(seen.outcomes) != 1 || seen.outcomes[0] != o {
 		t.Errorf("observed %v, returned %v", seen.outcomes, o)
@@ -96,7 +105,7 @@ func TestTheRetryPlan(t *testing.T) {
 
 func TestADeliveryIsNamedByWhereItWasRead(t *testing.T) {
 	places := placeRecorder{}
-	d := New(Config{Handler: places, Structure: structure(), Observer: &delivered{}, Log: slog.New(slog.DiscardHandler)})
+	d := newDelivery(t, Config{Handler: places, Structure: structure(), Observer: &delivered{}, Log: slog.New(slog.DiscardHandler)})
 	for _, m := range []rocketmq.Message{{Offset: 1}, {Offset: 2}, {Offset: 1, Queue: rocketmq.Queue{Topic: "%RETRY%g"}}} {
 		m.Body = []byte("{}")
 		d.Handle(t.Context(), &m)
@@ -116,7 +125,7 @@ func (r placeRecorder) Handle(_ context.Context, _ *message.Message, at string) 
 
 func TestParkingPassesUnchangedAndIsNoAttempt(t *testing.T) {
 	park := outcome.ParkUntil(t.Context().Done(), "CircuitOpen", "")
-	d := New(Config{Handler: returns(park), Structure: structure(), Observer: &delivered{}, Log: slog.New(slog.DiscardHandler)})
+	d := newDelivery(t, Config{Handler: returns(park), Structure: structure(), Observer: &delivered{}, Log: slog.New(slog.DiscardHandler)})
 	if got := d.Handle(t.Context(), &rocketmq.Message{Body: []byte("{}"), Reconsumed: 99}); got != park {
 		t.Errorf("got %v", got)
 	}
@@ -199,7 +208,7 @@ func TestTotalsCountWorkAndNotWaiting(t *testing.T) {
 			<-release
 			return outcome.Succeed()
 		}
-		d := New(Config{Handler: handlerFunc(slow), Structure: structure(), Observer: &delivered{}, Log: slog.New(slog.DiscardHandler)})
+		d := newDelivery(t, Config{Handler: handlerFunc(slow), Structure: structure(), Observer: &delivered{}, Log: slog.New(slog.DiscardHandler)})
 		var calls sync.WaitGroup
 		for range 2 {
 			calls.Go(func() { d.Handle(t.Context(), &rocketmq.Message{Body: []byte("{}")}) })
@@ -235,7 +244,7 @@ func TestAMessageThatIsHandledForTooLongIsStuck(t *testing.T) {
 					c.handle(ctx)
 					return outcome.Succeed()
 				}
-				d := New(Config{Handler: handlerFunc(slow), Structure: structure(), Observer: &delivered{}, Log: slog.New(slog.DiscardHandler)})
+				d := newDelivery(t, Config{Handler: handlerFunc(slow), Structure: structure(), Observer: &delivered{}, Log: slog.New(slog.DiscardHandler)})
 				d.Allow(time.Minute)
 				d.Allow(time.Second) // what is under way began with a minute
 				var call sync.WaitGroup

@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	// MappingFailed is Dead: a request cannot be made from this message.
+	// MappingFailed is Dead: a request cannot be made from this message, or its age cannot be told.
 	MappingFailed outcome.Reason = "MappingFailed"
 	// Skipped is Done without a request: a condition is false, or there is nothing to do.
 	Skipped outcome.Reason = "Skipped"
@@ -97,7 +97,7 @@ func (h *Handler) Handle(ctx context.Context, m *message.Message, at string) out
 	if h.when != nil {
 		wanted, err := h.when.Bool(ctx, expression.OfMessage(m))
 		if err != nil {
-			return unmapped(ctx, err)
+			return Unmapped(ctx, err)
 		}
 		if !wanted {
 			return outcome.Outcome{Kind: outcome.Done, Reason: Skipped}
@@ -105,7 +105,7 @@ func (h *Handler) Handle(ctx context.Context, m *message.Message, at string) out
 	}
 	business, err := m.BusinessKey(ctx, h.key)
 	if err != nil {
-		return unmapped(ctx, err)
+		return Unmapped(ctx, err)
 	}
 	return h.run(ctx, m, at, business)
 }
@@ -121,7 +121,7 @@ func (h *Handler) run(ctx context.Context, m *message.Message, at string, busine
 			continue
 		}
 		if err != nil {
-			o := unmapped(ctx, err)
+			o := Unmapped(ctx, err)
 			o.Detail = fmt.Sprintf("step %s: %s", s.Name, o.Detail)
 			return o
 		}
@@ -141,8 +141,8 @@ func (h *Handler) run(ctx context.Context, m *message.Message, at string, busine
 	return done
 }
 
-// unmapped is the outcome of a message no request can be made from, unless it was only our own context that ended.
-func unmapped(ctx context.Context, err error) outcome.Outcome {
+// Unmapped is the outcome of a message one of whose expressions has no result, unless it was only our own context that ended.
+func Unmapped(ctx context.Context, err error) outcome.Outcome {
 	if ctx.Err() != nil {
 		return outcome.ParkUntil(ctx.Done(), adapter.Stopping, "stopped while mapping the message")
 	}

@@ -64,7 +64,13 @@ func (w *Worker) assemble() error {
 	if err != nil {
 		return fmt.Errorf("build the handler: %w", err)
 	}
-	w.delivery = delivery.New(delivery.Config{Handler: h, Structure: w.structure, Observer: w.metrics, Log: w.log})
+	w.delivery, err = delivery.New(delivery.Config{
+		Handler: h, Structure: w.structure, Observer: w.metrics, Log: w.log,
+		Skewed: func() bool { return w.consumer.ClockSkew() != 0 },
+	})
+	if err != nil {
+		return fmt.Errorf("build the delivery: %w", err)
+	}
 	w.delivery.Allow(handlingTime(w.structure.Handler, w.live.current))
 	s := w.structure
 	w.consumer, err = consumer.New(consumer.Config{

@@ -51,6 +51,11 @@ func play(t *testing.T, mode stub.Mode) pipe {
 	if answer.Code != http.StatusNoContent {
 		t.Fatalf("the third party will not be sick: %s", answer.Body)
 	}
+	return serve(t, handler)
+}
+
+func serve(t *testing.T, handler http.Handler) pipe {
+	t.Helper()
 	server, listener := &http.Server{Handler: handler}, make(pipe)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
@@ -72,7 +77,7 @@ func TestWhatASickThirdPartyNeverDoesIsADeadLetterThatSaysWhy(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cluster := fake.StartInMemory(t, fake.Config{})
 				shop := newShop(t, cluster.NameServer(), cluster.DialContext)
-				stop := consume(t, shop, cluster, play(t, mode))
+				stop := consume(t, shop, cluster, play(t, mode), nil, 1000)
 				const orders = 6
 				shop.pay(0, orders)
 				time.Sleep(5 * time.Minute) // three attempts, 10 and 30 seconds apart
@@ -100,12 +105,13 @@ func TestWhatASickThirdPartyNeverDoesIsADeadLetterThatSaysWhy(t *testing.T) {
 	}
 }
 
-// consume runs a worker without its servers, whose ports would hold up the bubble's clock, until stop.
-func consume(t *testing.T, s *shop, cluster *fake.Cluster, provider pipe) (stop func()) {
+// consume runs a worker without its servers, whose ports would hold up the bubble's clock, until stop. The circuit opens after so many requests.
+func consume(t *testing.T, s *shop, cluster *fake.Cluster, provider pipe, expiry *worker.Expiry, requests int) (stop func()) {
 	t.Helper()
 	structure := structureFor("http://sms.example/sms")
 	structure.NameServers, structure.Topic, structure.Group, structure.Concurrency = []string{cluster.NameServer()}, s.topic, s.group, 8
-	files := newFiles(t, structure, liveFor("r1", func(l *worker.AdapterLimits) { l.Breaker.MinimumRequests = 1000 }))
+	structure.Expiry = expiry
+	files := newFiles(t, structure, liveFor("r1", func(l *worker.AdapterLimits) { l.Breaker.MinimumRequests = requests }))
 	files.DialBroker = cluster.DialContext
 	w, err := New(files.Options)
 	s.must(err)

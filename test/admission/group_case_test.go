@@ -37,17 +37,11 @@ var groupCases = []admissionCase{{
 	message:  "suspend is not available in this version: set replicas to 0 to stop consuming; messages wait in the broker",
 	accepted: fields{"spec.replicas": "0"},
 }, {
-	sentence: "expiry, which comes later",
-	kind:     "MQConsumerGroup",
-	refused:  fields{"spec.expiry": `{after: 30m}`},
-	message:  "expiry is not available in this version: remove it; messages are delivered however old they are",
-	accepted: fields{"spec.expiry": "-"},
-}, {
 	sentence: "an expiry that is over before a message arrives",
 	kind:     "MQConsumerGroup",
 	refused:  fields{"spec.expiry": `{after: 1ms}`},
 	message:  "expiry.after is at least 1s",
-	accepted: fields{"spec.expiry": "-"},
+	accepted: fields{"spec.expiry": `{after: 1s, sinceExpression: order.paidAt}`},
 }, {
 	sentence: "a topic with a character RocketMQ refuses",
 	kind:     "MQConsumerGroup",
