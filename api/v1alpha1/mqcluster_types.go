@@ -124,6 +124,11 @@ type BrokerStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Version string `json:"version,omitempty"`
+	// delayLevels is the broker's messageDelayLevel, for example "1s 5s 10s": for how long messages may wait before they are tried again.
+	// Empty: it could not be asked.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	DelayLevels string `json:"delayLevels,omitempty"`
 }
 
 // ForgetBrokerAnnotation, on an MQCluster, names a master broker that is gone for good, with the messages it held. The MQCluster is Ready without it.

@@ -50,6 +50,9 @@ func TestAClusterThatAnswersIsReady(t *testing.T) {
 	if len(status.Brokers) != 2 || status.Brokers[0].Version == "" || status.Identity == "" || status.LastVerifiedTime == nil {
 		t.Errorf("the status lacks brokers, versions, identity or time: %+v", status)
 	}
+	if levels, err := rocketmq.ParseDelayLevels(status.Brokers[1].DelayLevels); err != nil || len(levels) != 18 {
+		t.Errorf("the delay levels are %q: %v", status.Brokers[1].DelayLevels, err)
+	}
 	if status.Features.AutoCreateTopic != v1alpha1.FeatureOff {
 		t.Errorf("autoCreateTopic is %s, want Off", status.Features.AutoCreateTopic)
 	}
@@ -181,7 +184,7 @@ func TestACorrectedSecretIsSeenWithoutARestart(t *testing.T) {
 	suite.WantCondition(t, cluster.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 }
 
-func TestABrokerThatGoesAwayIsSaidAndItsVersionForgotten(t *testing.T) {
+func TestABrokerThatGoesAwayIsSaidAndWhatItSaidForgotten(t *testing.T) {
 	s := suite.New(t)
 	mq := fake.Start(t, fake.Config{})
 	cluster := s.Cluster(mq.NameServer())
@@ -194,8 +197,8 @@ func TestABrokerThatGoesAwayIsSaidAndItsVersionForgotten(t *testing.T) {
 	reconcile(t, s, cluster)
 
 	suite.WantCondition(t, cluster.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNameServerUnreachable)
-	if b := cluster.Status.Brokers; len(b) != 1 || b[0].Version != "" {
-		t.Errorf("brokers are %+v, want the one seen before, its version unknown", b)
+	if b := cluster.Status.Brokers; len(b) != 1 || b[0].Version != "" || b[0].DelayLevels != "" {
+		t.Errorf("brokers are %+v, want the one seen before, its version and delay levels unknown", b)
 	}
 	if cluster.Status.Identity != identity {
 		t.Error("the identity was lost while the cluster could not be reached")
@@ -240,7 +243,7 @@ func TestALostMasterIsMissedUntilItIsBackOrGivenUp(t *testing.T) {
 				reconcile(t, s, cluster)
 				suite.WantCondition(t, cluster.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonBrokerUnreachable,
 					"dropped master broker broker-a", "start it again", "orderflow.dev/forget-broker=broker-a")
-				if b := cluster.Status.Brokers; len(b) != 2 || b[0].Name != "broker-a" || b[0].Version != "" || cluster.Status.Features.SQL92 != v1alpha1.FeatureUnknown {
+				if b := cluster.Status.Brokers; len(b) != 2 || b[0].Name != "broker-a" || b[0].Version+b[0].DelayLevels != "" || cluster.Status.Features.SQL92 != v1alpha1.FeatureUnknown {
 					t.Errorf("brokers are %+v and features %+v, want both, and nothing that broker-a would have to tell", b, cluster.Status.Features)
 				}
 			}

@@ -12,6 +12,6 @@
 // A master that the name servers drop is missed, with the messages it holds, until it is back, the spec is edited, or the annotation
 // orderflow.dev/forget-broker names it: were it left out, a cluster that lost a broker would look as well as before.
 //
-// Invariants: what could not be read is not shown as if it had been (features Unknown, versions empty); the identity survives brokers that
-// move (see topology.Identify); an access key is checked at a broker, since name servers ask for none.
+// Invariants: what could not be read is not shown as if it had been (features Unknown, versions and delay levels empty); the identity survives
+// brokers that move (see topology.Identify); an access key is checked at a broker, since name servers ask for none.
 package mqcluster

@@ -38,19 +38,19 @@ func setStatus(cluster *v1alpha1.MQCluster, seen facts, results []result.Result,
 func brokers(seen facts) []v1alpha1.BrokerStatus {
 	var list []v1alpha1.BrokerStatus
 	for _, b := range seen.brokers {
-		list = append(list, v1alpha1.BrokerStatus{Name: b.Name, Address: b.Addr, Version: b.version})
+		list = append(list, v1alpha1.BrokerStatus{Name: b.Name, Address: b.Addr, Version: b.version, DelayLevels: b.config[rocketmq.DelayLevels]})
 	}
 	return list
 }
 
-// forgetBrokers drops what was known of the brokers and is no more: their versions; and where spec was edited, the brokers themselves, which may
-// be others'. topology.Identify relies on that.
+// forgetBrokers drops what was known of the brokers and is no more: what they said of themselves; and where spec was edited, the brokers
+// themselves, which may be others'. topology.Identify relies on that.
 func forgetBrokers(cluster *v1alpha1.MQCluster) {
 	if cluster.Status.ObservedGeneration != cluster.Generation {
 		cluster.Status.Brokers = nil
 	}
 	for i := range cluster.Status.Brokers {
-		cluster.Status.Brokers[i].Version = ""
+		cluster.Status.Brokers[i].Version, cluster.Status.Brokers[i].DelayLevels = "", ""
 	}
 }
 

@@ -6,6 +6,8 @@ package rocketmq
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -39,6 +41,27 @@ func (c *Client) BrokerConfig(ctx context.Context, addr string) (BrokerConfig, e
 		}
 	}
 	return config, nil
+}
+
+// longestDelay is beyond what any broker keeps messages for.
+const longestDelay = 3650 * 24 * time.Hour
+
+// ParseDelayLevels reads the property [DelayLevels] as brokers do: whole numbers of s, m, h or d. There is one level at least, or an error.
+func ParseDelayLevels(text string) ([]time.Duration, error) {
+	units := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
+	var levels []time.Duration
+	for _, word := range strings.Fields(text) {
+		number, unit := word[:len(word)-1], units[word[len(word)-1]]
+		n, err := strconv.ParseInt(number, 10, 64)
+		if err != nil || unit == 0 || n < 0 || n > int64(longestDelay/unit) {
+			return nil, fmt.Errorf("%.20q is no delay level like 30s, 5m, 2h or 1d", word)
+		}
+		levels = append(levels, time.Duration(n)*unit)
+	}
+	if levels == nil {
+		return nil, errors.New("there are no delay levels")
+	}
+	return levels, nil
 }
 
 // BrokerRuntime is what a broker says of its running self, by its own names.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
@@ -32,6 +33,11 @@ func clusterInfo(t *testing.T, e *env) {
 		if config.Enabled(property) != want {
 			t.Errorf("%s is %q", property, config[property])
 		}
+	}
+	levels, err := rocketmq.ParseDelayLevels(config[rocketmq.DelayLevels])
+	must(t, err)
+	if diff := cmp.Diff(worker.DelayLevels(), levels); diff != "" {
+		t.Errorf("the delay levels are not those that workers count on: %s", diff)
 	}
 	if config["brokerName"] != e.broker {
 		t.Errorf("the broker calls itself %q, the name server %q", config["brokerName"], e.broker)
