@@ -45,6 +45,7 @@ type ConsumerTemplate struct {
 	Idempotency *MessageIdempotency `json:"idempotency,omitempty"`
 
 	// retry says how often and how long a message is tried. Time spent waiting in the broker, or while the third party is down, never counts.
+	// What it comes to with the brokers' delay levels is in status.retryPlan of the MQConsumerGroup.
 	// +optional
 	// +default={}
 	Retry RetryPlan `json:"retry,omitzero"`

@@ -82,6 +82,45 @@ type AdapterUse struct {
 	Circuit CircuitState `json:"circuit,omitempty"`
 }
 
+// RetryPlanEnd names what ends a retry plan.
+// +kubebuilder:validation:Enum=MaxAttempts;MaxDuration
+type RetryPlanEnd string
+
+const (
+	// EndMaxAttempts means every attempt of spec.retry.maxAttempts is made.
+	EndMaxAttempts RetryPlanEnd = "MaxAttempts"
+	// EndMaxDuration means one more delay would be more than spec.retry.maxDuration.
+	EndMaxDuration RetryPlanEnd = "MaxDuration"
+)
+
+// RetryPlanStatus is when a message that keeps failing is tried again, and when no more.
+type RetryPlanStatus struct {
+	// attempts is how often a message is tried, the first time included. When the last has failed it is a dead letter.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Attempts int32 `json:"attempts,omitempty"`
+	// endedBy is MaxAttempts, or MaxDuration where that cuts the plan.
+	// +required
+	EndedBy RetryPlanEnd `json:"endedBy,omitempty"`
+	// delays are how long a message waits in the broker after each attempt but the last, as the broker's delay levels make them; longer where
+	// the third party asked for it (Retry-After). Unset: there is one attempt, or message says why they are not known.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:Type=string
+	// +kubebuilder:validation:items:MaxLength=32
+	Delays []metav1.Duration `json:"delays,omitempty"`
+	// duration is what the delays add up to. Unset: they are not known.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	Duration *metav1.Duration `json:"duration,omitempty"`
+	// message is the plan in words.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+}
+
 // MQConsumerGroupStatus is what was last seen of the group, its pods and its lag.
 type MQConsumerGroupStatus struct {
 	// conditions are Ready, Reconciling, Stalled, BrokerReady, WorkloadReady, ConfigCurrent, ForeignConsumers, Parked, ThirdPartyDown and Scaling;
@@ -148,6 +187,10 @@ type MQConsumerGroupStatus struct {
 	// scaling is the last decision on the number of pods.
 	// +optional
 	Scaling *ScalingStatus `json:"scaling,omitempty"`
+
+	// retryPlan is what spec.retry comes to with the delay levels of the brokers.
+	// +optional
+	RetryPlan *RetryPlanStatus `json:"retryPlan,omitempty"`
 
 	// structureName is the immutable ConfigMap the pods run from.
 	// +optional

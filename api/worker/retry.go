@@ -12,11 +12,29 @@ func DelayLevels() []time.Duration {
 	return []time.Duration{1 * s, 5 * s, 10 * s, 30 * s, 1 * m, 2 * m, 3 * m, 4 * m, 5 * m, 6 * m, 7 * m, 8 * m, 9 * m, 10 * m, 20 * m, 30 * m, 1 * h, 2 * h}
 }
 
+// brokerChooses is the delay level that lets the broker delay by the number of attempts: the third level at first, one more each time.
+const brokerChooses = 0
+
+// DelayLevel is the level that a worker asks a broker for: the lowest of DelayLevels that delays no less than this, counted from 1; the highest if
+// none does; brokerChooses if no delay is asked.
+func DelayLevel(after time.Duration) int {
+	if after <= 0 {
+		return brokerChooses
+	}
+	levels := DelayLevels()
+	for i, delay := range levels {
+		if delay >= after {
+			return i + 1
+		}
+	}
+	return len(levels)
+}
+
 // firstDelay is the index of the delay after the first attempt: level 3, as RocketMQ's own clients do it.
 const firstDelay = 2
 
-// Plan returns the delays between attempts: after attempt n, counted from 1, the message waits Plan()[n-1]; after attempt len(Plan())+1 it is a
-// dead letter. It ends after MaxAttempts, or before the delay with which they would add up to more than MaxDuration.
+// Plan returns the delays that are asked for between attempts: after attempt n, counted from 1, Plan()[n-1]; after attempt len(Plan())+1 the message
+// is a dead letter. It ends after MaxAttempts, or before the delay with which they would add up to more than MaxDuration.
 func (r Retry) Plan() []time.Duration {
 	var plan []time.Duration
 	levels := DelayLevels()
@@ -29,4 +47,14 @@ func (r Retry) Plan() []time.Duration {
 		plan = append(plan, delay)
 	}
 	return plan
+}
+
+// Delays returns what a broker with these levels, which are one at least, makes of the plan. It is asked for a level by its number, and takes its
+// last for one it does not have.
+func (r Retry) Delays(levels []time.Duration) []time.Duration {
+	delays := r.Plan()
+	for i, asked := range delays {
+		delays[i] = levels[min(DelayLevel(asked), len(levels))-1]
+	}
+	return delays
 }

@@ -33,6 +33,50 @@ func TestRetryPlan(t *testing.T) {
 	}
 }
 
+func TestADelayIsRoundedUpToADelayLevel(t *testing.T) {
+	for name, c := range map[string]struct {
+		after time.Duration
+		level int
+	}{
+		"nothing asked leaves it to the broker": {0, 0},
+		"below the first":                       {300 * time.Millisecond, 1},
+		"the first":                             {time.Second, 1},
+		"just above the first":                  {time.Second + 1, 2},
+		"between":                               {31 * time.Second, 5},
+		"the last":                              {2 * time.Hour, 18},
+		"above the last":                        {5 * time.Hour, 18},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := DelayLevel(c.after); got != c.level {
+				t.Errorf("level %d, want %d", got, c.level)
+			}
+		})
+	}
+}
+
+func TestWhatABrokerMakesOfAPlan(t *testing.T) {
+	const s, m, h = time.Second, time.Minute, time.Hour
+	four := Retry{4, Duration(6 * h)} // asks for the levels 3, 4 and 5
+	for name, c := range map[string]struct {
+		retry  Retry
+		levels []time.Duration
+		want   []time.Duration
+	}{
+		"RocketMQ's levels make what is asked for": {four, DelayLevels(), []time.Duration{10 * s, 30 * s, m}},
+		"levels are asked for by their number":     {four, []time.Duration{m, 2 * m, 3 * m, 4 * m, 5 * m}, []time.Duration{3 * m, 4 * m, 5 * m}},
+		"levels behind those we know are not used": {four, append(DelayLevels(), 24*h), []time.Duration{10 * s, 30 * s, m}},
+		"the last stands for those there are not":  {four, []time.Duration{s, 5 * s, 20 * s}, []time.Duration{20 * s, 20 * s, 20 * s}},
+		"the cut is made by the delays asked for":  {Retry{4, Duration(40 * s)}, []time.Duration{h}, []time.Duration{h, h}},
+		"without a delay no level is needed":       {Retry{1, Duration(6 * h)}, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, c.retry.Delays(c.levels)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestRetryPlanKeepsItsBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := Retry{

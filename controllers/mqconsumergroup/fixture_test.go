@@ -26,6 +26,9 @@ func TestMain(m *testing.M) { suite.Main(m) }
 
 var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
+// delaysByDefault is RocketMQ's messageDelayLevel where nobody changed it.
+const delaysByDefault = "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h"
+
 func duration(d time.Duration) metav1.Duration { return metav1.Duration{Duration: d} }
 
 // sms is an adapter as the API server would have it, with its defaults.
@@ -76,7 +79,9 @@ func ready() *inputs {
 		Spec:       v1alpha1.MQClusterSpec{NameServers: []string{"namesrv.rocketmq:9876"}},
 		Status: v1alpha1.MQClusterStatus{
 			Identity: "physical", ClusterName: "DefaultCluster",
-			Brokers:    []v1alpha1.BrokerStatus{{Name: "broker-a", Address: "10.1.0.1:10911"}, {Name: "broker-b", Address: "10.1.0.2:10911"}},
+			Brokers: []v1alpha1.BrokerStatus{
+				{Name: "broker-a", Address: "10.1.0.1:10911", DelayLevels: delaysByDefault}, {Name: "broker-b", Address: "10.1.0.2:10911", DelayLevels: delaysByDefault},
+			},
 			Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue}},
 		},
 	}

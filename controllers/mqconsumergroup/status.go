@@ -37,6 +37,7 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 		status.Replicas, status.ReadyReplicas = d.Status.Replicas, d.Status.ReadyReplicas
 	}
 	setLag(status, seen, now)
+	status.RetryPlan = retryPlan(seen)
 	status.Adapters = adapterUses(seen)
 	status.Circuit = worst(status.Adapters)
 	if done.limits != nil {

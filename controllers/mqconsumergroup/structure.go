@@ -20,7 +20,7 @@ func structure(in *inputs) worker.Structure {
 		Group: spec.Group, Topic: spec.Topic, TagExpression: tagExpression(spec.Subscription),
 		Mode: worker.Mode(spec.Consume.Mode), MaxUncommitted: int(spec.Consume.MaxUncommitted),
 		Concurrency: int(spec.Concurrency.PerPod), TerminationGrace: worker.Duration(terminationGrace(spec.Workload)),
-		Retry:   worker.Retry{MaxAttempts: int(spec.Retry.MaxAttempts), MaxDuration: worker.Duration(spec.Retry.MaxDuration.Duration)},
+		Retry:   workerRetry(spec.Retry),
 		Handler: workerHandler(&spec.Handler), PrivateNetworks: in.privateNetworks,
 	}
 	if spec.Idempotency != nil {
@@ -33,6 +33,10 @@ func structure(in *inputs) worker.Structure {
 		s.Adapters = append(s.Adapters, adapter(in.adapters[name]))
 	}
 	return s
+}
+
+func workerRetry(r v1alpha1.RetryPlan) worker.Retry {
+	return worker.Retry{MaxAttempts: int(r.MaxAttempts), MaxDuration: worker.Duration(r.MaxDuration.Duration)}
 }
 
 // tagExpression is "*" or tags joined by "||", without spaces: how it is written must not decide whether pods are replaced.

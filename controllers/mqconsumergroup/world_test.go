@@ -67,7 +67,9 @@ func newWorld(t *testing.T, change func(*v1alpha1.MQConsumerGroup)) *world {
 		ObservedGeneration: 1, ClusterName: "DefaultCluster", Identity: "physical-" + w.Namespace, Conditions: w.conditionReady(),
 	}
 	for _, b := range w.mq.Brokers() {
-		w.cluster.Status.Brokers = append(w.cluster.Status.Brokers, v1alpha1.BrokerStatus{Name: b.Name(), Address: b.Addr()})
+		config, err := w.client.BrokerConfig(t.Context(), b.Addr())
+		w.must(err)
+		w.cluster.Status.Brokers = append(w.cluster.Status.Brokers, v1alpha1.BrokerStatus{Name: b.Name(), Address: b.Addr(), DelayLevels: config[rocketmq.DelayLevels]})
 	}
 	adapter := w.Adapter("sms")
 	adapter.Status = v1alpha1.ThirdPartyAdapterStatus{ObservedGeneration: 1, Conditions: w.conditionReady()}

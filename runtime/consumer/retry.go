@@ -4,28 +4,10 @@
 package consumer
 
 import (
-	"time"
-
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
-
-// brokerChooses is the delay level that lets the broker delay by the number of attempts: the third level at first, one more each time.
-const brokerChooses = 0
-
-// delayLevel is the lowest level, counted from 1, that delays no less than asked; the highest if none does; brokerChooses if nothing is asked.
-func delayLevel(levels []time.Duration, after time.Duration) int {
-	if after <= 0 {
-		return brokerChooses
-	}
-	for i, delay := range levels {
-		if delay >= after {
-			return i + 1
-		}
-	}
-	return len(levels)
-}
 
 // brokerMargin is how far the broker's limit of attempts lies above ours, so that ours decides.
 const brokerMargin = 8
@@ -35,7 +17,7 @@ func (c *Consumer) sendBack(t task, o outcome.Outcome) verdict {
 	request := rocketmq.SendBackRequest{
 		Group:        c.cfg.Group,
 		Message:      t.message,
-		DelayLevel:   delayLevel(worker.DelayLevels(), o.After),
+		DelayLevel:   worker.DelayLevel(o.After),
 		MaxReconsume: c.cfg.MaxAttempts + brokerMargin,
 	}
 	return c.giveBack(t, request)

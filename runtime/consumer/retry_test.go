@@ -4,30 +4,59 @@
 package consumer
 
 import (
+	"context"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
+	"github.com/orderflow-dev/orderflow/runtime/delivery"
+	"github.com/orderflow-dev/orderflow/runtime/message"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
-func TestADelayIsRoundedUpToTheBrokersLevels(t *testing.T) {
-	for _, tt := range []struct {
-		name  string
-		after time.Duration
-		level int
+// failing is a delivery's handler that never succeeds, and an observer that does not look.
+type failing struct{}
+
+func (failing) Handle(context.Context, *message.Message, string) outcome.Outcome {
+	return outcome.RetryLater(0, "Timeout", "")
+}
+
+func (failing) Delivered(outcome.Outcome, time.Duration) {}
+
+func TestAMessageComesAgainWhenTheBrokersLevelsMakeIt(t *testing.T) {
+	const s = time.Second
+	plan := func(maxAttempts int, maxDuration time.Duration) worker.Retry {
+		return worker.Retry{MaxAttempts: maxAttempts, MaxDuration: worker.Duration(maxDuration)}
+	}
+	for sentence, test := range map[string]struct {
+		retry  worker.Retry
+		levels []time.Duration
 	}{
-		{"nothing asked leaves it to the broker", 0, 0},
-		{"below the first", 300 * time.Millisecond, 1},
-		{"the first", time.Second, 1},
-		{"just above the first", time.Second + 1, 2},
-		{"between", 31 * time.Second, 5},
-		{"the last", 2 * time.Hour, 18},
-		{"above the last", 5 * time.Hour, 18},
+		"RocketMQ's":                                  {plan(5, time.Hour), worker.DelayLevels()},
+		"RocketMQ's, cut by maxDuration":              {plan(5, 99*s), worker.DelayLevels()},
+		"the broker's own":                            {plan(5, time.Hour), []time.Duration{s, 2 * s, 3 * s, 7 * s, 4 * s, 9 * s}},
+		"the broker's own, of which some are missing": {plan(5, time.Hour), []time.Duration{s, 2 * s, 3 * s, 7 * s}},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := delayLevel(worker.DelayLevels(), tt.after); got != tt.level {
-				t.Errorf("level %d, want %d", got, tt.level)
-			}
+		t.Run(sentence, func(t *testing.T) {
+			inBubbleWith(t, fake.Config{DelayLevels: test.levels}, 1, func(t *testing.T, w *world) {
+				d := delivery.New(delivery.Config{
+					Handler: failing{}, Structure: worker.Structure{Retry: test.retry}, Observer: failing{}, Log: slog.New(slog.DiscardHandler),
+				})
+				w.join("one", d.Handle)
+				w.sendTo(w.queues[0])
+				w.awaitDeadLetters(1, time.Hour)
+				attempts, want := w.ledger.all(), test.retry.Delays(test.levels)
+				if len(attempts) != len(want)+1 {
+					t.Fatalf("it was tried %d times, want %d", len(attempts), len(want)+1)
+				}
+				for i, delay := range want {
+					if got := attempts[i+1].started.Sub(attempts[i].started); got < delay || got > delay+s/2 {
+						t.Errorf("after attempt %d it came again in %v, want %v", i+1, got, delay)
+					}
+				}
+			})
 		})
 	}
 }

@@ -41,8 +41,13 @@ type world struct {
 // inBubble runs a test in a synctest bubble with a fake RocketMQ of so many brokers, on each of which the topic has so many queues.
 func inBubble(t *testing.T, brokers, queues int, test func(t *testing.T, w *world)) {
 	t.Helper()
+	inBubbleWith(t, fake.Config{Brokers: brokers}, queues, test)
+}
+
+func inBubbleWith(t *testing.T, config fake.Config, queues int, test func(t *testing.T, w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		cluster := fake.StartInMemory(t, fake.Config{Brokers: brokers})
+		cluster := fake.StartInMemory(t, config)
 		w := newWorld(t, cluster.NameServer(), cluster.DialContext, queues)
 		w.fake = cluster
 		test(t, w)

@@ -13,7 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
@@ -101,6 +103,31 @@ func TestTheRetryPlan(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAttemptByAttemptAMessageFollowsThePlanThatIsShown(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		retry := worker.Retry{
+			MaxAttempts: rapid.IntRange(1, 16).Draw(t, "maxAttempts"),
+			MaxDuration: worker.Duration(rapid.Int64Range(int64(time.Second), int64(24*time.Hour)).Draw(t, "maxDuration")),
+		}
+		d := New(Config{
+			Handler: returns(outcome.RetryLater(0, "Timeout", "")), Structure: worker.Structure{Retry: retry}, Observer: &delivered{}, Log: slog.New(slog.DiscardHandler),
+		})
+		var delays []time.Duration
+		var last outcome.Outcome
+		for attempt := 1; last.Kind != outcome.Dead; attempt++ {
+			if last = d.Handle(t.Context(), &rocketmq.Message{Body: []byte("{}"), Reconsumed: attempt - 1}); last.Kind == outcome.Retry {
+				delays = append(delays, last.After)
+			}
+			if attempt > retry.MaxAttempts {
+				t.Fatalf("attempt %d was made: %v", attempt, last)
+			}
+		}
+		if diff := cmp.Diff(retry.Delays(worker.DelayLevels()), delays); diff != "" {
+			t.Errorf("what is shown (-) is not what is done (+):\n%s", diff)
+		}
+	})
 }
 
 func TestADeliveryIsNamedByWhereItWasRead(t *testing.T) {
