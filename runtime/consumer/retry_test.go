@@ -41,9 +41,10 @@ func TestAMessageComesAgainWhenTheBrokersLevelsMakeIt(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			inBubbleWith(t, fake.Config{DelayLevels: test.levels}, 1, func(t *testing.T, w *world) {
-				d := delivery.New(delivery.Config{
+				d, err := delivery.New(delivery.Config{
 					Handler: failing{}, Structure: worker.Structure{Retry: test.retry}, Observer: failing{}, Log: slog.New(slog.DiscardHandler),
 				})
+				w.must(err)
 				w.join("one", d.Handle)
 				w.sendTo(w.queues[0])
 				w.awaitDeadLetters(1, time.Hour)

@@ -111,9 +111,12 @@ func TestAttemptByAttemptAMessageFollowsThePlanThatIsShown(t *testing.T) {
 			MaxAttempts: rapid.IntRange(1, 16).Draw(t, "maxAttempts"),
 			MaxDuration: worker.Duration(rapid.Int64Range(int64(time.Second), int64(24*time.Hour)).Draw(t, "maxDuration")),
 		}
-		d := New(Config{
+		d, err := New(Config{
 			Handler: returns(outcome.RetryLater(0, "Timeout", "")), Structure: worker.Structure{Retry: retry}, Observer: &delivered{}, Log: slog.New(slog.DiscardHandler),
 		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		var delays []time.Duration
 		var last outcome.Outcome
 		for attempt := 1; last.Kind != outcome.Dead; attempt++ {
