@@ -53,6 +53,8 @@ type Message struct {
 	QueueID        int               `json:"queueID"`
 	QueueOffset    int64             `json:"queueOffset"`
 	ReconsumeTimes int               `json:"reconsumeTimes"` // 0 at the first attempt
+	BornMillis     int64             `json:"bornMillis"`     // since the epoch, by the producer's clock
+	StoredMillis   int64             `json:"storedMillis"`   // since the epoch, by the broker's clock: when it could first be read
 	Properties     map[string]string `json:"properties"`     // RocketMQ's own included
 }
 

@@ -68,6 +68,8 @@ public final class Consumer {
             out.put("queueID", message.getQueueId());
             out.put("queueOffset", message.getQueueOffset());
             out.put("reconsumeTimes", message.getReconsumeTimes());
+            out.put("bornMillis", message.getBornTimestamp());
+            out.put("storedMillis", message.getStoreTimestamp());
             out.put("properties", message.getProperties());
             line(out.toJSONString());
         }
