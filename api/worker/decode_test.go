@@ -76,3 +76,44 @@ func TestAnExpiryIsWhole(t *testing.T) {
 		})
 	}
 }
+
+// A worker's files that are taken say the same when they are written again, and whatever is refused is refused with a sentence.
+func FuzzDecodeStructure(f *testing.F) {
+	whole, err := json.Marshal(complete())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole)
+	f.Add([]byte(`{"version":1,"handler":{"type":"HTTP","http":{"steps":[{"adapter":"a"}]}},"adapters":[{"name":"a"}]}`))
+	f.Add([]byte(`{"version":1,"revision":"r","adapters":[{"name":"a","timeout":"1s","requestAttempts":1,"breaker":{"failurePercentage":50}}]}`))
+	f.Add([]byte(`{"terminationGrace":"9223372036854775807ns","expiry":null} {}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if s, err := worker.DecodeStructure(data); err == nil {
+			wantSame(t, s, worker.DecodeStructure)
+		} else if err.Error() == "" {
+			t.Error("a structure is refused without a word")
+		}
+		if l, err := worker.DecodeLive(data); err == nil {
+			wantSame(t, l, worker.DecodeLive)
+		} else if err.Error() == "" {
+			t.Error("limits are refused without a word")
+		}
+	})
+}
+
+// wantSame wants v to be v again when it was written and read.
+func wantSame[T any](t *testing.T, v T, decode func([]byte) (T, error)) {
+	t.Helper()
+	written, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := decode(written)
+	if err != nil {
+		t.Fatalf("%s was taken and is now refused: %v", written, err)
+	}
+	rewritten, err := json.Marshal(again)
+	if err != nil || string(rewritten) != string(written) {
+		t.Errorf("got %s, %v\nwant %s", rewritten, err, written)
+	}
+}

@@ -6,6 +6,7 @@ package dial
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -43,4 +44,37 @@ func TestNothingOfThisMachineIsDialled(t *testing.T) {
 	if _, err := Broker()(t.Context(), "tcp", listener.Addr().String()); err == nil || !strings.Contains(err.Error(), "set brokerIP1") {
 		t.Errorf("a broker's address is refused with %v, want what to do", err)
 	}
+}
+
+// What a third party may be dialled at, a broker may too, and no disguise of an IPv4 address is judged otherwise than the address itself.
+func FuzzRefuse(f *testing.F) {
+	for addr := range dialtest.Addresses() {
+		f.Add(addr.AsSlice())
+	}
+	broker := rules{never: never()}
+	thirdParty := rules{never: never(), closed: private(), open: prefixes(strings.Split(dialtest.Open, ",")...)}
+	f.Fuzz(func(t *testing.T, bytes []byte) {
+		addr, ok := netip.AddrFromSlice(bytes)
+		if !ok {
+			return
+		}
+		if thirdParty.refuse(addr) == "" && broker.refuse(addr) != "" {
+			t.Errorf("%s: open to third parties, to brokers it is %s", addr, broker.refuse(addr))
+		}
+		inner := addr.Unmap()
+		if broker.refuse(addr) == "" && (inner.IsLoopback() || inner.IsUnspecified() || inner.IsLinkLocalUnicast() || inner.IsMulticast()) {
+			t.Errorf("%s may be dialled", addr)
+		}
+		if !inner.Is4() {
+			return
+		}
+		v4 := inner.As4()
+		nat64 := netip.MustParseAddr("64:ff9b::").As16()
+		copy(nat64[12:], v4[:])
+		for _, disguise := range []netip.Addr{netip.AddrFrom16(inner.As16()), netip.AddrFrom16(nat64)} {
+			if got, want := thirdParty.refuse(disguise), thirdParty.refuse(inner); got != want {
+				t.Errorf("%s is %q, %s in it %q", disguise, got, inner, want)
+			}
+		}
+	})
 }

@@ -464,3 +464,20 @@ func hmacHex(key, text string) string {
 	mac.Write([]byte(text))
 	return hex.EncodeToString(mac.Sum(nil))
 }
+
+// Whatever a third party wishes, it is a time from now on, and no longer than a header can say.
+func FuzzRetryAfter(f *testing.F) {
+	for _, header := range []string{"0", "90", "-5", "soon", "4294967296", "2147483647", "Fri, 31 Dec 9999 23:59:59 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"} {
+		f.Add(header, int64(1_700_000_000))
+	}
+	f.Fuzz(func(t *testing.T, header string, seconds int64) {
+		now := time.Unix(seconds%(1<<33), 0)
+		after := retryAfter(header, now)
+		if after < 0 {
+			t.Errorf("%q at %v: %v", header, now, after)
+		}
+		if date, err := http.ParseTime(header); err == nil && after > 0 && now.Add(after).After(date) {
+			t.Errorf("%q at %v: %v, which is later", header, now, after)
+		}
+	})
+}

@@ -146,3 +146,41 @@ func TestKeysOfDifferentPartsDiffer(t *testing.T) {
 		}
 	})
 }
+
+// Whatever a shop sends as an order, it can be told from others, by the same key every time, and no error contains any of it.
+func FuzzOrderEvent(f *testing.F) {
+	f.Add([]byte(`{"id":"o-1","eventType":"OrderPaid","amount":1999,"items":[{"sku":"a","quantity":1}]}`), "U")
+	f.Add([]byte(`{"id":7,"eventType":"OrderPaid"}`), "")
+	f.Add([]byte(`{"id":null,"eventType":""}`), "U")
+	f.Add([]byte(`{"specversion":"1.0","type":"OrderPaid","source":"/shop","id":"e-1","data":{"id":"o-1"}}`), "U")
+	f.Add([]byte(`[{"id":"o-1"}]`), "U")
+	f.Add([]byte("{\"id\":\"\xff\"}"), "U")
+	f.Fuzz(func(t *testing.T, body []byte, unique string) {
+		if strings.ContainsAny(unique, "\x01\x02") {
+			return // cannot be sent
+		}
+		key := func() ([]string, error) {
+			m := New(raw(t, string(body), rocketmq.Field{Name: rocketmq.PropertyUniqueKey, Value: unique}))
+			err := m.Decode()
+			if (err != nil) && m.Order() != nil {
+				t.Errorf("%v, and yet it is %v", err, m.Order())
+			}
+			business, keyErr := m.BusinessKey(t.Context(), nil)
+			if keyErr != nil {
+				t.Errorf("no business key: %v", keyErr)
+			}
+			return business, err
+		}
+		first, err := key()
+		again, _ := key()
+		if !slices.Equal(first, again) || len(first) == 0 || first[0] == "" {
+			t.Errorf("business keys %q and %q", first, again)
+		}
+		if n := len(body); err != nil && n > 40 && strings.Contains(err.Error(), string(body[n/2:n/2+20])) {
+			t.Errorf("the error contains some of the order: %v", err)
+		}
+		if k := Key("g", first, "step"); len(k) != 52 {
+			t.Errorf("the key %q has %d characters", k, len(k))
+		}
+	})
+}
