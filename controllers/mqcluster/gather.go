@@ -5,7 +5,6 @@ package mqcluster
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -68,8 +67,15 @@ func (r *Reconciler) gather(ctx context.Context, cluster *v1alpha1.MQCluster) fa
 	return seen
 }
 
+// ask does not ask a second question of a broker that left the first unanswered.
 func ask(ctx context.Context, admin *topology.Admin, master topology.Master) brokerFacts {
-	runtime, runtimeErr := admin.BrokerRuntime(ctx, master.Addr)
-	config, configErr := admin.BrokerConfig(ctx, master.Addr)
-	return brokerFacts{Master: master, version: runtime.Version(), config: config, err: errors.Join(runtimeErr, configErr)}
+	seen := brokerFacts{Master: master}
+	runtime, err := admin.BrokerRuntime(ctx, master.Addr)
+	if err != nil {
+		seen.err = err
+		return seen
+	}
+	seen.version = runtime.Version()
+	seen.config, seen.err = admin.BrokerConfig(ctx, master.Addr)
+	return seen
 }
