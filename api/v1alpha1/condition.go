@@ -91,6 +91,10 @@ const (
 	ReasonTopicNotFound = "TopicNotFound"
 	// ReasonTopicMismatch: the topic exists with another shape than declared, and cannot be corrected.
 	ReasonTopicMismatch = "TopicMismatch"
+	// ReasonFilterDisabled: a subscription is of type SQL92, and a broker has enablePropertyFilter off.
+	ReasonFilterDisabled = "FilterDisabled"
+	// ReasonInvalidSubscription: a broker cannot read the SQL92 expression of a subscription.
+	ReasonInvalidSubscription = "InvalidSubscription"
 	// ReasonAlreadyExists: topic or group was there before and was not made by this object.
 	ReasonAlreadyExists = "AlreadyExists"
 	// ReasonConflict: another object declares the same topic or group on the same physical cluster, and is older.

@@ -99,7 +99,7 @@ const (
 // Subscription selects messages of the topic.
 // +union
 // +kubebuilder:validation:XValidation:rule="self.type == 'Tag' ? has(self.tag) && !has(self.sql92) : true",message="a subscription of type Tag has the member tag and no other, for example tag: {expression: \"*\"}"
-// +kubebuilder:validation:XValidation:rule="self.type != 'SQL92'",message="subscription.type SQL92 is not available in this version: use Tag, or filter in the handler with whenExpression"
+// +kubebuilder:validation:XValidation:rule="self.type == 'SQL92' ? has(self.sql92) && !has(self.tag) : true",message="a subscription of type SQL92 has the member sql92 and no other, for example sql92: {expression: \"amount > 100\"}"
 type Subscription struct {
 	// type is Tag or SQL92.
 	// +unionDiscriminator
@@ -123,9 +123,12 @@ type TagSubscription struct {
 	Expression string `json:"expression,omitempty"`
 }
 
-// SQL92Subscription selects by an expression over the message's properties.
+// SQL92Subscription selects by an expression over the message's properties, at the broker: what does not match never reaches a pod. The broker needs
+// enablePropertyFilter=true; with it off, or with an expression it cannot read, the group is Stalled and says so. What does not match counts as lag until a pod
+// has passed over it.
 type SQL92Subscription struct {
-	// expression is a SQL92 condition, for example "amount > 100 AND region = 'EU'".
+	// expression is a SQL92 condition over the properties the sender set, for example "amount > 100 AND region = 'EU'". A message without a property that the
+	// condition compares does not match.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096

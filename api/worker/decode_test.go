@@ -117,3 +117,19 @@ func wantSame[T any](t *testing.T, v T, decode func([]byte) (T, error)) {
 		t.Errorf("got %s, %v\nwant %s", rewritten, err, written)
 	}
 }
+
+func TestASubscriptionIsOfOneType(t *testing.T) {
+	const needs = "one of tagExpression and sqlExpression is needed"
+	for name, c := range map[string]struct{ tag, sql, want string }{
+		"by tag":        {"paid", "", ""},
+		"by properties": {"", "amount > 100", ""},
+		"by both":       {"paid", "amount > 100", needs},
+		"by nothing":    {"", "", needs},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := complete()
+			s.TagExpression, s.SQLExpression = c.tag, c.sql
+			wantDecoded(t, s, c.want)
+		})
+	}
+}

@@ -21,8 +21,9 @@ type Structure struct {
 	// Group and Topic on the broker.
 	Group string `json:"group"`
 	Topic string `json:"topic"`
-	// TagExpression is "*" or tags joined by "||".
-	TagExpression string `json:"tagExpression"`
+	// TagExpression is "*" or tags joined by "||". Empty where there is a SQLExpression, a SQL92 condition over properties.
+	TagExpression string `json:"tagExpression,omitempty"`
+	SQLExpression string `json:"sqlExpression,omitempty"`
 
 	// Mode is Push or Pull.
 	Mode Mode `json:"mode"`

@@ -4,6 +4,7 @@
 package mqconsumergroup
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
 	"github.com/orderflow-dev/orderflow/internal/expression"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
 // lookAgain is how soon something is looked at again that changes without telling.
@@ -24,7 +26,7 @@ const lookAgain = 5 * time.Second
 
 // check says what is in the way of pods, in an order in which each check may rely on those before it.
 func check(seen *inputs) result.Result {
-	return first(seen, clusterUsable, adaptersUsable, expressionsCompile, stepsSafe, nameFree, brokersReached, topicThere, enoughQueues)
+	return first(seen, clusterUsable, adaptersUsable, expressionsCompile, stepsSafe, nameFree, brokersReached, topicThere, enoughQueues, subscriptionServed)
 }
 
 // checkBroker says what of it is in the way of the group on the brokers, too.
@@ -115,6 +117,21 @@ func enoughQueues(seen *inputs) result.Result {
 	}
 	return result.Stall(v1alpha1.ReasonTooFewQueues, "%s is %d, but topic %s has %d queues and a pod without a queue is idle: lower %s, or raise queuesPerBroker of the topic",
 		field, pods, seen.group.Spec.Topic, queues, field).Again(interval)
+}
+
+// subscriptionServed: a member whose subscription its broker does not serve gets nothing, and nobody tells it why.
+func subscriptionServed(seen *inputs) result.Result {
+	for _, m := range seen.broker.masters {
+		err := seen.broker.refusals[m.Name]
+		switch {
+		case errors.Is(err, rocketmq.ErrNoFilter):
+			return result.Stall(v1alpha1.ReasonFilterDisabled,
+				"subscription.type is SQL92, but broker %s does not filter by properties: set enablePropertyFilter=true in its configuration and restart it, or use type Tag, or filter in the handler with whenExpression", m.Name).Again(interval)
+		case errors.Is(err, rocketmq.ErrExpression):
+			return result.Stall(v1alpha1.ReasonInvalidSubscription, "broker %s cannot read subscription.sql92.expression: correct it; it says %v", m.Name, err).Again(interval)
+		}
+	}
+	return result.Result{}
 }
 
 // maxGenerateName is where Kubernetes cuts the names of ReplicaSets before it makes names of pods of them.

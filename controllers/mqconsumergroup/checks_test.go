@@ -5,6 +5,7 @@ package mqconsumergroup
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/claim"
 	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
 // warehouse makes the group call the adapters in turn.
@@ -81,6 +83,12 @@ func TestCheck(t *testing.T) {
 		}, result.Unknown, v1alpha1.ReasonBrokerUnreachable, "connection refused"},
 		"the topic does not exist": {func(seen *inputs) { seen.broker.topic = nil },
 			result.Stalled, v1alpha1.ReasonTopicNotFound, "topic Orders does not exist"},
+		"a broker does not filter by properties": {func(seen *inputs) {
+			seen.broker.refusals = map[string]error{"broker-b": fmt.Errorf("%w: no", rocketmq.ErrNoFilter)}
+		}, result.Stalled, v1alpha1.ReasonFilterDisabled, "broker broker-b does not filter by properties: set enablePropertyFilter=true"},
+		"a broker cannot read the subscription": {func(seen *inputs) {
+			seen.broker.refusals = map[string]error{"broker-a": fmt.Errorf("%w: column 9", rocketmq.ErrExpression)}
+		}, result.Stalled, v1alpha1.ReasonInvalidSubscription, "broker broker-a cannot read subscription.sql92.expression: correct it; it says the expression cannot be read: column 9"},
 		"as many pods as queues": {func(seen *inputs) { seen.group.Spec.Replicas = new(int32(8)) }, result.Done, "", ""},
 		"more replicas than queues": {func(seen *inputs) { seen.group.Spec.Replicas = new(int32(9)) },
 			result.Stalled, v1alpha1.ReasonTooFewQueues, "replicas is 9, but topic Orders has 8 queues"},

@@ -69,6 +69,8 @@ type brokerFacts struct {
 	lost []v1alpha1.BrokerStatus
 	// topic is the topic's content by master; without an entry it is not there.
 	topic map[string]rocketmq.TopicStats
+	// refusals of the subscription by master.
+	refusals map[string]error
 	// members of the group at any master, each once.
 	members []string
 }
@@ -83,7 +85,7 @@ func (b brokerFacts) queues() (n int32) {
 
 // gather reads:
 //  1. from Kubernetes: the cluster, the adapters, all other groups, the Deployment with its structure, the pods,
-//  2. from the brokers, if the cluster is usable: the topic and the members,
+//  2. from the brokers, if the cluster is usable: the topic, whether the subscription is served, and the members,
 //  3. from memory: the lag and what the pods reported.
 //
 // An error is one of the Kubernetes API.
@@ -200,31 +202,58 @@ func (r *Reconciler) gatherBroker(ctx context.Context, seen *inputs) result.Resu
 	if !reached.IsDone() {
 		return reached
 	}
-	facts := brokerFacts{admin: admin, masters: cluster.Masters, lost: topology.Lost(seen.cluster, cluster), topic: map[string]rocketmq.TopicStats{}}
-	known := map[string]bool{}
+	seen.broker = brokerFacts{
+		admin: admin, masters: cluster.Masters, lost: topology.Lost(seen.cluster, cluster),
+		topic: map[string]rocketmq.TopicStats{}, refusals: map[string]error{},
+	}
 	for _, m := range cluster.Masters {
-		stats, err := admin.TopicStats(ctx, m.Addr, seen.group.Spec.Topic)
-		switch {
-		case err == nil:
-			facts.topic[m.Name] = stats
-		case !errors.Is(err, rocketmq.ErrNotFound):
-			return topology.Explain(err, "reading topic %s from broker %s", seen.group.Spec.Topic, m.Name)
-		}
-		online, err := admin.Connections(ctx, m.Addr, seen.group.Spec.Group)
-		switch {
-		case errors.Is(err, rocketmq.ErrNotOnline), errors.Is(err, rocketmq.ErrNotFound):
-			continue
-		case err != nil:
-			return topology.Explain(err, "reading the members of group %s from broker %s", seen.group.Spec.Group, m.Name)
-		}
-		for _, member := range online.Members {
-			if !known[member.ClientID] {
-				known[member.ClientID] = true
-				facts.members = append(facts.members, member.ClientID)
+		for _, read := range []func(context.Context, *inputs, topology.Master) result.Result{gatherTopic, gatherRefusal, gatherMembers} {
+			if r := read(ctx, seen, m); !r.IsDone() {
+				seen.broker = brokerFacts{}
+				return r
 			}
 		}
 	}
-	seen.broker = facts
+	return result.Result{}
+}
+
+func gatherTopic(ctx context.Context, seen *inputs, m topology.Master) result.Result {
+	stats, err := seen.broker.admin.TopicStats(ctx, m.Addr, seen.group.Spec.Topic)
+	switch {
+	case err == nil:
+		seen.broker.topic[m.Name] = stats
+	case !errors.Is(err, rocketmq.ErrNotFound):
+		return topology.Explain(err, "reading topic %s from broker %s", seen.group.Spec.Topic, m.Name)
+	}
+	return result.Result{}
+}
+
+func gatherRefusal(ctx context.Context, seen *inputs, m topology.Master) result.Result {
+	subscription := subscriptionOf(seen.group)
+	if subscription.Type != rocketmq.TypeSQL92 {
+		return result.Result{}
+	}
+	err := seen.broker.admin.CheckSubscription(ctx, m.Addr, seen.group.Spec.Group, subscription)
+	if errors.Is(err, rocketmq.ErrNoFilter) || errors.Is(err, rocketmq.ErrExpression) {
+		seen.broker.refusals[m.Name] = err
+		return result.Result{}
+	}
+	return topology.Explain(err, "asking broker %s whether it serves the subscription to %s", m.Name, subscription.Topic)
+}
+
+func gatherMembers(ctx context.Context, seen *inputs, m topology.Master) result.Result {
+	online, err := seen.broker.admin.Connections(ctx, m.Addr, seen.group.Spec.Group)
+	switch {
+	case errors.Is(err, rocketmq.ErrNotOnline), errors.Is(err, rocketmq.ErrNotFound):
+		return result.Result{}
+	case err != nil:
+		return topology.Explain(err, "reading the members of group %s from broker %s", seen.group.Spec.Group, m.Name)
+	}
+	for _, member := range online.Members {
+		if !slices.Contains(seen.broker.members, member.ClientID) {
+			seen.broker.members = append(seen.broker.members, member.ClientID)
+		}
+	}
 	return result.Result{}
 }
 

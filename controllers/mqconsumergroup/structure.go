@@ -9,6 +9,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/budget"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
 // structure is what the group's pods run from and what only a new pod can run differently.
@@ -17,7 +18,7 @@ func structure(in *inputs) worker.Structure {
 	s := worker.Structure{
 		Version: worker.Version, Namespace: in.group.Namespace, Name: in.group.Name,
 		NameServers: in.cluster.Spec.NameServers, ACL: in.cluster.Spec.ACL != nil,
-		Group: spec.Group, Topic: spec.Topic, TagExpression: tagExpression(spec.Subscription),
+		Group: spec.Group, Topic: spec.Topic, TagExpression: tagExpression(spec.Subscription), SQLExpression: sqlExpression(spec.Subscription),
 		Mode: worker.Mode(spec.Consume.Mode), MaxUncommitted: int(spec.Consume.MaxUncommitted),
 		Concurrency: int(spec.Concurrency.PerPod), TerminationGrace: worker.Duration(terminationGrace(spec.Workload)),
 		Retry:   workerRetry(spec.Retry),
@@ -41,10 +42,29 @@ func workerRetry(r v1alpha1.RetryPlan) worker.Retry {
 
 // tagExpression is "*" or tags joined by "||", without spaces: how it is written must not decide whether pods are replaced.
 func tagExpression(s v1alpha1.Subscription) string {
-	if s.Tag == nil {
+	switch {
+	case s.SQL92 != nil:
+		return ""
+	case s.Tag == nil:
 		return "*"
 	}
 	return strings.ReplaceAll(s.Tag.Expression, " ", "")
+}
+
+func sqlExpression(s v1alpha1.Subscription) string {
+	if s.SQL92 == nil {
+		return ""
+	}
+	return s.SQL92.Expression
+}
+
+// subscriptionOf is what the group's pods want of the topic, as brokers know it.
+func subscriptionOf(group *v1alpha1.MQConsumerGroup) rocketmq.Subscription {
+	s := rocketmq.Subscription{Topic: group.Spec.Topic, Type: rocketmq.TypeTag, Expression: tagExpression(group.Spec.Subscription)}
+	if sql := sqlExpression(group.Spec.Subscription); sql != "" {
+		s.Type, s.Expression = rocketmq.TypeSQL92, sql
+	}
+	return s
 }
 
 func adapter(a *v1alpha1.ThirdPartyAdapter) worker.Adapter {

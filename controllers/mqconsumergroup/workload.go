@@ -119,7 +119,7 @@ func stopFirst(seen *inputs, wanted worker.Structure, structureName string) resu
 		return result.Result{}
 	}
 	old := seen.running
-	if old != nil && old.TagExpression == wanted.TagExpression && old.Mode == wanted.Mode {
+	if old != nil && membership(old) == membership(&wanted) {
 		return result.Result{}
 	}
 	pods, members := wantedReplicas(seen.deployment)+seen.deployment.Status.Replicas, len(seen.broker.members)
@@ -128,10 +128,19 @@ func stopFirst(seen *inputs, wanted worker.Structure, structureName string) resu
 	}
 	what := "what the pods subscribe to is not known, and may change"
 	if old != nil {
-		what = fmt.Sprintf("the subscription changes from %s, %s to %s, %s", old.TagExpression, old.Mode, wanted.TagExpression, wanted.Mode)
+		what = fmt.Sprintf("the subscription changes from %s to %s", membership(old), membership(&wanted))
 	}
 	return result.Wait(v1alpha1.ReasonProgressing, switchInterval, "%s: all pods stop before new ones start, and messages wait in the broker meanwhile; %d pods and %d members at the broker are left",
 		what, len(seen.pods), members)
+}
+
+// membership is what all members of a group have to have in common.
+func membership(s *worker.Structure) string {
+	what := s.TagExpression
+	if s.SQLExpression != "" {
+		what = "SQL92 " + s.SQLExpression
+	}
+	return fmt.Sprintf("%s, %s", what, s.Mode)
 }
 
 // wantedReplicas is what was last asked of Kubernetes.

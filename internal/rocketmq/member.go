@@ -136,6 +136,41 @@ func (c *Client) Heartbeat(ctx context.Context, addr string, hb Heartbeat) error
 	return c.tell(ctx, addr, OpHeartbeat, nil, body)
 }
 
+// The two ways in which a broker refuses a subscription.
+var (
+	// ErrNoFilter: the broker has enablePropertyFilter off, so that nobody gets a message by SQL92.
+	ErrNoFilter = errors.New("the broker does not filter by properties")
+	// ErrExpression: the expression cannot be read.
+	ErrExpression = errors.New("the expression cannot be read")
+)
+
+// CheckSubscription asks one broker whether a group could subscribe so; a subscription that it refuses is an [ErrNoFilter] or an [ErrExpression]. A
+// heartbeat tells neither, and a pull only the first member. Tags are never refused.
+func (c *Client) CheckSubscription(ctx context.Context, addr, group string, s Subscription) error {
+	body, err := json.Marshal(struct {
+		ClientID     string       `json:"clientId"`
+		Group        string       `json:"group"`
+		Subscription Subscription `json:"subscriptionData"`
+	}{group, group, s})
+	if err != nil {
+		return fmt.Errorf("write the subscription to %s: %w", s.Topic, err)
+	}
+	err = c.tell(ctx, addr, OpCheckSubscription, nil, body)
+	var refusal *Error
+	switch {
+	case !errors.As(err, &refusal):
+		return err
+	case refusal.Code == CodeSubscriptionInvalid:
+		return fmt.Errorf("%w: %w", ErrExpression, err)
+	case refusal.Code == CodeSystemError && strings.HasPrefix(refusal.Remark, noFilter):
+		return fmt.Errorf("%w: %w", ErrNoFilter, err)
+	}
+	return err
+}
+
+// noFilter begins the remark of a broker that does not filter.
+const noFilter = "The broker does not support consumer to filter message"
+
 // Unregister takes the client out of the group at one broker; the other members
 // are notified. Not being a member is no error.
 func (c *Client) Unregister(ctx context.Context, addr, clientID, group string) error {

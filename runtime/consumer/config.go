@@ -44,6 +44,8 @@ type Config struct {
 	Instance string
 	// Topic is subscribed with Expression: "*" or tags joined by "||". Default "*".
 	Topic, Expression string
+	// ExpressionType says how Expression is read. Default rocketmq.TypeTag.
+	ExpressionType rocketmq.ExpressionType
 	// Mode is Push by default.
 	Mode Mode
 	// Handler is called for every message. Nil only in Pull mode, for who calls Batch.
@@ -83,6 +85,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("configure the consumer of group %q: %w", c.Group, err)
 	}
 	setDefault(&c.Expression, "*")
+	setDefault(&c.ExpressionType, rocketmq.TypeTag)
 	setDefault(&c.Concurrency, defaultConcurrency)
 	setDefault(&c.MaxUncommitted, defaultMaxUncommitted)
 	setDefault(&c.MaxBytes, defaultMaxBytes)

@@ -125,7 +125,7 @@ func (c *Consumer) call() (context.Context, context.CancelFunc) {
 func (c *Consumer) subscription(topic string) rocketmq.Subscription {
 	s := rocketmq.Subscription{Topic: topic, Version: c.members.epoch}
 	if topic == c.cfg.Topic {
-		s.Expression = c.cfg.Expression
+		s.Type, s.Expression = c.cfg.ExpressionType, c.cfg.Expression
 	}
 	return s
 }

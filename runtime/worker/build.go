@@ -73,13 +73,18 @@ func (w *Worker) assemble() error {
 	}
 	w.delivery.Allow(handlingTime(w.structure.Handler, w.live.current))
 	s := w.structure
+	expression, expressionType := s.TagExpression, rocketmq.TypeTag
+	if s.SQLExpression != "" {
+		expression, expressionType = s.SQLExpression, rocketmq.TypeSQL92
+	}
 	w.consumer, err = consumer.New(consumer.Config{
 		NameServers:    s.NameServers,
 		Remoting:       rocketmq.Config{DialContext: w.options.DialBroker, Credentials: w.brokerCredentials()},
 		Group:          s.Group,
 		Instance:       worker.ClientID(s.Namespace, w.options.Instance),
 		Topic:          s.Topic,
-		Expression:     s.TagExpression,
+		Expression:     expression,
+		ExpressionType: expressionType,
 		Mode:           consumer.Mode(s.Mode),
 		Handler:        w.delivery,
 		Concurrency:    s.Concurrency,

@@ -67,11 +67,11 @@ var groupCases = []admissionCase{{
 	message:  `a subscription of type Tag has the member tag and no other, for example tag: {expression: "*"}`,
 	accepted: fields{"spec.subscription": `{type: Tag, tag: {expression: "*"}}`},
 }, {
-	sentence: "SQL92, which comes later",
+	sentence: "SQL92 with a tag",
 	kind:     "MQConsumerGroup",
-	refused:  fields{"spec.subscription": `{type: SQL92, sql92: {expression: "a > 1"}}`},
-	message:  "subscription.type SQL92 is not available in this version: use Tag, or filter in the handler with whenExpression",
-	accepted: fields{"spec.handler.whenExpression": "order.amount > 1"},
+	refused:  fields{"spec.subscription": `{type: SQL92, tag: {expression: "paid"}, sql92: {expression: "amount > 100"}}`},
+	message:  `a subscription of type SQL92 has the member sql92 and no other, for example sql92: {expression: "amount > 100"}`,
+	accepted: fields{"spec.subscription": `{type: SQL92, sql92: {expression: "amount > 100"}}`},
 }, {
 	sentence: "tags joined by a comma",
 	kind:     "MQConsumerGroup",

@@ -305,6 +305,24 @@ func filtered(t *testing.T, e *env) {
 	}
 }
 
+func checkSubscription(t *testing.T, e *env) {
+	group, topic := e.group(t), e.topic(t)
+	config, err := e.BrokerConfig(e, e.addr)
+	must(t, err)
+	check := func(s rocketmq.Subscription) error {
+		s.Topic = topic
+		return e.CheckSubscription(e, e.addr, group, s)
+	}
+	must(t, check(rocketmq.Subscription{Expression: "A || B"}))
+	good, wrong := check(rocketmq.Subscription{Type: rocketmq.TypeSQL92, Expression: "amount > 100"}), check(rocketmq.Subscription{Type: rocketmq.TypeSQL92, Expression: "amount >"})
+	if !config.Enabled(rocketmq.PropertyFilter) {
+		wantErr(t, "a subscription by properties", good, rocketmq.ErrNoFilter)
+		return
+	}
+	must(t, good)
+	wantErr(t, "an expression that ends in an operator", wrong, rocketmq.ErrExpression)
+}
+
 func sendBack(t *testing.T, e *env) {
 	group, topic := e.group(t), e.topic(t)
 	join(t, e, e.Client, group, "m@1", topic) // makes the retry topic

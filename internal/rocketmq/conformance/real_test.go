@@ -21,9 +21,9 @@ func TestRealBroker(t *testing.T) {
 	conformance.Run(t, func(*testing.T) conformance.Target { return conformance.Target{NameServer: mq.NameServer()} })
 }
 
-func TestRealBrokerThatChecksSignatures(t *testing.T) {
+func TestRealBrokerThatChecksSignaturesAndFilters(t *testing.T) {
 	user := rocketmq.User{Name: "orderflow", Password: "orderflow-secret"}
-	mq := broker.Own(t, rocketmq.Options{ACL: &user})
+	mq := broker.Own(t, rocketmq.Options{ACL: &user, EnablePropertyFilter: true})
 	conformance.Run(t, func(*testing.T) conformance.Target {
 		return conformance.Target{NameServer: mq.NameServer(), Credentials: remoting.Credentials{AccessKey: user.Name, SecretKey: user.Password}}
 	})

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -99,6 +100,10 @@ func withDefaults(cfg Config) Config {
 	if cfg.Brokers == 0 {
 		cfg.Brokers = 1
 	}
+	cfg.Properties = maps.Clone(cfg.Properties)
+	if cfg.Properties == nil {
+		cfg.Properties = map[string]string{}
+	}
 	if cfg.DelayLevels == nil {
 		for _, s := range []int{1, 5, 10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600, 1200, 1800, 3600, 7200} {
 			cfg.DelayLevels = append(cfg.DelayLevels, time.Duration(s)*time.Second)
@@ -134,6 +139,13 @@ func (c *Cluster) Brokers() []*Broker { return c.brokers }
 
 // Broker is the first master.
 func (c *Cluster) Broker() *Broker { return c.brokers[0] }
+
+// SetProperty changes what brokers say of their configuration, and do.
+func (c *Cluster) SetProperty(name, value string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cfg.Properties[name] = value
+}
 
 // SetClock puts the brokers' clocks, by which they say when a message was stored,
 // ahead of the process's, or behind it.

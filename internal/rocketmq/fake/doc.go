@@ -20,12 +20,14 @@
 // [Cluster.Inject] makes calls fail with a code, wait, hang, or lose their
 // connection, before or after they were carried out. [Broker.Stop] and
 // [Broker.Start] restart a broker (its locks and members are gone, its messages
-// stay), [Broker.Trim] deletes old messages, [Cluster.Cut] breaks connections as a
+// stay), [Broker.Trim] deletes old messages, [Cluster.SetProperty] configures brokers,
+// [Cluster.Cut] breaks connections as a
 // network does, [Cluster.SetClock] makes clocks differ, and [Cluster.Calls] tells
 // what was asked.
 //
 // # Limits
 //
-// Messages are never deleted by themselves, there are no replicas, no SQL92 filter, no
-// transactions, no timer wheel. A route changes at once everywhere.
+// Messages are never deleted by themselves, there are no replicas, no
+// transactions, no timer wheel. Of SQL92 it knows that an expression does not end in
+// an operator; everything matches it. A route changes at once everywhere.
 package fake

@@ -27,6 +27,12 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestConformanceWithAFilter(t *testing.T) {
+	conformance.Run(t, func(t *testing.T) conformance.Target {
+		return conformance.Target{NameServer: fake.Start(t, fake.Config{Properties: map[string]string{rocketmq.PropertyFilter: "true"}}).NameServer()}
+	})
+}
+
 // bubble runs a test in a synctest bubble with a cluster in memory, in which a
 // topic "orders" of one queue and a group "push" exist.
 func bubble(t *testing.T, cfg fake.Config, test func(*testing.T, *fake.Cluster, *rocketmq.Client)) {

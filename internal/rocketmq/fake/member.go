@@ -6,6 +6,7 @@ package fake
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
@@ -123,4 +124,27 @@ func (b *Broker) runningInfo(q call) answer {
 		return refuse(rocketmq.CodeSystemError, "The Consumer <%s> <%s> not online", group, id)
 	}
 	return s.relay(q.Command)
+}
+
+func (b *Broker) checkSubscription(q call) answer {
+	var asked struct {
+		Subscription rocketmq.Subscription `json:"subscriptionData"`
+	}
+	if err := json.Unmarshal(q.Body, &asked); err != nil {
+		return refuse(rocketmq.CodeSystemError, "%v", err)
+	}
+	return b.refusal(asked.Subscription)
+}
+
+// refusal is what the real one says of a subscription that it does not serve.
+func (b *Broker) refusal(s rocketmq.Subscription) answer {
+	switch {
+	case s.Type != rocketmq.TypeSQL92:
+		return answer{}
+	case b.cluster.cfg.Properties[rocketmq.PropertyFilter] != "true":
+		return refuse(rocketmq.CodeSystemError, "The broker does not support consumer to filter message by %s", s.Type)
+	case strings.ContainsAny(s.Expression[max(0, len(s.Expression)-1):], "=<>(+-*/"):
+		return refuse(rocketmq.CodeSubscriptionInvalid, "Encountered \"<EOF>\" at the end of %s", s.Expression)
+	}
+	return answer{}
 }

@@ -227,6 +227,10 @@ func (b *Broker) tryPull(q call) (a answer, changed <-chan struct{}) {
 	case id < 0 || id >= t.config.ReadQueues:
 		return refuse(rocketmq.CodeInvalidParameter, "queueId[%d] is illegal, topic:[%s] topicConfig.readQueueNums:[%d]", id, name, t.config.ReadQueues), nil
 	}
+	subscription := rocketmq.Subscription{Expression: q.Fields.Get("subscription"), Type: rocketmq.ExpressionType(q.Fields.Get("expressionType"))}
+	if a := b.refusal(subscription); a.code != rocketmq.CodeOK {
+		return a, nil
+	}
 	messages, offset := t.queues[id], q.int64("queueOffset")
 	least, end := t.mins[id], t.max(id)
 	answered := func(code rocketmq.Code, next int64, body []byte) (answer, <-chan struct{}) {
@@ -248,7 +252,7 @@ func (b *Broker) tryPull(q call) (a answer, changed <-chan struct{}) {
 	case offset == end:
 		return answered(rocketmq.CodePullNotFound, offset, nil)
 	}
-	tags := rocketmq.Subscription{Expression: q.Fields.Get("subscription"), Type: rocketmq.ExpressionType(q.Fields.Get("expressionType"))}.Tags()
+	tags := subscription.Tags()
 	var body []byte
 	next, found := offset, 0
 	for ; next < end && found < min(max(q.int("maxMsgNums"), 1), b.cluster.cfg.MaxPull); next++ {
