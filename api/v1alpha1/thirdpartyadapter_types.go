@@ -10,6 +10,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:validation:XValidation:rule="!has(self.suspend) || !self.suspend",message="suspend is not available in this version: scale the groups that use the adapter to 0; messages wait in the broker"
 // +kubebuilder:validation:XValidation:rule="!has(self.quota)",message="quota is not available in this version: use rateLimit"
 // +kubebuilder:validation:XValidation:rule="!has(self.tls)",message="tls is not available in this version: https URLs are verified against the public roots"
+// +kubebuilder:validation:XValidation:rule="!has(self.circuitBreaker.slowRequestDuration) || duration(self.circuitBreaker.slowRequestDuration) < duration(self.timeout)",message="circuitBreaker.slowRequestDuration is shorter than timeout: what takes as long as the timeout fails as it is"
 type ThirdPartyAdapterSpec struct {
 	// url of the third party, http or https. A handler's path is appended to its path.
 	// +required
@@ -89,7 +90,8 @@ type RequestRetry struct {
 	InitialDelay metav1.Duration `json:"initialDelay,omitzero"`
 }
 
-// CircuitBreaker stops calling a third party that fails. While the circuit is open no message is handed out and no attempt is counted.
+// CircuitBreaker stops calling a third party that fails. While the circuit is open no message is handed out and no attempt is counted. Every pod has a
+// circuit of its own; once it closes again the pod's limits come back over two seconds, beginning with a sixteenth.
 type CircuitBreaker struct {
 	// failurePercentage at which the circuit opens, of the requests in the window.
 	// +optional
@@ -97,7 +99,7 @@ type CircuitBreaker struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	FailurePercentage int32 `json:"failurePercentage,omitempty"`
-	// minimumRequests the window has to hold before it is judged.
+	// minimumRequests the window has to hold before it is judged. As many failures in a row open the circuit whatever else is in the window.
 	// +optional
 	// +default=10
 	// +kubebuilder:validation:Minimum=1
@@ -110,17 +112,21 @@ type CircuitBreaker struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('5m')",message="circuitBreaker.window lies between 1s and 5m"
 	Window metav1.Duration `json:"window,omitzero"`
-	// openDuration is how long the circuit stays open before one request is let through as a probe, 100ms to 1m. A Retry-After of the third party makes that
-	// longer, up to ten minutes.
+	// openDuration is how long the circuit stays open before one request is let through as a probe, 100ms to 1m. Each probe that fails doubles it, up to
+	// 1.5s, or 15s in an outage of more than ten minutes; a longer openDuration stays as it is. A Retry-After of the third party makes it longer, up to ten
+	// minutes.
 	// +optional
 	// +default="1s"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('1m')",message="circuitBreaker.openDuration lies between 100ms and 1m"
 	OpenDuration metav1.Duration `json:"openDuration,omitzero"`
-	// slowRequestDuration makes a slower request count as a failure for the circuit. Unset: only failures count.
+	// slowRequestDuration makes a slower request count as a failure for the circuit, whatever it means for its message, 1ms to 60s. Unset: only failures
+	// count.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="false",message="circuitBreaker.slowRequestDuration is not available in this version: lower spec.timeout instead"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1ms') && duration(self) <= duration('60s')",message="circuitBreaker.slowRequestDuration lies between 1ms and 60s"
 	SlowRequestDuration *metav1.Duration `json:"slowRequestDuration,omitempty"`
 }
 

@@ -102,7 +102,7 @@ func (l Live) Validate() error {
 		case a.Timeout <= 0 || a.RequestAttempts < 1 || a.RetryDelay < 0:
 			errs = append(errs, fmt.Errorf("adapter %q needs a positive timeout and requestAttempts", a.Name))
 		case !a.Breaker.valid():
-			errs = append(errs, fmt.Errorf("adapter %q has a breaker without failurePercentage, minimumRequests, window or openDuration", a.Name))
+			errs = append(errs, fmt.Errorf("adapter %q has a breaker without failurePercentage, minimumRequests, window or openDuration, or with a negative slowRequest", a.Name))
 		case a.RequestsPerSecond < 0 || a.Concurrency < 0 || (a.RequestsPerSecond > 0 && a.Burst < 1):
 			errs = append(errs, fmt.Errorf("adapter %q has a negative limit, or a rate without a burst", a.Name))
 		}
@@ -111,5 +111,5 @@ func (l Live) Validate() error {
 }
 
 func (b Breaker) valid() bool {
-	return b.FailurePercentage >= 1 && b.FailurePercentage <= 100 && b.MinimumRequests >= 1 && b.Window > 0 && b.OpenDuration > 0
+	return b.FailurePercentage >= 1 && b.FailurePercentage <= 100 && b.MinimumRequests >= 1 && b.Window > 0 && b.OpenDuration > 0 && b.SlowRequest >= 0
 }

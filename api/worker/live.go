@@ -32,10 +32,13 @@ type AdapterLimits struct {
 	Concurrency int `json:"concurrency,omitempty"`
 }
 
-// Breaker opens a circuit when FailurePercentage of at least MinimumRequests within Window failed, for OpenDuration.
+// Breaker opens a circuit when FailurePercentage of at least MinimumRequests within Window failed, or MinimumRequests in a row did; at first for
+// OpenDuration.
 type Breaker struct {
 	FailurePercentage int      `json:"failurePercentage"`
 	MinimumRequests   int      `json:"minimumRequests"`
 	Window            Duration `json:"window"`
 	OpenDuration      Duration `json:"openDuration"`
+	// SlowRequest: a request that takes longer counts as one that failed. 0: none does.
+	SlowRequest Duration `json:"slowRequest,omitempty"`
 }

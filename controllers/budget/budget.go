@@ -61,6 +61,9 @@ func Limits(name string, adapter *v1alpha1.ThirdPartyAdapterSpec, pods int32) wo
 		},
 		RequestsPerSecond: requestsPerSecond(adapter.RateLimit, pods),
 	}
+	if slow := adapter.CircuitBreaker.SlowRequestDuration; slow != nil {
+		limits.Breaker.SlowRequest = worker.Duration(slow.Duration)
+	}
 	if adapter.RateLimit != nil {
 		limits.Burst = int(part(adapter.RateLimit.Burst, pods))
 	}

@@ -108,6 +108,17 @@ func TestOnePodsPart(t *testing.T) {
 	}
 }
 
+func TestASlowRequestIsOneWhereItIsDeclared(t *testing.T) {
+	spec := adapter(0, 0, 0, 0)
+	if got := budget.Limits("sms", spec, 4).Breaker.SlowRequest; got != 0 {
+		t.Errorf("undeclared: got %v, want none", got.D())
+	}
+	spec.CircuitBreaker.SlowRequestDuration = &metav1.Duration{Duration: time.Second}
+	if got := budget.Limits("sms", spec, 4).Breaker.SlowRequest; got.D() != time.Second {
+		t.Errorf("got %v, want the 1s declared", got.D())
+	}
+}
+
 func TestAllPodsTogetherStayBelowTheAccount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pods := rapid.Int32Range(1, 2000).Draw(t, "pods")

@@ -36,6 +36,8 @@ type Config struct {
 	// Transport makes the requests; NewTransport's in a worker.
 	Transport http.RoundTripper
 	Observer  Observer
+	// Callers is how many calls there can be at once; 0 if nobody knows.
+	Callers int
 }
 
 // Adapter is one third party, as one pod calls it. It is safe for concurrent use.
@@ -53,10 +55,11 @@ type Adapter struct {
 	pace    *pace
 	absent  absences
 
-	mu       sync.Mutex
-	inFlight int
-	lastErr  string
-	lastAt   time.Time
+	inFlight atomic.Int64
+
+	mu      sync.Mutex
+	lastErr string
+	lastAt  time.Time
 }
 
 // New returns an adapter, or says what is wrong with its expression or URL.
@@ -86,7 +89,8 @@ func New(c Config) (*Adapter, error) {
 		}
 		a.credentials = credentials(c.CredentialDir, needed)
 	}
-	a.circuit = newCircuit(c.Limits.Breaker, func(s worker.Circuit) { c.Observer.CircuitChanged(c.Spec.Name, s) })
+	a.gate.callers = c.Callers
+	a.circuit = newCircuit(c.Limits.Breaker, a.moved)
 	a.SetLimits(c.Limits)
 	return a, nil
 }
@@ -99,30 +103,27 @@ func (a *Adapter) SetLimits(l worker.AdapterLimits) {
 	a.pace.set(l.RequestsPerSecond, l.Burst)
 }
 
+// moved is told by the circuit, whose lock is held. What it has let in again gets its limits little by little.
+func (a *Adapter) moved(to worker.Circuit) {
+	if to == worker.CircuitClosed {
+		a.gate.restart()
+		a.pace.admit(firstPart)
+	}
+	a.observer.CircuitChanged(a.spec.Name, to)
+}
+
 // Report is the third party as this pod sees it now.
 func (a *Adapter) Report() worker.AdapterReport {
-	state := a.circuit.state()
+	report := worker.AdapterReport{Name: a.spec.Name, InFlight: int(a.inFlight.Load())}
+	a.circuit.report(&report)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	report := worker.AdapterReport{Name: a.spec.Name, Circuit: state, InFlight: a.inFlight, LastError: a.lastErr}
+	report.LastError = a.lastErr
 	if a.lastErr != "" {
 		at := a.lastAt
 		report.LastErrorTime = &at
 	}
 	return report
-}
-
-// begin and end count a request in flight.
-func (a *Adapter) begin() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.inFlight++
-}
-
-func (a *Adapter) end() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.inFlight--
 }
 
 // failed notes the last error.

@@ -47,9 +47,11 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 			hold.Detail = a.detail(r, hold.Detail)
 			return *hold
 		}
-		ans := a.send(ctx, r, p.secret, limits)
-		a.circuit.end(p.ticket, ans.verdict(), ans.after)
-		a.gate.leave()
+		ans, took := a.send(ctx, r, p.secret, limits)
+		a.finish(p.ticket, ans, took, limits.Breaker.SlowRequest.D())
+		if ans.result == success {
+			return outcome.Succeed()
+		}
 		ans.detail = a.detail(r, ans.detail)
 		if p.probe && ans.result == transient && !a.mustNotRepeat(ans) {
 			return a.park(ans.reason, ans.detail)
@@ -58,6 +60,19 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 			return a.conclude(ans)
 		}
 		failure = ans
+	}
+}
+
+// finish tells those who protect the third party what a request that took so long says about it. An answer that came too late to be of use says what none
+// would.
+func (a *Adapter) finish(t ticket, ans answer, took, slow time.Duration) {
+	v := ans.verdict()
+	if v == healthy && slow > 0 && took > slow {
+		v = failing
+	}
+	a.circuit.end(t, v, ans.after)
+	if part, changed := a.gate.finish(v); changed {
+		a.pace.admit(part)
 	}
 }
 
@@ -102,13 +117,19 @@ func (a *Adapter) admit(ctx context.Context) (p permit, hold *outcome.Outcome) {
 
 // queue waits for concurrency and rate. Without an error the gate is entered.
 func (a *Adapter) queue(ctx context.Context) (far time.Duration, err error) {
+	entered := a.gate.tryEnter()
+	if entered && a.pace.free.Load() {
+		return 0, nil
+	}
 	start, stop := time.Now(), Waiting(ctx)
 	defer func() {
 		stop()
 		a.observer.Waited(a.spec.Name, time.Since(start))
 	}()
-	if err := a.gate.enter(ctx); err != nil {
-		return 0, err
+	if !entered {
+		if err := a.gate.enter(ctx); err != nil {
+			return 0, err
+		}
 	}
 	if far, err = a.pace.wait(ctx); err != nil {
 		a.gate.leave()
@@ -128,11 +149,9 @@ func (a *Adapter) park(reason outcome.Reason, detail string) outcome.Outcome {
 	return outcome.ParkUntil(resume, CircuitOpen, fmt.Sprintf("%s (%s)", detail, reason))
 }
 
-// conclude is what an answer means when it is not asked again.
+// conclude is what an answer that is no success means when it is not asked again.
 func (a *Adapter) conclude(ans answer) outcome.Outcome {
 	switch ans.result {
-	case success:
-		return outcome.Succeed()
 	case permanent:
 		return outcome.Kill(ans.reason, ans.detail)
 	case misconfigured:
@@ -178,14 +197,15 @@ func after(d time.Duration) <-chan struct{} {
 }
 
 // send makes one request and reads what of the answer matters.
-func (a *Adapter) send(ctx context.Context, r Request, secret map[string]string, limits *worker.AdapterLimits) answer {
+func (a *Adapter) send(ctx context.Context, r Request, secret map[string]string, limits *worker.AdapterLimits) (ans answer, took time.Duration) {
 	start := time.Now()
-	a.begin()
-	ans := a.absent.judge(r.Step, a.exchange(ctx, r, secret, limits.Timeout.D()))
-	a.end()
-	a.observer.Requested(a.spec.Name, r.Step, ans.reason, time.Since(start))
+	a.inFlight.Add(1)
+	ans = a.absent.judge(r.Step, a.exchange(ctx, r, secret, limits.Timeout.D()))
+	a.inFlight.Add(-1)
+	took = time.Since(start)
+	a.observer.Requested(a.spec.Name, r.Step, ans.reason, took)
 	if ans.result != success && ans.result != cut {
 		a.failed(ans.reason, ans.detail)
 	}
-	return ans
+	return ans, took
 }

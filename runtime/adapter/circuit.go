@@ -4,11 +4,10 @@
 package adapter
 
 import (
-	"context"
+	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
 )
@@ -16,25 +15,38 @@ import (
 // longestWish bounds for how long a third party may ask not to be asked.
 const longestWish = 10 * time.Minute
 
-// circuit is a breaker of failsafe-go that lets one probe through at a time, ignores verdicts of earlier states, and can be waited for.
+// circuit is a breaker that lets one probe through at a time, ignores verdicts of earlier states, and can be waited for. It has a state of its own, and
+// the operator may keep it open beside that.
 type circuit struct {
 	changed func(worker.Circuit)
+	// stamp names the present state: it grows with each move, and is even while closed. Whoever finds it closed needs no lock.
+	stamp atomic.Uint64
 
-	mu      sync.Mutex
-	config  worker.Breaker
-	breaker circuitbreaker.CircuitBreaker[any]
-	// epoch counts the changes of state.
-	epoch int
-	// resume ends when it is worth asking again; nil while closed. wake ends it.
-	resume context.Context
-	wake   context.CancelFunc
-	// wish is the third party's for how long it stays open, while a failure is recorded.
-	wish time.Duration
+	mu     sync.Mutex
+	config worker.Breaker
+	state  worker.Circuit
+	tally  tally
+	outage outage
+	// until is when a probe may go out, as far as this pod knows; held is until when the operator has another pod look.
+	until, held time.Time
+	// resume is closed when it is worth asking again, by alarm or by the next move; nil while closed.
+	resume  chan struct{}
+	resumed bool
+	alarm   *time.Timer
+	seen    evidence
+}
+
+// evidence is what this pod saw of the third party since its start.
+type evidence struct {
+	// healthy and failing count verdicts of every state.
+	healthy, failing int64
+	// healthyAt is when the last healthy one came.
+	healthyAt time.Time
 }
 
 // ticket is leave to make one request.
 type ticket struct {
-	epoch int
+	stamp uint64
 	probe bool
 }
 
@@ -48,107 +60,165 @@ const (
 )
 
 func newCircuit(config worker.Breaker, changed func(worker.Circuit)) *circuit {
-	c := &circuit{changed: changed}
-	c.configure(config)
-	return c
+	return &circuit{changed: changed, config: config, state: worker.CircuitClosed}
 }
 
 // configure changes the thresholds. What was counted is forgotten; an open circuit stays open, for the new duration.
 func (c *circuit) configure(config worker.Breaker) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.breaker != nil && config == c.config {
+	if config == c.config {
 		return
 	}
-	open := c.breaker != nil && !c.breaker.IsClosed()
-	c.config = config
-	c.epoch++
-	c.breaker = circuitbreaker.NewBuilder[any]().
-		WithFailureRateThreshold(float64(config.FailurePercentage)/100, uint(config.MinimumRequests), config.Window.D()).
-		WithSuccessThreshold(1).
-		WithDelay(config.OpenDuration.D()).
-		OnStateChanged(c.moved).
-		Build()
-	if open {
-		c.breaker.Open()
+	c.config, c.tally = config, tally{}
+	if c.state != worker.CircuitClosed {
+		c.until = time.Now().Add(config.OpenDuration.D())
+		c.move(worker.CircuitOpen)
 	}
 }
 
 // begin gives leave for a request, or returns what ends when it is worth asking again.
 func (c *circuit) begin() (t ticket, resume <-chan struct{}) {
+	if stamp := c.stamp.Load(); closed(stamp) {
+		return ticket{stamp: stamp}, nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.breaker.IsOpen() && c.resume.Err() == nil || !c.breaker.TryAcquirePermit() {
-		return ticket{}, c.resume.Done()
+	switch {
+	case c.state == worker.CircuitClosed:
+		return ticket{stamp: c.stamp.Load()}, nil
+	case c.state == worker.CircuitHalfOpen || time.Now().Before(c.due()):
+		return ticket{}, c.resume
 	}
-	return ticket{epoch: c.epoch, probe: c.breaker.IsHalfOpen()}, nil
+	c.move(worker.CircuitHalfOpen)
+	return ticket{stamp: c.stamp.Load(), probe: true}, nil
 }
 
 // shut returns what begin would if it certainly gave no leave, else nil. It costs nothing to ask.
 func (c *circuit) shut() (resume <-chan struct{}) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.resume == nil || c.resume.Err() != nil {
+	if closed(c.stamp.Load()) {
 		return nil
 	}
-	return c.resume.Done()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.resume == nil || c.resumed || c.state == worker.CircuitOpen && !time.Now().Before(c.due()) {
+		return nil
+	}
+	return c.resume
 }
 
-// end takes a ticket back. A verdict of an earlier state is ignored. A probe without verdict leaves the circuit open. A failure that opens it, or keeps it
-// open, does so for wish at least.
+// end takes a ticket back. A verdict of an earlier state moves nothing. A probe without verdict leaves the circuit open. A failure that opens it, or keeps
+// it open, does so for wish at least.
 func (c *circuit) end(t ticket, v verdict, wish time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now := time.Now()
+	c.seen.add(v, now)
 	switch {
-	case t.epoch != c.epoch:
-	case v == healthy:
-		c.breaker.RecordSuccess()
-	case v == failing:
-		c.wish = min(wish, longestWish)
-		c.breaker.RecordFailure()
-		c.wish = 0
+	case t.stamp != c.stamp.Load():
+	case t.probe && v == healthy:
+		c.tally, c.held = tally{}, time.Time{}
+		c.outage.end(now)
+		c.move(worker.CircuitClosed)
 	case t.probe:
-		c.breaker.Open()
+		if v == failing {
+			c.outage.probes++
+		}
+		c.open(now, wish)
+	case v != noVerdict:
+		c.tally.add(v == failing, now, c.config.Window.D())
+		if v == failing && c.tally.tooMany(c.config) {
+			c.outage.begin(now, c.config.Window.D())
+			c.open(now, wish)
+		}
 	}
+}
+
+// open opens the circuit, or keeps it open. c.mu is held.
+func (c *circuit) open(now time.Time, wish time.Duration) {
+	c.until = now.Add(max(c.outage.pause(c.config.OpenDuration.D(), now, rand.Float64()), min(wish, longestWish)))
+	c.move(worker.CircuitOpen)
 }
 
 // closed reports whether the circuit has been closed ever since the ticket was given.
 func (c *circuit) closed(t ticket) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return !t.probe && t.epoch == c.epoch
+	return !t.probe && t.stamp == c.stamp.Load()
 }
 
-// moved is told by the breaker; c.mu is held, as it is for every call of the breaker. Who waits looks again after every move.
-func (c *circuit) moved(e circuitbreaker.StateChangedEvent) {
-	c.epoch++
-	if c.wake != nil {
+// closed: see circuit.stamp.
+func closed(stamp uint64) bool { return stamp%2 == 0 }
+
+// due is when a probe may go out. c.mu is held.
+func (c *circuit) due() time.Time {
+	if c.held.After(c.until) {
+		return c.held
+	}
+	return c.until
+}
+
+// move changes the state. Who waits looks again after every move. c.mu is held.
+func (c *circuit) move(to worker.Circuit) {
+	c.wake()
+	c.resume, c.resumed = nil, false
+	next := c.stamp.Load() + 1
+	if closed(next) != (to == worker.CircuitClosed) {
+		next++
+	}
+	changed := to != c.state
+	c.state = to
+	if to != worker.CircuitClosed {
+		c.resume = make(chan struct{})
+	}
+	if to == worker.CircuitOpen {
+		c.arm()
+	}
+	if changed {
+		c.changed(to)
+	}
+	c.stamp.Store(next) // at last: who finds it closed finds everything as it is then
+}
+
+// arm sets the alarm for when the next probe is due. c.mu is held.
+func (c *circuit) arm() {
+	if c.resumed {
+		c.resume, c.resumed = make(chan struct{}), false
+	}
+	if c.alarm != nil {
+		c.alarm.Stop()
+	}
+	c.alarm = time.AfterFunc(time.Until(c.due()), c.ring)
+}
+
+// ring tells who waits that a probe may go out.
+func (c *circuit) ring() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == worker.CircuitOpen && !time.Now().Before(c.due()) {
 		c.wake()
 	}
-	switch e.NewState {
-	case circuitbreaker.OpenState:
-		c.resume, c.wake = context.WithTimeout(context.Background(), max(c.breaker.RemainingDelay(), c.wish))
-	case circuitbreaker.HalfOpenState:
-		c.resume, c.wake = context.WithCancel(context.Background())
-	case circuitbreaker.ClosedState:
-		c.resume, c.wake = nil, nil
-	}
-	c.changed(stateOf(e.NewState))
 }
 
-func (c *circuit) state() worker.Circuit {
+// wake tells who waits, once. c.mu is held.
+func (c *circuit) wake() {
+	if c.resume != nil && !c.resumed {
+		close(c.resume)
+		c.resumed = true
+	}
+}
+
+func (e *evidence) add(v verdict, now time.Time) {
+	switch v {
+	case healthy:
+		e.healthy++
+		e.healthyAt = now
+	case failing:
+		e.failing++
+	}
+}
+
+// report writes down how the third party looks from here.
+func (c *circuit) report(r *worker.AdapterReport) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return stateOf(c.breaker.State())
-}
-
-func stateOf(s circuitbreaker.State) worker.Circuit {
-	switch s {
-	case circuitbreaker.OpenState:
-		return worker.CircuitOpen
-	case circuitbreaker.HalfOpenState:
-		return worker.CircuitHalfOpen
-	default:
-		return worker.CircuitClosed
-	}
+	r.Circuit = c.state
 }

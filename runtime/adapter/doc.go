@@ -14,19 +14,27 @@
 //
 // # The circuit
 //
-//	Closed ──failures in the window──▶ Open ──openDuration──▶ HalfOpen: one request is out as a probe
-//	  ▲                                  ▲──────it failed───────────┤
-//	  └─────────────────────────────it did not fail─────────────────┘
+//	Closed ──failures in the window, or in a row──▶ Open ──a pause──▶ HalfOpen: one request is out as a probe
+//	  ▲                                               ▲──────it failed───────────┤
+//	  └──────────────────────────────────it did not fail─────────────────────────┘
 //
-// failsafe-go counts and decides. A Retry-After of the failure that opened it, or kept it open, makes the duration longer, up to ten minutes. A verdict counts only in the state its call began in: a slow request from before the circuit opened neither
-// closes nor reopens it. An answer that refuses the message (4xx) proves the third party to be there; one that refuses the account (401, 402, 403) does
-// not, so that messages wait for one that may. Where nothing ever succeeded and nothing is there (404), messages wait for the right URL.
+// The pause is openDuration at first, and grows with each failed probe (see outage). A Retry-After of the failure that opened the circuit, or kept it open,
+// makes it longer, up to ten minutes. What is slower than slowRequestDuration counts as failed.
+//
+// A verdict counts only in the state its call began in: a slow request from before the circuit opened neither closes nor reopens it. An answer that
+// refuses the message (4xx) proves the third party to be there; one that refuses the account (401, 402, 403) does not, so that messages wait for one that
+// may. Where nothing ever succeeded and nothing is there (404), messages wait for the right URL.
+//
+// After a recovery the limits come back little by little (see ramp): all callers have waited for that moment, and who has just come back cannot take all of
+// them at once.
 //
 // # Limits
 //
 // Requests in flight are bounded first, then the rate, so that a request leaves at once when its turn has come and the third party never sees more
 // than the rate. Callers queue for both; only when the rate admits nobody for more than a second is the message parked. Waiting is added to the
 // WaitClock of the context, as it is no work. Limits change while calls run.
+//
+// A request that need not wait pays for all this with three short locks and no allocation (BenchmarkAdmission).
 //
 // # Idempotency
 //

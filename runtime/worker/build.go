@@ -112,6 +112,7 @@ func (w *Worker) buildAdapters() error {
 			CredentialDir: filepath.Join(w.options.AdapterDir, spec.Name),
 			Transport:     w.transport,
 			Observer:      w.metrics,
+			Callers:       w.structure.Concurrency,
 		})
 		w.adapters[spec.Name] = a
 		errs = append(errs, err)

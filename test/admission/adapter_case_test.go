@@ -76,11 +76,17 @@ var adapterCases = []admissionCase{{
 	message:  "circuitBreaker.openDuration lies between 100ms and 1m",
 	accepted: fields{"spec.circuitBreaker": `{openDuration: 1m}`},
 }, {
-	sentence: "slow requests as failures, which comes later",
+	sentence: "a request that is slow after ten minutes",
 	kind:     "ThirdPartyAdapter",
-	refused:  fields{"spec.circuitBreaker": `{slowRequestDuration: 1s}`},
-	message:  "circuitBreaker.slowRequestDuration is not available in this version: lower spec.timeout instead",
-	accepted: fields{"spec.timeout": "1s"},
+	refused:  fields{"spec.circuitBreaker": `{slowRequestDuration: 10m}`},
+	message:  "circuitBreaker.slowRequestDuration lies between 1ms and 60s",
+	accepted: fields{"spec.circuitBreaker": `{slowRequestDuration: 1s}`},
+}, {
+	sentence: "a request that times out before it is slow",
+	kind:     "ThirdPartyAdapter",
+	refused:  fields{"spec.timeout": "2s", "spec.circuitBreaker": `{slowRequestDuration: 2s}`},
+	message:  "circuitBreaker.slowRequestDuration is shorter than timeout: what takes as long as the timeout fails as it is",
+	accepted: fields{"spec.timeout": "2s", "spec.circuitBreaker": `{slowRequestDuration: 1999ms}`},
 }, {
 	sentence: "a rate limit over a day",
 	kind:     "ThirdPartyAdapter",

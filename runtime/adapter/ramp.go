@@ -1,0 +1,65 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package adapter
+
+import "time"
+
+const (
+	// firstPart of its limits is what a third party gets that has just come back; it doubles until it is all of them: four times, in two seconds at best.
+	firstPart = 1.0 / 16
+	// rampStep is the least time between two doublings.
+	rampStep = 500 * time.Millisecond
+)
+
+// ramp leads from a recovery back to the full limits. Each step needs its time, and more answers that show the third party to be well than others. The
+// zero ramp is over.
+type ramp struct {
+	// admitted is the part of the limits; 0 is all.
+	admitted float64
+	since    time.Time
+	// balance of verdicts since then.
+	balance int
+}
+
+func (r *ramp) start(now time.Time) { *r = ramp{admitted: firstPart, since: now} }
+
+// part of the limits that is admitted.
+func (r *ramp) part() float64 {
+	if r.admitted == 0 {
+		return 1
+	}
+	return r.admitted
+}
+
+// of is how many requests may be in flight, of a limit or else of so many callers: one at least. 0 is no limit.
+func (r *ramp) of(limit, callers int) int {
+	if limit == 0 || callers > 0 && callers < limit {
+		limit = callers
+	}
+	if limit == 0 {
+		return 0
+	}
+	return max(1, int(float64(limit)*r.part()))
+}
+
+// note counts a verdict, and reports whether another part is admitted from now on. The time is only asked for on the way.
+func (r *ramp) note(v verdict, now func() time.Time) (changed bool) {
+	if r.admitted == 0 {
+		return false
+	}
+	switch v {
+	case healthy:
+		r.balance++
+	case failing:
+		r.balance--
+	}
+	at := now()
+	if r.balance <= 0 || at.Sub(r.since) < rampStep {
+		return false
+	}
+	if *r = (ramp{admitted: 2 * r.admitted, since: at}); r.admitted >= 1 {
+		*r = ramp{}
+	}
+	return true
+}

@@ -1,0 +1,161 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package adapter
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+)
+
+// crowd keeps so many callers calling until ctx ends.
+func crowd(ctx context.Context, a *Adapter, callers int) *sync.WaitGroup {
+	var calls sync.WaitGroup
+	for range callers {
+		calls.Go(func() {
+			for ctx.Err() == nil {
+				if o := a.Call(ctx, request()); o.Kind == outcome.Park {
+					select {
+					case <-o.Resume:
+					case <-ctx.Done():
+					}
+				}
+			}
+		})
+	}
+	return &calls
+}
+
+// recovered returns an adapter whose circuit was open, and closed just now.
+func recovered(t *testing.T, change func(*Config), then func(*http.Request) (*http.Response, error)) (*Adapter, *scripted) {
+	t.Helper()
+	s := &scripted{answers: answers{status(500), status(500), then}}
+	c := config("http://third.party", func(c *Config) { fragile(c); change(c) })
+	c.Transport = s
+	a := build(t, c)
+	open(t, a)
+	time.Sleep(6 * time.Second)
+	if o := a.Call(t.Context(), request()); o.Kind != outcome.Done {
+		t.Fatalf("the probe: got %v", o)
+	}
+	return a, s
+}
+
+func TestConcurrencyComesBackLittleByLittle(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Config)
+		want   []int // in flight, each half second
+	}{
+		"up to the limit":   {func(c *Config) { c.Limits.Concurrency = 32 }, []int{2, 4, 8, 16, 32, 32}},
+		"up to the callers": {func(c *Config) { c.Callers = 16 }, []int{1, 2, 4, 8, 16, 16}},
+		"up to the lower":   {func(c *Config) { c.Limits.Concurrency, c.Callers = 1000, 32 }, []int{2, 4, 8, 16, 32, 32}},
+		"from one at least": {func(c *Config) { c.Limits.Concurrency = 4 }, []int{1, 1, 1, 2, 4, 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, _ := recovered(t, c.change, slow(200, 100*time.Millisecond))
+				ctx, cancel := context.WithCancel(t.Context())
+				callers := 50
+				if a.gate.callers > 0 {
+					callers = a.gate.callers
+				}
+				calls := crowd(ctx, a, callers)
+				var got []int
+				for range c.want {
+					time.Sleep(50 * time.Millisecond)
+					synctest.Wait()
+					got = append(got, a.Report().InFlight)
+					time.Sleep(460 * time.Millisecond)
+				}
+				if diff := cmp.Diff(c.want, got); diff != "" {
+					t.Error(diff)
+				}
+				cancel()
+				calls.Wait()
+			})
+		})
+	}
+}
+
+// TestADrainNeverExceedsTheRate: with callers that waited through the outage, no second after it sees more requests than the limit, and in the end all
+// of the limit is used.
+func TestADrainNeverExceedsTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rate = 100
+		a, s := recovered(t, func(c *Config) { c.Limits.RequestsPerSecond, c.Limits.Burst = rate, 1 }, slow(200, 10*time.Millisecond))
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		crowd(ctx, a, 50).Wait()
+		var times []time.Time
+		for _, at := range s.calls {
+			if at.After(start) {
+				times = append(times, at)
+			}
+		}
+		second := func(n int) (count int) { // calls in the n-th
+			for _, at := range times {
+				if from := start.Add(time.Duration(n) * time.Second); !at.Before(from) && at.Before(from.Add(time.Second)) {
+					count++
+				}
+			}
+			return count
+		}
+		for i := range times {
+			last := i
+			for last+1 < len(times) && times[last+1].Sub(times[i]) < time.Second-time.Microsecond {
+				last++
+			}
+			if n := last - i + 1; n > rate {
+				t.Fatalf("%d requests within a second, from %v on, want %d at most", n, times[i].Sub(start), rate)
+			}
+		}
+		if first := second(0); first > rate/8 {
+			t.Errorf("%d requests in the first second, want no more than an eighth of the rate: it has just come back", first)
+		}
+		if full := second(8); full < rate-1 {
+			t.Errorf("%d requests in a second long after it came back, want %d", full, rate)
+		}
+	})
+}
+
+func TestARampNeedsSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r ramp
+		r.start(time.Now())
+		after := func(d time.Duration, verdicts ...verdict) float64 {
+			for _, v := range verdicts[:len(verdicts)-1] {
+				r.note(v, time.Now)
+			}
+			time.Sleep(d)
+			r.note(verdicts[len(verdicts)-1], time.Now)
+			return r.part()
+		}
+		for i, step := range []struct {
+			verdicts []verdict
+			after    time.Duration
+			want     float64
+		}{
+			{[]verdict{healthy, healthy}, rampStep - 1, firstPart},
+			{[]verdict{healthy}, 1, 2 * firstPart},
+			{[]verdict{failing, healthy}, rampStep, 2 * firstPart},
+			{[]verdict{noVerdict}, rampStep, 2 * firstPart},
+			{[]verdict{healthy}, 0, 4 * firstPart},
+			{[]verdict{healthy}, rampStep, 8 * firstPart},
+			{[]verdict{healthy}, rampStep, 1},
+			{[]verdict{failing}, rampStep, 1},
+		} {
+			if got := after(step.after, step.verdicts...); got != step.want {
+				t.Errorf("after step %d the part is %v, want %v", i, got, step.want)
+			}
+		}
+	})
+}
