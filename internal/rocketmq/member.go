@@ -64,7 +64,7 @@ func (s Subscription) MarshalJSON() ([]byte, error) {
 	w := subscriptionJSON{Topic: s.Topic, Expression: s.expression(), Tags: []string{}, Hashes: []int32{}, Version: s.Version, Type: s.expressionType()}
 	for _, tag := range s.Tags() {
 		w.Tags = append(w.Tags, tag)
-		w.Hashes = append(w.Hashes, javaHash(tag))
+		w.Hashes = append(w.Hashes, JavaHash(tag))
 	}
 	return json.Marshal(w)
 }
@@ -83,8 +83,8 @@ func (s Subscription) expression() string { return cmp.Or(s.Expression, "*") }
 
 func (s Subscription) expressionType() ExpressionType { return cmp.Or(s.Type, TypeTag) }
 
-// javaHash is Java's String.hashCode, by which brokers filter tags.
-func javaHash(s string) int32 {
+// JavaHash is Java's String.hashCode, by which brokers filter tags.
+func JavaHash(s string) int32 {
 	var h int32
 	for _, unit := range utf16.Encode([]rune(s)) {
 		h = 31*h + int32(unit)

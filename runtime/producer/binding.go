@@ -47,6 +47,9 @@ type Binding struct {
 	SendTimeout time.Duration
 	// AsyncRetries is how often a failed SendAsync is tried again (file async-retries). Default 0.
 	AsyncRetries int
+	// OrderQueues are the queues over which order keys are spread (file order-queues, such as broker-a:8;broker-b:8), so that
+	// a producer that starts while a broker is away moves no key. Optional: without it they are those the producer has seen.
+	OrderQueues []rocketmq.OrderQueues
 	// Credentials are the files access-key, secret-key and security-token; all optional.
 	Credentials rocketmq.Credentials
 }
@@ -64,6 +67,7 @@ func ReadBinding(dir string) (Binding, error) {
 		Mode:         r.mode("send-mode"),
 		SendTimeout:  r.duration("send-timeout"),
 		AsyncRetries: r.count("async-retries"),
+		OrderQueues:  r.queues("order-queues"),
 		Credentials: rocketmq.Credentials{
 			AccessKey:     r.optional("access-key"),
 			SecretKey:     r.optional("secret-key"),
@@ -145,6 +149,24 @@ func (r *bindingReader) count(file string) int {
 		r.fail(file, "says %q, want a number of retries, 0 or more", value)
 	}
 	return n
+}
+
+// queues reads a list in the form of RocketMQ's order configuration.
+func (r *bindingReader) queues(file string) []rocketmq.OrderQueues {
+	var list []rocketmq.OrderQueues
+	for item := range strings.SplitSeq(r.optional(file), ";") {
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
+		broker, number, _ := strings.Cut(item, ":")
+		n, err := strconv.Atoi(number)
+		if broker == "" || err != nil || n <= 0 {
+			r.fail(file, "says %q, want brokers and their numbers of queues such as broker-a:8;broker-b:8", item)
+			return nil
+		}
+		list = append(list, rocketmq.OrderQueues{Broker: broker, Queues: n})
+	}
+	return list
 }
 
 func splitList(value string) []string {

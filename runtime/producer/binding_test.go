@@ -31,7 +31,7 @@ func mount(t *testing.T, files map[string]string) string {
 func goodBinding() map[string]string {
 	return map[string]string{
 		"type": "rocketmq", "provider": "orderflow", "name-servers": "mq-0.mq:9876, mq-1.mq:9876\n", "topic": "TopicOrderPaySuccess",
-		"group": "order_producer_group", "send-mode": "Async", "send-timeout": "3s", "async-retries": "2",
+		"group": "order_producer_group", "send-mode": "Async", "send-timeout": "3s", "async-retries": "2", "order-queues": "broker-a:8;broker-b:4\n",
 		"access-key": "shop", "secret-key": "canary-secret",
 	}
 }
@@ -44,6 +44,7 @@ func TestBindingIsReadFromItsFiles(t *testing.T) {
 	want := Binding{
 		NameServers: []string{"mq-0.mq:9876", "mq-1.mq:9876"}, Topic: "TopicOrderPaySuccess", Group: "order_producer_group",
 		Mode: Async, SendTimeout: 3 * time.Second, AsyncRetries: 2,
+		OrderQueues: []rocketmq.OrderQueues{{Broker: "broker-a", Queues: 8}, {Broker: "broker-b", Queues: 4}},
 		Credentials: rocketmq.Credentials{AccessKey: "shop", SecretKey: "canary-secret"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -56,7 +57,7 @@ func TestBindingErrorsNameTheFileAndWhatToDo(t *testing.T) {
 		change map[string]string // "" removes the file
 		want   string            // part of the error; empty is valid
 	}{
-		"optional files may be missing": {map[string]string{"async-retries": "", "access-key": "", "secret-key": ""}, ""},
+		"optional files may be missing": {map[string]string{"async-retries": "", "order-queues": "", "access-key": "", "secret-key": ""}, ""},
 		"not mounted":                   {map[string]string{"topic": ""}, `file "topic" is missing or empty: is the producer-binding Secret mounted`},
 		"a database's binding":          {map[string]string{"type": "postgresql"}, `file "type" says "postgresql", want "rocketmq"`},
 		"somebody else's binding":       {map[string]string{"provider": "acme"}, `file "provider" says "acme"`},
@@ -64,6 +65,7 @@ func TestBindingErrorsNameTheFileAndWhatToDo(t *testing.T) {
 		"a timeout without unit":        {map[string]string{"send-timeout": "3"}, `file "send-timeout" says "3", want a positive duration`},
 		"a timeout of nothing":          {map[string]string{"send-timeout": "0s"}, `file "send-timeout" says "0s"`},
 		"negative retries":              {map[string]string{"async-retries": "-1"}, `file "async-retries" says "-1"`},
+		"queues of no number":           {map[string]string{"order-queues": "broker-a:8;broker-b"}, `file "order-queues" says "broker-b"`},
 		"two mistakes, the first":       {map[string]string{"topic": "", "group": ""}, `file "topic"`},
 		"two mistakes, the second":      {map[string]string{"topic": "", "group": ""}, `file "group"`},
 	}

@@ -16,6 +16,8 @@ import (
 type (
 	// Message is one message for the binding's topic.
 	Message = rocketmq.Message
+	// Delay says when consumers see a message.
+	Delay = rocketmq.Delay
 	// Receipt is the broker's confirmation.
 	Receipt = rocketmq.Receipt
 	// SendError is every error of sending; its Fate says what became of the message.
@@ -46,6 +48,7 @@ func New(cfg Config) (*Producer, error) {
 		SendTimeout:     cfg.Binding.SendTimeout,
 		MaxPending:      cfg.MaxPending,
 		MaxPendingBytes: cfg.MaxPendingBytes,
+		OrderQueues:     cfg.Binding.OrderQueues,
 		Credentials:     cfg.Binding.Credentials,
 		Logger:          cfg.Logger,
 	})
@@ -100,7 +103,8 @@ type Callback struct {
 }
 
 // SendAsync hands the message over and returns. When it returns nil, cb is called exactly once; when it returns an error,
-// a *SendError, never. The end of ctx after the return does not take the message back.
+// a *SendError, never. The end of ctx after the return does not take the message back. A message with an OrderKey is not
+// tried again: what waits behind it has failed with it, and only the sender knows the order of all.
 func (p *Producer) SendAsync(ctx context.Context, msg Message, cb Callback) error {
 	if cb.OnSuccess == nil || cb.OnError == nil {
 		return &SendError{Fate: rocketmq.Unsent, Err: errors.New("an asynchronous send needs both callbacks, or a failure would be silent")}
@@ -108,7 +112,11 @@ func (p *Producer) SendAsync(ctx context.Context, msg Message, cb Callback) erro
 	if msg.ID == "" {
 		msg.ID = p.NewID()
 	}
-	return p.sendAsync(context.WithoutCancel(ctx), msg, cb, p.binding.AsyncRetries)
+	retries := p.binding.AsyncRetries
+	if msg.OrderKey != "" {
+		retries = 0
+	}
+	return p.sendAsync(context.WithoutCancel(ctx), msg, cb, retries)
 }
 
 func (p *Producer) sendAsync(ctx context.Context, msg Message, cb Callback, retries int) error {

@@ -33,6 +33,9 @@ type Config struct {
 	MaxPending int
 	// MaxPendingBytes bounds their bodies. Default 64 MiB; less than one largest message (4 MiB) is refused.
 	MaxPendingBytes int
+	// OrderQueues are all queues over which messages with an OrderKey are spread, whether or not their brokers are there. Default:
+	// those that were seen since the client started.
+	OrderQueues []OrderQueues
 	// Credentials sign every request; the zero value signs nothing.
 	Credentials Credentials
 	// Logger gets what the client and the library say. Default: slog's default logger.
@@ -86,6 +89,11 @@ func (c Config) validate() error {
 	if c.MaxPendingBytes < maxBodyBytes {
 		errs = append(errs, fmt.Errorf("pending bytes %d are less than one largest message (%d)", c.MaxPendingBytes, maxBodyBytes))
 	}
+	for _, b := range c.OrderQueues {
+		if b.Broker == "" || b.Queues <= 0 {
+			errs = append(errs, fmt.Errorf("order queues: broker %q with %d queues; want a broker's name and at least one queue", b.Broker, b.Queues))
+		}
+	}
 	if (c.Credentials.AccessKey == "") != (c.Credentials.SecretKey == "") {
 		errs = append(errs, errors.New("access key and secret key belong together: one of them is missing"))
 	}
@@ -102,6 +110,8 @@ type Client struct {
 	resolver *resolver
 	idPrefix string
 	room     *room
+	lines    *lines
+	keyed    *keyedQueues
 
 	library atomic.Pointer[libraryProducer] // set once, when ready
 	ready   chan struct{}
@@ -126,6 +136,8 @@ func New(cfg Config) (*Client, error) {
 		resolver: &resolver{servers: cfg.NameServers, lookup: cfg.Lookup, logger: cfg.Logger},
 		idPrefix: newIDPrefix(),
 		room:     newRoom(cfg.MaxPending, cfg.MaxPendingBytes),
+		lines:    newLines(),
+		keyed:    newKeyedQueues(cfg.OrderQueues),
 		ready:    make(chan struct{}),
 		stop:     stop,
 		stopped:  make(chan struct{}),

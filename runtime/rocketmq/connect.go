@@ -89,7 +89,7 @@ func (c *Client) renew(ctx context.Context, old *libraryProducer) (*libraryProdu
 }
 
 func (c *Client) start(addrs []string) (*libraryProducer, error) {
-	sel := &selector{probe: primitive.NewMessage(c.cfg.Topic, nil)}
+	sel := &selector{probe: primitive.NewMessage(c.cfg.Topic, nil), keyed: c.keyed}
 	p, err := rmq.NewProducer(
 		producer.WithNsResolver(c.resolver),
 		producer.WithGroupName(c.cfg.Group),

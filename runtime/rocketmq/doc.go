@@ -17,6 +17,20 @@
 //	             │            │                           └─ timer ────┴─ done(receipt, error), once
 //	             └────────────┴─ error at once, done is never called
 //
+// One with an order key stands in a line between admit and library until its turn comes.
+//
+// # Order
+//
+// Messages with an OrderKey go to one queue, chosen by the key's hash over the sorted list of all queues, as Java's
+// SelectMessageQueueByHash does. They leave one at a time, each when the one before was confirmed; when one fails, those
+// behind it fail with ErrOrderBroken. So what consumers see of a key is what one sender sent, in its order and without gaps;
+// senders of one key in several processes have no common order.
+//
+// The list of queues does not become shorter while a broker is away: its keys fail with ErrQueueAway or a refused connection,
+// the others flow. Config.OrderQueues makes that hold for a client that starts meanwhile, too. When the topic gets more
+// queues, keys move to others, in each client when it sees the new route (30 s) or is started with the new list: to keep
+// the order through that, stop sending until consumers have drained the topic.
+//
 // # Invariants
 //
 //   - When Send returns nil, done is called exactly once, at most Config.SendTimeout plus a short slack later.
@@ -28,6 +42,8 @@
 //
 // # Limits
 //
+//   - A topic's message type (Normal, FIFO, Delay, Transaction) is enforced by the gRPC proxy only: over this protocol a broker
+//     takes every kind of message on every topic.
 //   - TLS is refused by leaving it out: the library's does not verify certificates.
 //   - Security tokens are refused: the library leaves them out of the signature.
 //   - The name servers' names are resolved again by the library after 10 s and then every 2 min; a known route keeps

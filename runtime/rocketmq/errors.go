@@ -25,6 +25,16 @@ var (
 	ErrTimeout = errors.New("no answer from the broker within the send timeout")
 	// ErrNoRoute means that no broker serves the topic.
 	ErrNoRoute = errors.New("no broker serves the topic")
+	// ErrQueueAway means that the queue of an order key is at a broker that is away, or takes no messages. No other queue is
+	// used, as consumers would see the key's messages out of order.
+	ErrQueueAway = errors.New("the queue of this order key is at a broker that is away or takes no messages, and another queue would break the order: " +
+		"send again when it is back; if it never is, restart the producers once the consumers are done with the rest")
+	// ErrOrderBroken means that the message waited behind one with its order key that failed, and would have overtaken it.
+	ErrOrderBroken = errors.New("an earlier message with this order key failed: send that one again, then this one")
+	// ErrTimerOff means that the broker delays in levels only.
+	ErrTimerOff = errors.New("the broker's timer wheel is off (timerWheelEnable): use Delay.Level, or have it turned on")
+	// ErrDelayTooLong means that a message is delayed for longer than the broker keeps them.
+	ErrDelayTooLong = errors.New("the delay is longer than the broker's timerMaxDelaySec: send the message later, or have it raised")
 	// ErrInvalidMessage means that the message itself can never be sent; the wrapping error says why.
 	ErrInvalidMessage = errors.New("invalid message")
 )
@@ -91,7 +101,7 @@ func toSendError(err error) *SendError {
 		if convErr != nil {
 			return unknown(err)
 		}
-		return &SendError{Fate: Refused, Code: code, Err: fmt.Errorf("broker answered %w", err)}
+		return &SendError{Fate: Refused, Code: code, Err: explain(fmt.Errorf("broker answered %w", err))}
 	}
 	if strings.HasSuffix(err.Error(), "route info not found") {
 		return unsent(fmt.Errorf("%w: %w", ErrNoRoute, err))
@@ -107,4 +117,17 @@ func toSendError(err error) *SendError {
 		return unknown(ErrTimeout)
 	}
 	return unknown(err)
+}
+
+// explain tells refusals that brokers give no code of their own.
+func explain(err error) error {
+	for said, meaning := range map[string]error{
+		"accurate timer message is not enabled": ErrTimerOff,
+		"delay time should not be bigger than":  ErrDelayTooLong,
+	} {
+		if strings.Contains(err.Error(), said) {
+			return fmt.Errorf("%w: %w", meaning, err)
+		}
+	}
+	return err
 }

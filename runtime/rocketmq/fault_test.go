@@ -19,8 +19,9 @@ import (
 
 // TestFaults has a broker of its own, to hurt. It would create topics for clients that let it.
 func TestFaults(t *testing.T) {
-	mq := broker.Own(t, rocketmq.Options{AutoCreateTopic: true})
+	mq := broker.Own(t, rocketmq.Options{AutoCreateTopic: true, Properties: map[string]string{"timerWheelEnable": "false"}})
 	t.Run("a missing topic is never created", func(t *testing.T) { missingTopic(t, mq) })
+	t.Run("the timer wheel is off", func(t *testing.T) { timerIsOff(t, mq) })
 	t.Run("the broker freezes", func(t *testing.T) { brokerFreezes(t, mq) })
 	t.Run("the broker dies", func(t *testing.T) { brokerDies(t, mq) })
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
+
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
 const (
@@ -28,6 +30,12 @@ type Message struct {
 	Keys []string
 	// Tag is what tag subscriptions select by. Default: none.
 	Tag string
+	// OrderKey keeps the messages that share it in the order in which they were sent: they go to one queue, one after another,
+	// each when the broker has confirmed the one before. When one fails, those that wait behind it fail too (ErrOrderBroken),
+	// and the sender sends them again in its order. Default: no order. See the package's section on order.
+	OrderKey string `json:",omitempty"`
+	// Delay says when consumers see the message. Default: at once. Not together with OrderKey.
+	Delay Delay `json:",omitzero"`
 	// Properties are the user's own. Names that RocketMQ itself uses are refused.
 	Properties map[string]string
 	// Body is at most 4 MiB.
@@ -48,9 +56,9 @@ type Receipt struct {
 var reserved = map[string]bool{
 	primitive.PropertyKeys: true, primitive.PropertyTags: true, primitive.PropertyUniqueClientMessageIdKeyIndex: true,
 	primitive.PropertyWaitStoreMsgOk: true, primitive.PropertyDelayTimeLevel: true, primitive.PropertyTimerDeliverMS: true,
-	"TIMER_DELAY_MS": true, "TIMER_DELAY_SEC": true, primitive.PropertyRetryTopic: true, primitive.PropertyRealTopic: true,
+	propertyTimerDelayMillis: true, "TIMER_DELAY_SEC": true, primitive.PropertyRetryTopic: true, primitive.PropertyRealTopic: true,
 	primitive.PropertyRealQueueId: true, primitive.PropertyTransactionPrepared: true, primitive.PropertyProducerGroup: true,
-	primitive.PropertyShardingKey: true, primitive.PropertyOriginMessageId: true, primitive.PropertyReconsumeTime: true,
+	primitive.PropertyShardingKey: true, rocketmq.PropertyShardingKey: true, primitive.PropertyOriginMessageId: true, primitive.PropertyReconsumeTime: true,
 	primitive.PropertyMaxReconsumeTimes: true, primitive.PropertyMsgType: true,
 }
 
@@ -63,7 +71,21 @@ func (m Message) Validate() error {
 		return fmt.Errorf("%w: the body has %d bytes, RocketMQ takes at most %d; send a reference to large content instead",
 			ErrInvalidMessage, len(m.Body), maxBodyBytes)
 	}
-	size := len(m.ID) + len(m.Tag)
+	if err := m.Delay.validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalidMessage, err)
+	}
+	if m.OrderKey != "" && m.Delay != (Delay{}) {
+		return fmt.Errorf("%w: a delayed message overtakes and is overtaken: send it without OrderKey, or without Delay", ErrInvalidMessage)
+	}
+	return m.validateProperties()
+}
+
+// validateProperties says why the message's properties, its ID, keys and tag among them, cannot be sent.
+func (m Message) validateProperties() error {
+	if strings.ContainsAny(m.OrderKey, "\x01\x02") {
+		return fmt.Errorf("%w: the order key has a control character (1 or 2) that separates properties", ErrInvalidMessage)
+	}
+	size := len(m.ID) + len(m.Tag) + len(m.OrderKey)
 	for _, key := range m.Keys {
 		if key == "" || strings.ContainsFunc(key, isSeparator) {
 			return fmt.Errorf("%w: key %q is empty or has white space or control characters, which separate keys",
@@ -102,6 +124,10 @@ func (m Message) toLibrary(topic, id string) *primitive.Message {
 		out.WithKeys(m.Keys)
 	}
 	out.WithTag(m.Tag)
+	if m.OrderKey != "" {
+		out.WithProperty(rocketmq.PropertyShardingKey, m.OrderKey) // the library's own name for it is one that nobody else knows
+	}
+	m.Delay.apply(out)
 	out.WithProperty(primitive.PropertyUniqueClientMessageIdKeyIndex, id)
 	return out
 }

@@ -30,6 +30,13 @@ func TestMessageThatCanNeverBeSentSaysWhy(t *testing.T) {
 	}{
 		"the largest body":                     {Message{Body: make([]byte, maxBodyBytes)}, ""},
 		"keys, tag and properties":             {Message{Body: ok, Keys: []string{"o-1", "m-2"}, Tag: "OrderPaid", Properties: map[string]string{"a b": "c d"}}, ""},
+		"an order key":                         {Message{Body: ok, OrderKey: "order 1"}, ""},
+		"a delay":                              {Message{Body: ok, Delay: Delay{For: time.Microsecond}}, ""},
+		"an order key that injects":            {Message{Body: ok, OrderKey: "a\x02DELAY\x013"}, "order key has a control character"},
+		"two delays":                           {Message{Body: ok, Delay: Delay{Level: 1, For: 1}}, "set one of Level, Until and For"},
+		"a delay into the past":                {Message{Body: ok, Delay: Delay{For: -1}}, "cannot be negative"},
+		"an order of what is delayed":          {Message{Body: ok, OrderKey: "k", Delay: Delay{Level: 1}}, "without OrderKey, or without Delay"},
+		"the name of the order key's property": {Message{Body: ok, Properties: map[string]string{"__SHARDINGKEY": "x"}}, "used by RocketMQ"},
 		"no body":                              {Message{}, "body is empty"},
 		"a body above the broker's limit":      {Message{Body: make([]byte, maxBodyBytes+1)}, "at most 4194304"},
 		"a key with a blank":                   {Message{Body: ok, Keys: []string{"o 1"}}, `key "o 1"`},
@@ -111,6 +118,7 @@ func TestStoredButNotSafeIsNoSuccess(t *testing.T) {
 		}
 		var got error
 		p := newPending(room, Config{SendTimeout: patience}, "ID", 1, func(_ Receipt, err error) { got = err })
+		p.watch(patience)
 		p.answer(t.Context(), &primitive.SendResult{Status: status}, nil)
 		want := Unknown
 		if status == primitive.SendOK {
@@ -130,6 +138,11 @@ func TestMessageTheLibraryForgetsEndsByItsTimer(t *testing.T) {
 		}
 		answers := make(chan error, 2)
 		p := newPending(room, Config{SendTimeout: time.Second}, "ID", 1, func(_ Receipt, err error) { answers <- err })
+		p.write = func() error { return nil }
+		p.watch(time.Second)
+		if err := p.begin(); err != nil {
+			t.Fatal(err)
+		}
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if len(answers) != 0 {

@@ -6,17 +6,7 @@ package rocketmq
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"runtime/debug"
-	"sync"
-	"time"
-
-	"github.com/apache/rocketmq-client-go/v2/primitive"
 )
-
-// answerSlack is how much longer than the send timeout our own timer waits, so that the library's answer, which says
-// more, usually comes first. The library answers too, but a message that waits for its turn to connect only when it had it.
-const answerSlack = 250 * time.Millisecond
 
 // Send hands a message to the broker and returns without waiting for the answer. When it returns nil, done is called
 // exactly once, on another goroutine, with the receipt or a *SendError, within the send timeout and a short slack. When
@@ -29,9 +19,16 @@ func (c *Client) Send(ctx context.Context, msg Message, done func(Receipt, error
 	p := newPending(c.room, c.cfg, id, len(msg.Body), done)
 	// The caller's context may end, as a request's does when it is answered, long before the broker's answer is here.
 	ctx = context.WithoutCancel(ctx)
-	err = lib.SendAsync(ctx, p.answer, msg.toLibrary(c.cfg.Topic, id))
-	if err != nil && p.cancel() {
-		return toSendError(err)
+	p.write = func() error { return lib.SendAsync(ctx, p.answer, msg.toLibrary(c.cfg.Topic, id)) }
+	if msg.OrderKey != "" {
+		p.lines, p.orderKey = c.lines, msg.OrderKey
+	}
+	p.watch(c.cfg.SendTimeout)
+	if p.lines != nil && !p.lines.join(p) {
+		return nil // Its turn comes.
+	}
+	if err := p.begin(); err != nil && p.cancel() {
+		return err
 	}
 	return nil // Or the timer was first, and done has been told.
 }
@@ -40,6 +37,9 @@ func (c *Client) Send(ctx context.Context, msg Message, done func(Receipt, error
 // here: not ready, too much pending, no connection, write failed. It may block for a connection or a full socket, at most
 // the send timeout or until ctx ends.
 func (c *Client) SendOneway(ctx context.Context, msg Message) error {
+	if msg.OrderKey != "" {
+		return unsent(fmt.Errorf("%w: nothing confirms a oneway send, so nothing keeps its order: use Send, or leave OrderKey out", ErrInvalidMessage))
+	}
 	lib, id, err := c.admit(ctx, msg)
 	if err != nil {
 		return err
@@ -82,67 +82,4 @@ func (c *Client) admit(ctx context.Context, msg Message) (*libraryProducer, stri
 		msg.ID = c.NewID()
 	}
 	return lib, msg.ID, nil
-}
-
-// pending is one message between Send and its answer.
-type pending struct {
-	room   *room
-	logger *slog.Logger
-	id     string
-	size   int
-	done   func(Receipt, error)
-	timer  *time.Timer
-	once   sync.Once
-}
-
-// newPending starts the time of a message that is inside the room.
-func newPending(room *room, cfg Config, id string, size int, done func(Receipt, error)) *pending {
-	p := &pending{room: room, logger: cfg.Logger, id: id, size: size, done: done}
-	p.timer = time.AfterFunc(cfg.SendTimeout+answerSlack, func() { p.end(Receipt{}, unknown(ErrTimeout)) })
-	return p
-}
-
-// answer is the library's callback.
-func (p *pending) answer(_ context.Context, result *primitive.SendResult, err error) {
-	p.timer.Stop()
-	switch {
-	case err != nil:
-		p.end(Receipt{}, toSendError(err))
-	case result.Status != primitive.SendOK:
-		// Stored by the master, but not flushed or copied in time as the broker's configuration asks.
-		p.end(Receipt{}, unknown(fmt.Errorf("broker stored the message but could not make it safe (send status %d)", result.Status)))
-	default:
-		receipt := Receipt{ID: p.id, Offset: result.QueueOffset}
-		if result.MessageQueue != nil {
-			receipt.Broker, receipt.Queue = result.MessageQueue.BrokerName, result.MessageQueue.QueueId
-		}
-		p.end(receipt, nil)
-	}
-}
-
-// end tells the caller, unless p ended before.
-func (p *pending) end(receipt Receipt, err error) {
-	p.once.Do(func() {
-		defer p.room.leave(p.size)
-		defer p.catch()
-		p.done(receipt, err)
-	})
-}
-
-// cancel ends p without telling anybody; false when p ended before.
-func (p *pending) cancel() (cancelled bool) {
-	p.timer.Stop()
-	p.once.Do(func() {
-		p.room.leave(p.size)
-		cancelled = true
-	})
-	return cancelled
-}
-
-// catch keeps a panic of the caller's done from being swallowed, which the library does with it, and from ending the
-// process, which the timer would.
-func (p *pending) catch() {
-	if r := recover(); r != nil {
-		p.logger.Error("panic in the callback of a send", "panic", r, "stack", string(debug.Stack()))
-	}
 }

@@ -48,6 +48,12 @@ func NewTopic(t testing.TB, mq broker.RocketMQ) string {
 // CreateTopic creates a topic of one queue under the given name and waits until clients can find it.
 func CreateTopic(t testing.TB, mq broker.RocketMQ, topic string) {
 	t.Helper()
+	CreateTopicOf(t, mq, rocketmq.TopicConfig{Name: topic, ReadQueues: 1, WriteQueues: 1, Perm: rocketmq.PermRead | rocketmq.PermWrite})
+}
+
+// CreateTopicOf creates a topic at every broker and waits until clients can find it.
+func CreateTopicOf(t testing.TB, mq broker.RocketMQ, topic rocketmq.TopicConfig) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	client, cluster := connect(t, mq)
@@ -56,27 +62,24 @@ func CreateTopic(t testing.TB, mq broker.RocketMQ, topic string) {
 		t.Fatal(err)
 	}
 	for _, b := range info.Brokers {
-		err := client.PutTopic(ctx, b.Master(), rocketmq.TopicConfig{
-			Name: topic, ReadQueues: 1, WriteQueues: 1, Perm: rocketmq.PermRead | rocketmq.PermWrite,
-		})
-		if err != nil {
+		if err := client.PutTopic(ctx, b.Master(), topic); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for {
-		_, err := cluster.Route(ctx, topic)
+		_, err := cluster.Route(ctx, topic.Name)
 		if err == nil {
 			return
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("topic %s was created, but the name server has no route: %v", topic, err)
+			t.Fatalf("topic %s was created, but the name server has no route: %v", topic.Name, err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// Messages reads everything a topic of one queue holds.
+// Messages reads everything a topic holds at the brokers that are there, queue by queue.
 func Messages(t testing.TB, mq broker.RocketMQ, topic string) []rocketmq.Message {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -86,27 +89,28 @@ func Messages(t testing.TB, mq broker.RocketMQ, topic string) []rocketmq.Message
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := route.Brokers[0].Master()
-	queue := rocketmq.Queue{Topic: topic, Broker: route.Brokers[0].Name, ID: 0}
 	group := broker.Name(t, "reader")
-	if err := client.PutGroup(ctx, addr, rocketmq.NewGroupConfig(group)); err != nil {
-		t.Fatal(err)
-	}
-	end, err := client.MaxOffset(ctx, addr, queue)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var messages []rocketmq.Message
-	for next := int64(0); next < end; {
-		result, err := client.Pull(ctx, addr, rocketmq.PullRequest{
-			Group: group, Queue: queue, Offset: next, MaxMessages: 32,
-			Subscription: rocketmq.Subscription{Topic: topic, Expression: "*"},
-		})
+	for _, queue := range route.Readable(topic) {
+		addr := route.Masters()[queue.Broker]
+		if err := client.PutGroup(ctx, addr, rocketmq.NewGroupConfig(group)); err != nil {
+			t.Fatal(err)
+		}
+		end, err := client.MaxOffset(ctx, addr, queue)
 		if err != nil {
 			t.Fatal(err)
 		}
-		messages = append(messages, result.Messages...)
-		next = result.Next
+		for next := int64(0); next < end; {
+			result, err := client.Pull(ctx, addr, rocketmq.PullRequest{
+				Group: group, Queue: queue, Offset: next, MaxMessages: 32,
+				Subscription: rocketmq.Subscription{Topic: topic, Expression: "*"},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			messages = append(messages, result.Messages...)
+			next = result.Next
+		}
 	}
 	return messages
 }
