@@ -20,6 +20,8 @@ const (
 	BrokerDir = "/etc/orderflow/broker"
 	// AdaptersDir holds one folder per adapter with a Secret, named after the adapter.
 	AdaptersDir = "/etc/orderflow/adapters"
+	// JournalFile is the pod's own, for as long as the pod lives: its folder is an empty one in memory.
+	JournalFile = "/run/orderflow/journal/in-flight"
 )
 
 // Keys of the Secrets.

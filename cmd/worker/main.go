@@ -39,6 +39,7 @@ func run(log *slog.Logger, level *slog.LevelVar) error {
 	flag.StringVar(&options.SyncDir, "sync-dir", options.SyncDir, "folder with tls.crt, tls.key and token for the sync call")
 	flag.StringVar(&options.BrokerDir, "broker-dir", options.BrokerDir, "folder with the broker's credentials")
 	flag.StringVar(&options.AdapterDir, "adapter-dir", options.AdapterDir, "folder with a folder of credentials for each adapter")
+	flag.StringVar(&options.JournalFile, "journal", options.JournalFile, "file that remembers over a crash which messages were in flight; empty for none")
 	flag.StringVar(&options.SyncAddress, "sync-address", options.SyncAddress, "where to serve /sync and /metrics")
 	flag.StringVar(&options.HealthAddress, "health-address", options.HealthAddress, "where to serve /healthz and /readyz")
 	flag.StringVar(&options.Instance, "instance", options.Instance, "name of this worker, unique in its group")

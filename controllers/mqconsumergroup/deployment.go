@@ -191,6 +191,11 @@ func podVolumes(in *inputs, structureName string) ([]corev1.Volume, []corev1.Vol
 			mount(adapterVolume(name), path.Join(worker.AdaptersDir, name), secret(s))
 		}
 	}
+	// In memory, where writing it back to a disk holds nobody up. It outlives the container, not the pod.
+	mount("journal", path.Dir(worker.JournalFile), corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{
+		Medium: corev1.StorageMediumMemory, SizeLimit: new(resource.MustParse("1Mi")),
+	}})
+	mounts[len(mounts)-1].ReadOnly = false
 	return volumes, mounts
 }
 

@@ -5,6 +5,7 @@ package mqconsumergroup
 
 import (
 	"encoding/json"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -140,6 +141,11 @@ func TestPodsAreRestricted(t *testing.T) {
 			mounts[m.MountPath] = "ConfigMap " + v.ConfigMap.Name
 		case v.Secret != nil:
 			mounts[m.MountPath] = "Secret " + v.Secret.SecretName
+		case v.EmptyDir != nil:
+			mounts[m.MountPath] = fmt.Sprintf("%s of %v", v.EmptyDir.Medium, v.EmptyDir.SizeLimit)
+		}
+		if m.ReadOnly == (m.MountPath == path.Dir(worker.JournalFile)) {
+			t.Errorf("%s is read-only: %v", m.MountPath, m.ReadOnly)
 		}
 	}
 	want := map[string]string{
@@ -148,6 +154,7 @@ func TestPodsAreRestricted(t *testing.T) {
 		"/etc/orderflow/sync":         "Secret push-sync",
 		"/etc/orderflow/broker":       "Secret acl",
 		"/etc/orderflow/adapters/sms": "Secret sms-token",
+		"/run/orderflow/journal":      "Memory of 1Mi",
 	}
 	if diff := cmp.Diff(want, mounts); diff != "" {
 		t.Errorf("mounts (-want +got):\n%s", diff)

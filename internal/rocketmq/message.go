@@ -5,6 +5,7 @@ package rocketmq
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"iter"
 	"net/netip"
@@ -63,6 +64,21 @@ func (m *Message) ID() string {
 	id := binary.BigEndian.AppendUint32(slices.Clone(addr), uint32(m.StoreHost.Port()))
 	return fmt.Sprintf("%X", binary.BigEndian.AppendUint64(id, uint64(m.PhysicalOffset)))
 }
+
+// ParseID reads an id as [Message.ID] writes it: where the message was stored first, and its
+// place in that broker's log.
+func ParseID(id string) (host netip.AddrPort, physicalOffset int64, err error) {
+	raw, err := hex.DecodeString(id)
+	addr, ok := netip.AddrFromSlice(raw[:max(0, len(raw)-idTail)])
+	if err != nil || !ok {
+		return netip.AddrPort{}, 0, fmt.Errorf("%q is no message id of a broker", id)
+	}
+	port, offset := binary.BigEndian.Uint32(raw[len(raw)-idTail:]), binary.BigEndian.Uint64(raw[len(raw)-8:])
+	return netip.AddrPortFrom(addr, uint16(port)), int64(offset), nil
+}
+
+// idTail is what follows the address in an id: a port and a place, in bytes.
+const idTail = 4 + 8
 
 // BornAt is Born as a time.
 func (m *Message) BornAt() time.Time { return time.UnixMilli(m.Born) }

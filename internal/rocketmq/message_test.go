@@ -331,3 +331,17 @@ func TestOffsetsThatABrokerResets(t *testing.T) {
 		t.Error("a body that is nothing is accepted")
 	}
 }
+
+func TestAnIDIsReadAsItIsWritten(t *testing.T) {
+	for _, host := range []string{"10.0.0.1:10911", "[fd00::1]:10911"} {
+		m := Message{StoreHost: netip.MustParseAddrPort(host), PhysicalOffset: 1 << 40}
+		if got, offset, err := ParseID(m.ID()); err != nil || got != m.StoreHost || offset != m.PhysicalOffset {
+			t.Errorf("%s is read as %v, %d, %v", m.ID(), got, offset, err)
+		}
+	}
+	for _, id := range []string{"", "U1", "0A", "0A000001", "0A00000100002A9F00000000000003", "0A00000100002A9F000000000000030Z"} {
+		if host, offset, err := ParseID(id); err == nil {
+			t.Errorf("%q is read as %v, %d", id, host, offset)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/runtime/journal"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
@@ -40,6 +41,9 @@ func (c *Consumer) handle(t task) (o outcome.Outcome) {
 	if t.message.Err != nil {
 		c.cfg.Log.Warn("message cannot be decoded", append(where(t.message), "error", t.message.Err)...)
 		return outcome.Kill(Undecodable, t.message.Err.Error())
+	}
+	if t.deadly {
+		return outcome.Spare(CrashLoop, fmt.Sprintf("the worker's process died %d times while it handled this message, the last times while it handled nothing else", journal.Deadly))
 	}
 	defer func() { // only the type: the value may hold data of the order
 		if p := recover(); p != nil {

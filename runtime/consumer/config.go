@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/runtime/journal"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
@@ -62,6 +63,9 @@ type Config struct {
 	MaxAttempts int
 	// Grace is how long handlers may run on when their queue is handed over or the consumer stops. Default 25 s.
 	Grace time.Duration
+	// Journal notes what is in flight: a message this process died on journal.Deadly times becomes a dead letter, and what else was in flight at a death is
+	// run alone. It has Concurrency hands. Nil: a message that kills the process does so until it is taken away by hand.
+	Journal *journal.Journal
 	// Observer is told what happens. Default: nobody.
 	Observer Observer
 	// Log hears of what changes: queues, connections, parking. Default: nobody.

@@ -42,7 +42,7 @@ func New(cfg Config) (*Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Consumer{cfg: cfg, dispatch: newDispatcher(cfg.Observer, cfg.Mode == Pull, cfg.MaxBytes), batching: make(chan struct{}, 1)}
+	c := &Consumer{cfg: cfg, dispatch: newDispatcher(cfg.Observer, cfg.Journal, cfg.Mode == Pull, cfg.MaxBytes), batching: make(chan struct{}, 1)}
 	c.calls, c.endCalls = context.WithCancel(context.Background())
 	c.handling, c.endHandling = context.WithCancel(context.Background())
 	c.members = newMembership(c)

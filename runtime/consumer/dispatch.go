@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/runtime/journal"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
@@ -34,6 +35,8 @@ type dispatcher struct {
 	// before the backlog of the others.
 	head, tail *queue
 	gate       gate
+	solitude   solitude
+	journal    *journal.Journal // of what is in flight
 	running    int
 	bytes      int // held by what is fetched and not finished
 	demand     int // messages asked for and not yet fetched, if hungry
@@ -42,8 +45,8 @@ type dispatcher struct {
 	closed     bool
 }
 
-func newDispatcher(o Observer, hungry bool, budget int) *dispatcher {
-	d := &dispatcher{observer: o, hungry: hungry, budget: budget, done: make(chan struct{}), queues: map[rocketmq.Queue]*queue{}, links: map[string]*link{}}
+func newDispatcher(o Observer, j *journal.Journal, hungry bool, budget int) *dispatcher {
+	d := &dispatcher{observer: o, journal: j, hungry: hungry, budget: budget, done: make(chan struct{}), queues: map[rocketmq.Queue]*queue{}, links: map[string]*link{}}
 	d.wake.L = &d.mu
 	return d
 }
@@ -53,6 +56,9 @@ type task struct {
 	queue   *queue
 	seq     uint64
 	message *rocketmq.Message
+	// place is the journal's; deadly: the process died on the message too often.
+	place  int
+	deadly bool
 }
 
 // verdict is what becomes of a message that was handed out.
@@ -81,15 +87,20 @@ func (d *dispatcher) take() (task, bool) {
 
 // next returns a message that may start now. d.mu is held.
 func (d *dispatcher) next() (task, bool) {
-	if d.head == nil {
+	if d.head == nil || d.solitude != together {
 		return task{}, false
 	}
 	switch d.gate.state {
 	case flowing:
 		now := time.Now()
 		for q := d.pop(); q != nil; q = d.pop() {
-			if seq, ok := q.startable(now); ok {
+			seq, ok := q.startable(now)
+			switch {
+			case !ok:
+			case d.admits(q, seq):
 				return d.begin(q, seq), true
+			default:
+				return task{}, false
 			}
 		}
 	case probing:
@@ -104,6 +115,7 @@ func (d *dispatcher) begin(q *queue, seq uint64) task {
 	d.running++
 	q.started = max(q.started, seq+1)
 	t := task{queue: q, seq: seq, message: q.window.begin(seq)}
+	d.noteStart(&t)
 	d.offer(q)
 	return t
 }
@@ -129,6 +141,7 @@ func (d *dispatcher) settle(t task, v verdict, o outcome.Outcome) {
 	case abandoned:
 	}
 	d.settleGate(t, v, o)
+	d.noteEnd(t, v)
 	d.checkDrained(q)
 }
 

@@ -21,7 +21,7 @@ type floor struct {
 }
 
 func newFloor(t *testing.T) *floor {
-	f := &floor{dispatcher: newDispatcher(Unobserved{}, false, defaultMaxBytes), t: t, link: newLink("b", "b:1")}
+	f := &floor{dispatcher: newDispatcher(Unobserved{}, nil, false, defaultMaxBytes), t: t, link: newLink("b", "b:1")}
 	f.link.confirmed = f.link.generation
 	t.Cleanup(f.close)
 	return f

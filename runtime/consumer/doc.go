@@ -29,6 +29,9 @@
 // the package's one lock, hands messages of all windows out in turn, and notes their ends. What is committed (commit.go) is the lowest unfinished
 // offset.
 //
+// Crashes (suspect.go). What is in flight is noted in a journal that outlives the process. What was in flight when it died is run alone; what it died on
+// three times is a dead letter.
+//
 // Outcomes (conclude.go, retry.go, deadletter.go, park.go). Done passes. Retry is sent back to a delay level of the broker. Dead and Expired are written to
 // the dead letters with their reason. Park closes the gate: nothing is handed out until Resume, then one message as a probe, then everything.
 //
@@ -45,6 +48,7 @@
 //     each queue (memory.go).
 //   - A newcomer, or a member that was away for more than 3 s, takes no lock for 400 ms after its heartbeat; locks of the dead are freed only within
 //     300 ms of a look at the members.
+//   - Beside a message that was in flight at a death, and is not finished since, nothing runs.
 //   - No call is made with a lock held; the lock that one commit at a time needs is a channel.
 //
 // # Limits
@@ -58,6 +62,7 @@
 //   - A newcomer that joins in the moment a broker comes back may take queues before their holder has returned: what that one had finished and not
 //     committed comes again.
 //   - That our clock differs from a broker's is seen in messages stored while we look: not in a backlog, nor where nothing comes.
+//   - Deaths are counted by each process for itself: of n members a message may kill each twice, and one three times.
 //   - A dead letter too large for the broker with its reason, even compressed, is copied by the broker without one.
 //   - Pull mode cannot seek yet, order is not kept (Orderly), and every instance gets its share (no Broadcasting).
 package consumer

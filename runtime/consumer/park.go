@@ -92,6 +92,9 @@ func (d *dispatcher) probe(now time.Time) (task, bool) {
 			continue
 		}
 		seq := q.window.lowest(q.probed)
+		if !d.admits(q, seq) {
+			return task{}, false
+		}
 		q.probed = seq + 1
 		d.gate.state, d.gate.probeQueue, d.gate.probeSeq, d.gate.probedAt = awaiting, q, seq, now
 		d.observer.Probing()
@@ -109,7 +112,7 @@ func (d *dispatcher) settleGate(t task, v verdict, o outcome.Outcome) {
 	case v == parked && (probe || g.state == flowing):
 		d.shut(o.Resume, o.Reason)
 	case !probe:
-	case v == abandoned || t.message.Err != nil: // says nothing about the third party
+	case v == abandoned || t.message.Err != nil || o.Uncalled: // says nothing about the third party
 		g.state = probing
 		d.resume()
 	default:

@@ -47,7 +47,7 @@ func (k Kind) String() string {
 // Reason is a CamelCase word from a small fixed set: a metric label, and the reason of a dead letter.
 type Reason string
 
-// Outcome is what happened to a message. Make one with Succeed, RetryLater, Kill, Expire or ParkUntil.
+// Outcome is what happened to a message. Make one with Succeed, RetryLater, Kill, Spare, Expire or ParkUntil.
 type Outcome struct {
 	Kind Kind
 	// Reason is set for every kind but Done; there it may name why nothing had to be done.
@@ -58,6 +58,8 @@ type Outcome struct {
 	After time.Duration
 	// Resume is closed when handing out may begin again. For Park, never nil there.
 	Resume <-chan struct{}
+	// Uncalled: no third party had a say, so that this tells nothing of whether one works.
+	Uncalled bool
 }
 
 // Succeed is Done.
@@ -71,6 +73,11 @@ func RetryLater(after time.Duration, reason Reason, detail string) Outcome {
 // Kill is Dead.
 func Kill(reason Reason, detail string) Outcome {
 	return Outcome{Kind: Dead, Reason: reason, Detail: detail}
+}
+
+// Spare is Dead without anybody having been called.
+func Spare(reason Reason, detail string) Outcome {
+	return Outcome{Kind: Dead, Reason: reason, Detail: detail, Uncalled: true}
 }
 
 // Expire is Expired.

@@ -17,6 +17,7 @@ import (
 	"github.com/orderflow-dev/orderflow/runtime/consumer"
 	"github.com/orderflow-dev/orderflow/runtime/delivery"
 	"github.com/orderflow-dev/orderflow/runtime/handler"
+	"github.com/orderflow-dev/orderflow/runtime/journal"
 	"github.com/orderflow-dev/orderflow/runtime/secret"
 	"github.com/orderflow-dev/orderflow/runtime/telemetry"
 )
@@ -91,10 +92,27 @@ func (w *Worker) assemble() error {
 		MaxUncommitted: s.MaxUncommitted,
 		MaxAttempts:    s.Retry.MaxAttempts,
 		Grace:          grace(s.TerminationGrace.D()),
+		Journal:        w.journal(),
 		Observer:       w.metrics,
 		Log:            w.log,
 	})
 	return err
+}
+
+// journal opens the pod's. Without one the worker still does its work.
+func (w *Worker) journal() *journal.Journal {
+	if w.options.JournalFile == "" {
+		return nil
+	}
+	j, err := journal.Open(w.options.JournalFile, w.structure.Concurrency)
+	switch {
+	case err != nil:
+		w.log.Error("a message that kills this process will not be found out: what is in flight cannot be noted", "error", err)
+		return nil
+	case j.Suspects() > 0:
+		w.log.Warn("the process before this one died: what it had in flight is handled one by one", "messages", j.Suspects())
+	}
+	return j
 }
 
 func (w *Worker) buildAdapters() error {

@@ -24,7 +24,12 @@ import (
 	"github.com/orderflow-dev/orderflow/test/broker"
 )
 
-func TestMain(m *testing.M) { broker.Main(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(inProcess); dir != "" {
+		os.Exit(runInProcess(dir))
+	}
+	broker.Main(m)
+}
 
 // phone, password and token are values that nothing of a worker but its requests may contain.
 const (
@@ -84,16 +89,21 @@ func liveFor(revision string, change func(*worker.AdapterLimits)) worker.Live {
 	return worker.Live{Version: worker.Version, Revision: revision, Adapters: []worker.AdapterLimits{limits}}
 }
 
+// optionsIn are those of a worker with its files in a folder.
+func optionsIn(dir string) Options {
+	return Options{
+		StructureFile: filepath.Join(dir, "structure.json"), LiveFile: filepath.Join(dir, "live.json"), JournalFile: filepath.Join(dir, "in-flight"),
+		SyncDir: filepath.Join(dir, "sync"), BrokerDir: filepath.Join(dir, "broker"), AdapterDir: filepath.Join(dir, "adapters"),
+		SyncAddress: "127.0.0.1:0", HealthAddress: "127.0.0.1:0", Instance: "worker-0",
+	}
+}
+
 func newFiles(t testing.TB, s worker.Structure, l worker.Live) *files {
 	t.Helper()
 	dir := t.TempDir()
 	f := &files{t: t, dir: dir, logs: &buffer{}}
-	f.Options = Options{
-		StructureFile: filepath.Join(dir, "structure.json"), LiveFile: filepath.Join(dir, "live.json"),
-		SyncDir: filepath.Join(dir, "sync"), BrokerDir: filepath.Join(dir, "broker"), AdapterDir: filepath.Join(dir, "adapters"),
-		SyncAddress: "127.0.0.1:0", HealthAddress: "127.0.0.1:0", Instance: "worker-0",
-		Log: slog.New(slog.NewJSONHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}
+	f.Options = optionsIn(dir)
+	f.Log = slog.New(slog.NewJSONHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	f.writeJSON(f.StructureFile, s)
 	f.writeJSON(f.LiveFile, l)
 	f.write(filepath.Join(f.AdapterDir, "sms", worker.TokenKey), []byte(password))

@@ -16,6 +16,8 @@ import (
 type Options struct {
 	StructureFile, LiveFile        string
 	SyncDir, BrokerDir, AdapterDir string
+	// JournalFile remembers what is in flight for the worker's next life, in a folder that exists. Empty: a message that kills the process is not found out.
+	JournalFile string
 	// SyncAddress serves /sync and /metrics, HealthAddress /healthz and /readyz; host:port.
 	SyncAddress, HealthAddress string
 	// Instance tells this worker from all others of its group, and is the same after its container was restarted: the pod's name, or the host's
@@ -38,6 +40,7 @@ func Defaults(log *slog.Logger) (Options, error) {
 		SyncDir:       worker.SyncDir,
 		BrokerDir:     worker.BrokerDir,
 		AdapterDir:    worker.AdaptersDir,
+		JournalFile:   worker.JournalFile,
 		SyncAddress:   ":" + strconv.Itoa(worker.SyncPort),
 		HealthAddress: ":" + strconv.Itoa(worker.HealthPort),
 		Instance:      instance,
