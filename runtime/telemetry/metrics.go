@@ -24,13 +24,13 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	messages      *prometheus.CounterVec
+	messages      *children[finished, prometheus.Counter]
 	messageBusy   prometheus.Histogram
-	requests      *prometheus.CounterVec
-	requestTime   *prometheus.HistogramVec
-	waiting       *prometheus.CounterVec
+	requests      *children[requested, prometheus.Counter]
+	requestTime   *children[step, prometheus.Observer]
+	waiting       *children[string, prometheus.Counter]
 	circuits      *prometheus.CounterVec
-	pulls         *prometheus.CounterVec
+	pulls         *children[rocketmq.PullStatus, prometheus.Counter]
 	pulled        prometheus.Counter
 	brokerErrors  *prometheus.CounterVec
 	committed     prometheus.Counter
@@ -45,6 +45,19 @@ type Metrics struct {
 	liveReloads   *prometheus.CounterVec
 }
 
+// What tells series apart that are counted for every message.
+type (
+	finished struct {
+		kind   outcome.Kind
+		reason outcome.Reason
+	}
+	step      struct{ adapter, step string }
+	requested struct {
+		step
+		reason outcome.Reason
+	}
+)
+
 var (
 	_ consumer.Observer = (*Metrics)(nil)
 	_ adapter.Observer  = (*Metrics)(nil)
@@ -58,13 +71,22 @@ func New(s worker.Structure) *Metrics {
 	b.register(collectors.NewGoCollector())
 	b.register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	m.messages = b.counters("messages_total", "Messages handled, by what became of them; the reason is none where there is nothing to say. Parked ones were not tried.", "outcome", "reason")
+	messages := b.counters("messages_total", "Messages handled, by what became of them; the reason is none where there is nothing to say. Parked ones were not tried.", "outcome", "reason")
+	m.messages = newChildren(func(f finished) prometheus.Counter {
+		return messages.WithLabelValues(f.kind.String(), label(f.reason))
+	})
 	m.messageBusy = b.histogram("message_busy_seconds", "Time spent on a message, without waiting for limits.")
-	m.requests = b.counters("requests_total", "Requests to third parties; the reason is none for a success.", "adapter", "step", "reason")
-	m.requestTime = b.histograms("request_seconds", "Time from a request to its whole answer.", "adapter", "step")
-	m.waiting = b.counters("limit_wait_seconds_total", "Time requests waited for concurrency and rate.", "adapter")
+	requests := b.counters("requests_total", "Requests to third parties; the reason is none for a success.", "adapter", "step", "reason")
+	m.requests = newChildren(func(r requested) prometheus.Counter {
+		return requests.WithLabelValues(r.adapter, r.step.step, label(r.reason))
+	})
+	requestTime := b.histograms("request_seconds", "Time from a request to its whole answer.", "adapter", "step")
+	m.requestTime = newChildren(func(s step) prometheus.Observer { return requestTime.WithLabelValues(s.adapter, s.step) })
+	waiting := b.counters("limit_wait_seconds_total", "Time requests waited for concurrency and rate.", "adapter")
+	m.waiting = newChildren(func(adapter string) prometheus.Counter { return waiting.WithLabelValues(adapter) })
 	m.circuits = b.counters("circuit_changes_total", "Changes of a circuit, by its new state.", "adapter", "state")
-	m.pulls = b.counters("pulls_total", "Pulls the broker answered, by status.", "status")
+	pulls := b.counters("pulls_total", "Pulls the broker answered, by status.", "status")
+	m.pulls = newChildren(func(s rocketmq.PullStatus) prometheus.Counter { return pulls.WithLabelValues(s.String()) })
 	m.pulled = b.counter("pulled_messages_total", "Messages pulled.")
 	m.brokerErrors = b.counters("broker_errors_total", "Calls of the broker that failed and are tried again.", "call")
 	m.committed = b.counter("committed_messages_total", "Messages whose offset was committed.")
@@ -99,13 +121,14 @@ func (m *Metrics) Delivered(o outcome.Outcome, busy time.Duration) {
 }
 
 // Requested, Waited and CircuitChanged implement adapter.Observer.
-func (m *Metrics) Requested(adapter, step string, reason outcome.Reason, took time.Duration) {
-	m.requests.WithLabelValues(adapter, step, label(reason)).Inc()
-	m.requestTime.WithLabelValues(adapter, step).Observe(took.Seconds())
+func (m *Metrics) Requested(adapter, name string, reason outcome.Reason, took time.Duration) {
+	s := step{adapter, name}
+	m.requests.of(requested{s, reason}).Inc()
+	m.requestTime.of(s).Observe(took.Seconds())
 }
 
 func (m *Metrics) Waited(adapter string, took time.Duration) {
-	m.waiting.WithLabelValues(adapter).Add(took.Seconds())
+	m.waiting.of(adapter).Add(took.Seconds())
 }
 
 func (m *Metrics) CircuitChanged(adapter string, state worker.Circuit) {
@@ -118,7 +141,7 @@ func (m *Metrics) LiveChanged(result string) { m.liveReloads.WithLabelValues(res
 // The rest implements consumer.Observer.
 
 func (m *Metrics) Pulled(status rocketmq.PullStatus, messages int) {
-	m.pulls.WithLabelValues(status.String()).Inc()
+	m.pulls.of(status).Inc()
 	m.pulled.Add(float64(messages))
 }
 
@@ -129,7 +152,7 @@ func (m *Metrics) DeadLetterFailed(error) { m.brokerErrors.WithLabelValues("dead
 
 func (m *Metrics) Finished(kind outcome.Kind, reason outcome.Reason) {
 	if kind != outcome.Park {
-		m.messages.WithLabelValues(kind.String(), label(reason)).Inc()
+		m.messages.of(finished{kind, reason}).Inc()
 	}
 }
 

@@ -21,14 +21,14 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	queuesDesc   = describe("queues", "Queues this worker owns.")
-	inFlightDesc = describe("messages_in_flight", "Messages being handled.")
-	waitingDesc  = describe("messages_waiting", "Messages fetched and not yet handed out.")
+	queuesDesc   = describe("owned_queues", "Queues this worker owns.")
+	inFlightDesc = describe("in_flight_messages", "Messages being handled.")
+	waitingDesc  = describe("waiting_messages", "Messages fetched and not yet handed out.")
 	bytesDesc    = describe("message_bytes", "Memory of messages fetched and not finished.")
-	parkedDesc   = describe("parked", "1 while nothing but probes is handed out.")
+	parkedDesc   = describe("parked_state", "1 while nothing but probes is handed out.")
 	skewDesc     = describe("clock_skew_seconds", "How far this machine's clock is ahead of a broker's, or behind if negative, as last seen; 0 for no more than 30 s. Otherwise nothing expires.")
-	requestsDesc = describe("requests_in_flight", "Requests to the third party that have not been answered.", "adapter")
-	circuitDesc  = describe("circuit", "1 for the state the circuit is in.", "adapter", "state")
+	requestsDesc = describe("in_flight_requests", "Requests to the third party that have not been answered.", "adapter")
+	circuitDesc  = describe("circuit_state", "1 for the state the circuit is in.", "adapter", "state")
 )
 
 // Describe implements prometheus.Collector.
