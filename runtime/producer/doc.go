@@ -14,6 +14,9 @@
 // There are three ways to send. Send waits for the broker's confirmation. SendAsync returns at once and calls back, on
 // success or on failure, exactly once. SendOneway expects no answer: what is lost on the way nobody learns.
 //
+// A message may have an OrderKey, whose messages keep their order, or a Delay; package rocketmq says what they cost. Each send
+// has a span, and its W3C trace context is in the message's properties traceparent and tracestate.
+//
 // The Outbox closes the gap between the order's transaction and the broker: its row is written in the same transaction,
 // and the Relay sends every row that was not confirmed, in order, until the broker took it.
 //

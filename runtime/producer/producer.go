@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/orderflow-dev/orderflow/runtime/rocketmq"
 )
 
@@ -29,6 +31,9 @@ type Config struct {
 	Binding Binding
 	// MaxPending and MaxPendingBytes bound what waits for the broker; defaults as in rocketmq.Config.
 	MaxPending, MaxPendingBytes int
+	// Tracer makes the spans of sends. Default: OpenTelemetry's global one. Without an SDK there are none, and the trace context of
+	// the caller's ctx travels with the message all the same.
+	Tracer trace.TracerProvider
 	// Logger defaults to slog's default logger. No message content is ever logged.
 	Logger *slog.Logger
 }
@@ -37,6 +42,7 @@ type Config struct {
 type Producer struct {
 	client  *rocketmq.Client
 	binding Binding
+	tracing *tracing
 }
 
 // New makes a Producer and returns without waiting for the cluster: an order system starts while its broker is down.
@@ -55,7 +61,7 @@ func New(cfg Config) (*Producer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("producer: %w", err)
 	}
-	return &Producer{client: client, binding: cfg.Binding}, nil
+	return &Producer{client: client, binding: cfg.Binding, tracing: newTracing(cfg.Tracer, cfg.Binding.Topic, cfg.Binding.Group)}, nil
 }
 
 // Mode is the binding's.
@@ -72,7 +78,9 @@ func (p *Producer) Close() { p.client.Close() }
 
 // Send sends and waits for the broker's confirmation. It also waits, within the same send timeout, for the topic to be
 // located. The error is a *SendError; when ctx ended its fate is Unknown, as the message may be on its way.
-func (p *Producer) Send(ctx context.Context, msg Message) (Receipt, error) {
+func (p *Producer) Send(ctx context.Context, msg Message) (receipt Receipt, err error) {
+	ctx, msg, span := p.begin(ctx, msg)
+	defer func() { finish(span, err) }()
 	readyCtx, cancel := context.WithTimeout(ctx, p.binding.SendTimeout)
 	defer cancel()
 	if err := p.client.WaitReady(readyCtx); err != nil {
@@ -109,14 +117,25 @@ func (p *Producer) SendAsync(ctx context.Context, msg Message, cb Callback) erro
 	if cb.OnSuccess == nil || cb.OnError == nil {
 		return &SendError{Fate: rocketmq.Unsent, Err: errors.New("an asynchronous send needs both callbacks, or a failure would be silent")}
 	}
-	if msg.ID == "" {
-		msg.ID = p.NewID()
-	}
+	ctx, msg, span := p.begin(ctx, msg)
+	cb = traced(cb, span)
 	retries := p.binding.AsyncRetries
 	if msg.OrderKey != "" {
 		retries = 0
 	}
-	return p.sendAsync(context.WithoutCancel(ctx), msg, cb, retries)
+	err := p.sendAsync(context.WithoutCancel(ctx), msg, cb, retries)
+	if err != nil {
+		finish(span, err)
+	}
+	return err
+}
+
+// traced ends the span before the caller is told.
+func traced(cb Callback, span trace.Span) Callback {
+	return Callback{
+		OnSuccess: func(r Receipt) { finish(span, nil); cb.OnSuccess(r) },
+		OnError:   func(err error) { finish(span, err); cb.OnError(err) },
+	}
 }
 
 func (p *Producer) sendAsync(ctx context.Context, msg Message, cb Callback, retries int) error {
@@ -139,5 +158,16 @@ func (p *Producer) sendAsync(ctx context.Context, msg Message, cb Callback, retr
 // SendOneway sends without an answer. Its *SendError is only what is known here; nil does not mean that the broker has
 // the message.
 func (p *Producer) SendOneway(ctx context.Context, msg Message) error {
-	return p.client.SendOneway(ctx, msg)
+	ctx, msg, span := p.begin(ctx, msg)
+	err := p.client.SendOneway(ctx, msg)
+	finish(span, err)
+	return err
+}
+
+// begin gives the message an ID, if it has none, and a span.
+func (p *Producer) begin(ctx context.Context, msg Message) (context.Context, Message, trace.Span) {
+	if msg.ID == "" {
+		msg.ID = p.NewID()
+	}
+	return p.tracing.begin(ctx, msg)
 }

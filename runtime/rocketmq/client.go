@@ -89,11 +89,7 @@ func (c Config) validate() error {
 	if c.MaxPendingBytes < maxBodyBytes {
 		errs = append(errs, fmt.Errorf("pending bytes %d are less than one largest message (%d)", c.MaxPendingBytes, maxBodyBytes))
 	}
-	for _, b := range c.OrderQueues {
-		if b.Broker == "" || b.Queues <= 0 {
-			errs = append(errs, fmt.Errorf("order queues: broker %q with %d queues; want a broker's name and at least one queue", b.Broker, b.Queues))
-		}
-	}
+	errs = append(errs, validateOrderQueues(c.OrderQueues))
 	if (c.Credentials.AccessKey == "") != (c.Credentials.SecretKey == "") {
 		errs = append(errs, errors.New("access key and secret key belong together: one of them is missing"))
 	}

@@ -5,6 +5,7 @@ package rocketmq
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -46,6 +47,15 @@ func (s *selector) Select(msg *primitive.Message, queues []*primitive.MessageQue
 type OrderQueues struct {
 	Broker string
 	Queues int
+}
+
+func validateOrderQueues(list []OrderQueues) error {
+	for _, b := range list {
+		if b.Broker == "" || b.Queues <= 0 {
+			return fmt.Errorf("order queues: broker %q with %d queues; want a broker's name and at least one queue", b.Broker, b.Queues)
+		}
+	}
+	return nil
 }
 
 type queueName struct {
