@@ -32,9 +32,11 @@ const (
 	Big Mode = "big"
 	// Reset answers half a body, then resets the connection.
 	Reset Mode = "reset"
+	// Redirect answers 307 to where the call went, for ever.
+	Redirect Mode = "redirect"
 )
 
-var modes = []Mode{Healthy, Down, Blackhole, Status, Garbage, Drip, Error200, Big, Reset}
+var modes = []Mode{Healthy, Down, Blackhole, Status, Garbage, Drip, Error200, Big, Reset, Redirect}
 
 // Duration is a time.Duration that JSON shows as a string such as "100ms".
 type Duration time.Duration
@@ -59,6 +61,8 @@ func (d *Duration) UnmarshalJSON(data []byte) error {
 // Behaviour is how an action behaves; what an update leaves out stays as it is.
 type Behaviour struct {
 	Mode Mode `json:"mode"`
+	// Share is the part of calls that get the mode, the others are healthy; 0 and 1 are all.
+	Share float64 `json:"share,omitempty"`
 	// Latency is the median of the log-normal distribution.
 	Latency Duration `json:"latency"`
 	// Sigma is the distribution's σ; 0 makes every call equally slow.
@@ -83,6 +87,8 @@ func (b Behaviour) validate() error {
 	switch {
 	case !known:
 		return fmt.Errorf("mode %q is unknown; want one of %v", b.Mode, modes)
+	case b.Share < 0 || b.Share > 1:
+		return fmt.Errorf("share is a part from 0 to 1, got %v", b.Share)
 	case b.Latency < 0 || b.Sigma < 0 || b.RatePerSecond < 0 || b.Burst < 0 || b.RetryAfter < 0:
 		return fmt.Errorf("latency, sigma, ratePerSecond, burst and retryAfter cannot be negative")
 	case b.Mode == Status && (b.Status < 200 || b.Status > 599):

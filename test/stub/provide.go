@@ -76,6 +76,8 @@ func (s *Server) provide(w http.ResponseWriter, r *http.Request, i int) {
 		call.status = http.StatusOK
 	case Status:
 		call.status = int16(p.behaviour.Status)
+	case Redirect:
+		call.status = http.StatusTemporaryRedirect
 	}
 	effect := s.calls.add(call, p.behaviour.HonourKeys)
 	s.reply(w, r, p.behaviour, orderID, !effect)
@@ -89,6 +91,8 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, b Behaviour, orde
 		s.answer(w, http.StatusOK, ok)
 	case Status:
 		s.refuse(w, b, b.Status)
+	case Redirect:
+		http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
 	case Error200:
 		s.answer(w, http.StatusOK, map[string]string{"code": "SYSTEM_ERROR", "message": "try again later"})
 	case Big:

@@ -104,8 +104,11 @@ func (s *Server) plan(i int) plan {
 	defer s.mu.Unlock()
 	a := s.actions[i]
 	p := plan{behaviour: a.behaviour}
+	if share := a.behaviour.Share; share > 0 && s.random.Float64() >= share {
+		p.behaviour.Mode = Healthy
+	}
 	p.latency = time.Duration(float64(a.behaviour.Latency) * math.Exp(a.behaviour.Sigma*s.random.NormFloat64()))
-	if limit := s.limits[a.provider]; limit != nil && a.behaviour.Mode != Down && a.behaviour.Mode != Blackhole {
+	if limit := s.limits[a.provider]; limit != nil && p.behaviour.Mode != Down && p.behaviour.Mode != Blackhole {
 		p.limited = !limit.Allow()
 	}
 	return p

@@ -170,15 +170,16 @@ func TestEachModeLooksLikeItsFault(t *testing.T) {
 		control string
 		want    want
 	}{
-		"dead":                     {`{"mode":"down"}`, want{err: syscall.ECONNRESET}},
-		"never answers":            {`{"mode":"blackhole"}`, want{err: context.DeadlineExceeded}},
-		"resets inside the body":   {`{"mode":"reset"}`, want{status: 200, err: syscall.ECONNRESET}},
-		"fails":                    {`{"mode":"status","status":503}`, want{status: 503, body: "Service Unavailable"}},
-		"answers garbage":          {`{"mode":"garbage"}`, want{status: 200, body: "<html>"}},
-		"says 200 and means no":    {`{"mode":"error200"}`, want{status: 200, body: "SYSTEM_ERROR"}},
-		"answers far too much":     {`{"mode":"big"}`, want{status: 200, body: "xxxxxxxx", accepted: true}},
-		"drips":                    {`{"mode":"drip"}`, want{status: 200, err: context.DeadlineExceeded, accepted: true}},
-		"is slow, and caller left": {`{"latency":"1500ms","sigma":0}`, want{err: context.DeadlineExceeded, accepted: true}},
+		"dead":                      {`{"mode":"down"}`, want{err: syscall.ECONNRESET}},
+		"never answers":             {`{"mode":"blackhole"}`, want{err: context.DeadlineExceeded}},
+		"resets inside the body":    {`{"mode":"reset"}`, want{status: 200, err: syscall.ECONNRESET}},
+		"fails":                     {`{"mode":"status","status":503}`, want{status: 503, body: "Service Unavailable"}},
+		"answers garbage":           {`{"mode":"garbage"}`, want{status: 200, body: "<html>"}},
+		"says 200 and means no":     {`{"mode":"error200"}`, want{status: 200, body: "SYSTEM_ERROR"}},
+		"answers far too much":      {`{"mode":"big"}`, want{status: 200, body: "xxxxxxxx", accepted: true}},
+		"sends callers in a circle": {`{"mode":"redirect"}`, want{status: 307}},
+		"drips":                     {`{"mode":"drip"}`, want{status: 200, err: context.DeadlineExceeded, accepted: true}},
+		"is slow, and caller left":  {`{"latency":"1500ms","sigma":0}`, want{err: context.DeadlineExceeded, accepted: true}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -186,6 +187,7 @@ func TestEachModeLooksLikeItsFault(t *testing.T) {
 			c.fast()
 			c.must(204, "PUT", "/control/sms", test.control)
 			c.http.Timeout = 0
+			c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			if !errors.Is(test.want.err, context.DeadlineExceeded) {
@@ -292,6 +294,20 @@ func TestControlRefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 	if got["send"] != healthy(100*time.Millisecond) {
 		t.Errorf("after refused changes sms is %+v, want it as it was", got["send"])
+	}
+}
+
+func TestAShareOfCallsGetsTheMode(t *testing.T) {
+	s := New(Config{Seed: 7})
+	s.actions[0].behaviour.Mode, s.actions[0].behaviour.Share = Down, 0.5
+	sick := 0
+	for range 1000 {
+		if s.plan(0).behaviour.Mode == Down {
+			sick++
+		}
+	}
+	if sick < 450 || sick > 550 {
+		t.Errorf("%d of 1000 calls are sick, want about half", sick)
 	}
 }
 

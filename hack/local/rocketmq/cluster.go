@@ -139,6 +139,22 @@ func (c *Cluster) StopBroker(ctx context.Context, name string) error {
 // mapped files belong to the kernel; only a crash of the machine would lose some.
 func (c *Cluster) KillBroker(name string) error { return c.onBroker(name, (*run).kill) }
 
+// KillNameServer ends the name server with SIGKILL. Brokers and clients that know their routes go on.
+func (c *Cluster) KillNameServer() error { return c.nodes[0].ifRunning((*run).kill) }
+
+// StartNameServer starts the name server again, with its old port, and waits until the brokers have registered.
+func (c *Cluster) StartNameServer(ctx context.Context) error {
+	if err := c.nodes[0].start(); err != nil {
+		return err
+	}
+	for _, n := range c.nodes {
+		if err := c.await(ctx, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Pause freezes a running broker with SIGSTOP: its connections stay open and nobody answers.
 func (c *Cluster) Pause(name string) error {
 	return c.onBroker(name, func(r *run) error { return r.signal(syscall.SIGSTOP) })

@@ -1,0 +1,26 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package fault has the faults that must lose nothing: `make faults` brings each of them about for real, while orders are paid, and package ledger judges what
+// came of it. It is tests alone, which `make test` leaves out: they take a quarter of an hour.
+//
+// Every fault has a topic, a group, workers and third parties of its own. Those that do not touch the broker share one and run side by side; those that do come
+// one after the other on another broker, with a Push and a Pull group watched.
+//
+// # Figures
+//
+// For each fault, in out/faults.json:
+//
+//	<fault>_lost               orders that were paid, and have neither an effect nor a dead letter that says why
+//	<fault>_duplicates         calls that were accepted beyond an order's first
+//	<fault>_window             the redelivery window at the moment of the fault: see below
+//	<fault>_duplicate_effects  effects beyond an order's first, at third parties that honour keys
+//
+// The window of a fault of brokers or workers is what the pods in question had in flight, or had finished and not committed, when it began. Where a third party is
+// at fault it is also the calls made while it lasted: of a call whose answer does not come nobody knows whether it had its effect, and it must be made again.
+//
+// # Limits
+//
+// What cannot be brought about from outside is built in: the worker whose handler panics, or whose wall clock jumps, is another build of the same sources, see
+// rig.BuildSick. The broker's delay levels are seconds.
+package fault
