@@ -48,12 +48,13 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 			return *hold
 		}
 		ans, took := a.send(ctx, r, p.secret, limits)
-		a.finish(p.ticket, ans, took, limits.Breaker.SlowRequest.D())
+		late := a.finish(p.ticket, ans, took, limits.Breaker.SlowRequest.D())
 		if ans.result == success {
 			return outcome.Succeed()
 		}
 		ans.detail = a.detail(r, ans.detail)
-		if p.probe && ans.result == transient && !a.mustNotRepeat(ans) {
+		// Others opened the circuit while this one was under way: no attempt either, or an outage would burn as many as there were in flight.
+		if (p.probe || late) && ans.result == transient && !a.mustNotRepeat(ans) {
 			return a.park(ans.reason, ans.detail)
 		}
 		if try >= limits.RequestAttempts || !ans.repeatable() || a.mustNotRepeat(ans) || !a.circuit.closed(p.ticket) || !pause(ctx, delay) {
@@ -64,16 +65,17 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 }
 
 // finish tells those who protect the third party what a request that took so long says about it. An answer that came too late to be of use says what none
-// would.
-func (a *Adapter) finish(t ticket, ans answer, took, slow time.Duration) {
+// would. late: the circuit has moved meanwhile.
+func (a *Adapter) finish(t ticket, ans answer, took, slow time.Duration) (late bool) {
 	v := ans.verdict()
 	if v == healthy && slow > 0 && took > slow {
 		v = failing
 	}
-	a.circuit.end(t, v, ans.after)
+	late = a.circuit.end(t, v, ans.after)
 	if part, changed := a.gate.finish(v); changed {
 		a.pace.admit(part)
 	}
+	return late
 }
 
 // permit is what it takes to make one request.

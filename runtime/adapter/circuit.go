@@ -108,14 +108,15 @@ func (c *circuit) shut() (resume <-chan struct{}) {
 }
 
 // end takes a ticket back. A verdict of an earlier state moves nothing. A probe without verdict leaves the circuit open. A failure that opens it, or keeps
-// it open, does so for wish at least.
-func (c *circuit) end(t ticket, v verdict, wish time.Duration) {
+// it open, does so for wish at least. late: the circuit has moved since the ticket was given.
+func (c *circuit) end(t ticket, v verdict, wish time.Duration) (late bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	c.seen.add(v, now)
 	switch {
 	case t.stamp != c.stamp.Load():
+		return true
 	case t.probe && v == healthy:
 		c.tally, c.held = tally{}, time.Time{}
 		c.outage.end(now)
@@ -132,6 +133,7 @@ func (c *circuit) end(t ticket, v verdict, wish time.Duration) {
 			c.open(now, wish)
 		}
 	}
+	return false
 }
 
 // open opens the circuit, or keeps it open. c.mu is held.

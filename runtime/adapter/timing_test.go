@@ -207,8 +207,8 @@ func TestALateVerdictFromBeforeTheCircuitOpenedIsIgnored(t *testing.T) {
 				probe := make(chan outcome.Outcome, 1)
 				go func() { probe <- a.Call(t.Context(), request()) }()
 				o := <-first // while the probe is out
-				if late == 500 && o.Kind != outcome.Retry {
-					t.Errorf("a call that began closed and failed: got %v, want retry", o.Kind)
+				if late == 500 && o.Kind != outcome.Park {
+					t.Errorf("a call that failed after others had opened the circuit: got %v, want it parked: no attempt", o.Kind)
 				}
 				if state := a.Report().Circuit; state != worker.CircuitHalfOpen {
 					t.Errorf("the late verdict moved the circuit to %s", state)
