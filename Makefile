@@ -39,7 +39,7 @@ bin/lint: hack/tools/go.mod
 
 .PHONY: test
 test: ## obtain what is needed (etcd, kube-apiserver, RocketMQ) and run all tests but e2e
-	$(LOCAL) exec -with rocketmq,assets -- $(GOTEST) $$(go list ./... | grep -v /test/e2e)
+	$(LOCAL) exec -with rocketmq,assets -- $(GOTEST) $$(go list ./... | grep -vE '/test/(e2e|fault|bench)$$')
 
 .PHONY: e2e
 e2e: build ## run the product on a real cluster, from apply to delete
@@ -48,6 +48,10 @@ e2e: build ## run the product on a real cluster, from apply to delete
 .PHONY: fuzz
 fuzz: ## run every fuzz target for a minute
 	hack/fuzz.sh
+
+.PHONY: faults
+faults: ## bring about every fault that must lose nothing, about 15 minutes; FAULT=name for one of them
+	$(LOCAL) exec -- go test -count 1 -timeout 40m -parallel 8 -v -run '^TestFaults$$/$(FAULT)' ./test/fault
 
 ##@ Run
 .PHONY: up
