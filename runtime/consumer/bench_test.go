@@ -18,8 +18,17 @@ import (
 // BenchmarkConsume takes a backlog of messages of 256 bytes in 8 queues to an empty handler. Run it with -benchtime=200000x; the broker, a process of its
 // own, is not in the CPU time.
 func BenchmarkConsume(b *testing.B) {
-	for _, mode := range []Mode{Push, Pull} {
-		b.Run(string(mode), func(b *testing.B) {
+	for _, tt := range []struct {
+		name string
+		mode Mode
+		key  func(*rocketmq.Message) (string, error)
+	}{
+		{"Push", Push, nil},
+		{"Pull", Pull, nil},
+		{"keyed", Push, func(m *rocketmq.Message) (string, error) { return m.Property(rocketmq.PropertyKeys), nil }},
+		{"ordered by queue", Push, func(*rocketmq.Message) (string, error) { return "", nil }},
+	} {
+		b.Run(tt.name, func(b *testing.B) {
 			w := onBroker(b, broker.Shared(b).NameServer(), 8)
 			w.fillBodies(b.N, 256)
 			var handled atomic.Int64
@@ -34,7 +43,7 @@ func BenchmarkConsume(b *testing.B) {
 				}
 				return outcome.Succeed()
 			})
-			c, err := New(Config{NameServers: []string{w.nameServer}, Group: w.group, Instance: "bench", Topic: w.topic, Handler: count, Mode: mode})
+			c, err := New(Config{NameServers: []string{w.nameServer}, Group: w.group, Instance: "bench", Topic: w.topic, Handler: count, Mode: tt.mode, OrderKey: tt.key})
 			w.must(err)
 			ctx, stop := context.WithCancel(context.Background())
 			ended := make(chan error, 1)

@@ -17,6 +17,8 @@ import (
 const (
 	// Undecodable: the message as stored, or its compressed body, cannot be read. Its dead letter holds the raw bytes.
 	Undecodable outcome.Reason = "Undecodable"
+	// OrderKeyFailed: the order key cannot be told.
+	OrderKeyFailed outcome.Reason = "OrderKeyFailed"
 	// HandlerPanic: the handler did not return.
 	HandlerPanic outcome.Reason = "HandlerPanic"
 	// InvalidOutcome: the handler returned no outcome.
@@ -36,7 +38,10 @@ func (c *Consumer) work() {
 	}
 }
 
-// handle calls the handler, unless the message cannot be read.
+// unfit reports whether a message must not be handled.
+func (t task) unfit() bool { return t.message.Err != nil || t.deadly || t.flaw != nil }
+
+// handle calls the handler, unless the message is unfit.
 func (c *Consumer) handle(t task) (o outcome.Outcome) {
 	if t.message.Err != nil {
 		c.cfg.Log.Warn("message cannot be decoded", append(where(t.message), "error", t.message.Err)...)
@@ -44,6 +49,10 @@ func (c *Consumer) handle(t task) (o outcome.Outcome) {
 	}
 	if t.deadly {
 		return outcome.Spare(CrashLoop, fmt.Sprintf("the worker's process died %d times while it handled this message, the last times while it handled nothing else", journal.Deadly))
+	}
+	if t.flaw != nil {
+		c.cfg.Log.Warn("the order key cannot be told", append(where(t.message), "error", t.flaw)...)
+		return outcome.Spare(OrderKeyFailed, t.flaw.Error())
 	}
 	defer func() { // only the type: the value may hold data of the order
 		if p := recover(); p != nil {
@@ -59,6 +68,9 @@ func (c *Consumer) conclude(t task, o outcome.Outcome) {
 	if o.Kind == outcome.Park && o.Resume == nil || o.Kind < outcome.Done || o.Kind > outcome.Park {
 		c.cfg.Log.Error("handler returned no valid outcome", "kind", o.Kind.String())
 		o = outcome.RetryLater(0, InvalidOutcome, "")
+	}
+	if o.Kind == outcome.Retry && c.cfg.OrderKey != nil && t.message.Reconsumed >= c.maxReconsume() {
+		o = outcome.Kill(o.Reason, o.Detail) // no plan has ended it, and its lane would stand for ever
 	}
 	v := c.act(t, o)
 	c.dispatch.settle(t, v, o)
@@ -79,8 +91,10 @@ func (c *Consumer) act(t task, o outcome.Outcome) verdict {
 		return abandoned
 	case o.Kind == outcome.Park:
 		return parked
-	case o.Kind == outcome.Retry:
+	case o.Kind == outcome.Retry && c.cfg.OrderKey == nil:
 		return c.sendBack(t, o)
+	case o.Kind == outcome.Retry:
+		return rested
 	default:
 		return c.bury(t, o)
 	}

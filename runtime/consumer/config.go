@@ -51,6 +51,10 @@ type Config struct {
 	Mode Mode
 	// Handler is called for every message. Nil only in Pull mode, for who calls Batch.
 	Handler Handler
+	// OrderKey tells a message's order key, "" if it has none. Messages of one key and one queue are handled one after the other, those without a key
+	// as if they had one of their own. It is called once for each message, from many goroutines. A message whose key it cannot tell is a dead letter.
+	// Nil: no order is kept.
+	OrderKey func(*rocketmq.Message) (string, error)
 	// Concurrency is how many messages are handled at once. Default 20.
 	Concurrency int
 	// MaxUncommitted bounds the messages of one queue that are fetched, in flight, or finished and not committed: what comes again after a crash.
@@ -59,7 +63,7 @@ type Config struct {
 	// MaxBytes bounds the memory of messages that are fetched and not finished, of all queues together. It may be exceeded by one pull of each queue, which
 	// a broker bounds at 256 KiB or one message: no queue waits for what another holds. Default 64 MiB.
 	MaxBytes int
-	// MaxAttempts is that of the retry plan, which is not made here. The broker's own limit is set above it. Default 16.
+	// MaxAttempts is that of the retry plan, which is not made here. The limit of the broker, or of a lane, is set above it. Default 16.
 	MaxAttempts int
 	// Grace is how long handlers may run on when their queue is handed over or the consumer stops. Default 25 s.
 	Grace time.Duration

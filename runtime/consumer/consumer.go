@@ -6,6 +6,7 @@ package consumer
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -23,6 +24,8 @@ type Consumer struct {
 	dispatch *dispatcher
 	members  *membership
 	clock    clock
+	// seed is that of the hashes of order keys.
+	seed maphash.Seed
 	// calls bounds the calls, handling the handlers: both outlive the context of Run, which only begins the stop.
 	calls, handling       context.Context
 	endCalls, endHandling context.CancelFunc
@@ -42,7 +45,7 @@ func New(cfg Config) (*Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Consumer{cfg: cfg, dispatch: newDispatcher(cfg.Observer, cfg.Journal, cfg.Mode == Pull, cfg.MaxBytes), batching: make(chan struct{}, 1)}
+	c := &Consumer{cfg: cfg, dispatch: newDispatcher(cfg.Observer, cfg.Journal, cfg.Mode == Pull, cfg.MaxBytes), batching: make(chan struct{}, 1), seed: maphash.MakeSeed()}
 	c.calls, c.endCalls = context.WithCancel(context.Background())
 	c.handling, c.endHandling = context.WithCancel(context.Background())
 	c.members = newMembership(c)

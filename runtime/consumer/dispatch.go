@@ -59,6 +59,8 @@ type task struct {
 	// place is the journal's; deadly: the process died on the message too often.
 	place  int
 	deadly bool
+	// flaw is why the message must not be handled, nil if it may.
+	flaw error
 }
 
 // verdict is what becomes of a message that was handed out.
@@ -67,6 +69,7 @@ type verdict uint8
 const (
 	passed    verdict = iota // its offset may pass
 	parked                   // it waits again
+	rested                   // it is tried again in its lane
 	abandoned                // its offset must not pass: whoever has the queue next gets it again
 )
 
@@ -114,7 +117,7 @@ func (d *dispatcher) begin(q *queue, seq uint64) task {
 	q.running++
 	d.running++
 	q.started = max(q.started, seq+1)
-	t := task{queue: q, seq: seq, message: q.window.begin(seq)}
+	t := task{queue: q, seq: seq, message: q.window.begin(seq), flaw: q.window.flaw(seq)}
 	d.noteStart(&t)
 	d.offer(q)
 	return t
@@ -132,12 +135,15 @@ func (d *dispatcher) settle(t task, v verdict, o outcome.Outcome) {
 		if freed := q.window.finish(t.seq); q.phase != gone {
 			d.free(freed)
 		}
+		d.advance(q)
 		if q.idle && q.window.ripe() {
 			q.wake() // to commit, which makes room
 		}
 	case parked:
 		q.window.hold(t.seq)
 		d.offer(q)
+	case rested:
+		d.rest(t, o.After)
 	case abandoned:
 	}
 	d.settleGate(t, v, o)
@@ -145,8 +151,8 @@ func (d *dispatcher) settle(t task, v verdict, o outcome.Outcome) {
 	d.checkDrained(q)
 }
 
-// put adds what was fetched, in a reply of so many bytes; next is where to go on.
-func (d *dispatcher) put(q *queue, messages []rocketmq.Message, bytes int, next int64) {
+// put adds what was fetched, with its keys if order is kept, in a reply of so many bytes; next is where to go on.
+func (d *dispatcher) put(q *queue, messages []rocketmq.Message, keys []key, bytes int, next int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if q.phase != live || next < q.window.next {
@@ -156,12 +162,17 @@ func (d *dispatcher) put(q *queue, messages []rocketmq.Message, bytes int, next 
 		next, messages = messages[room].Offset, messages[:room]
 	}
 	d.bytes -= q.window.bytes
-	q.window.append(messages, bytes)
+	startable := q.window.append(messages, keys, bytes)
 	d.bytes += q.window.bytes
 	q.window.next = next
-	d.demand = max(0, d.demand-len(messages))
+	d.demand = max(0, d.demand-startable)
 	d.offer(q)
-	for range min(len(messages), d.asleep) {
+	d.rouse(startable)
+}
+
+// rouse wakes those who wait for a message to hand out, for so many messages. d.mu is held.
+func (d *dispatcher) rouse(n int) {
+	for range min(n, d.asleep) {
 		d.wake.Signal()
 	}
 }
@@ -252,6 +263,7 @@ func (d *dispatcher) drop(q *queue) {
 		d.free(q.window.bytes)
 	}
 	q.phase = gone
+	q.endAlarm()
 	q.endDrain()
 	q.cancel()
 	if d.queues[q.id] == q {

@@ -36,7 +36,7 @@ func (f *floor) queue(id, n int) *queue {
 	for offset := range n {
 		messages = append(messages, rocketmq.Message{Queue: q.id, Offset: int64(offset)})
 	}
-	f.put(q, messages, 0, int64(n))
+	f.put(q, messages, nil, 0, int64(n))
 	return q
 }
 
@@ -180,8 +180,8 @@ func TestALateResultOfAReleasedQueueIsDropped(t *testing.T) {
 	f := newFloor(t)
 	q := f.queue(0, 0)
 	f.giveUp(q)
-	f.put(q, nil, 0, 5)
-	f.put(q, []rocketmq.Message{{Offset: 5}}, 0, 6)
+	f.put(q, nil, nil, 0, 5)
+	f.put(q, []rocketmq.Message{{Offset: 5}}, nil, 0, 6)
 	f.expectNothing()
 	if q.window.position() != 0 {
 		t.Errorf("the position moved to %d", q.window.position())

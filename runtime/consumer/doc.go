@@ -25,14 +25,15 @@
 // through the brokers' lists, and divide the queues by the algorithm of the Java and Go clients (allocate.go). A queue that falls to us is taken by
 // the broker's lock on it, and only then read from the group's committed offset.
 //
-// Flow (fetch.go, illegal.go, clock.go, window.go, memory.go, dispatch.go). Each queue has a window of messages that are not committed; pulls stop when it is full. The dispatcher, with
+// Flow (fetch.go, illegal.go, clock.go, window.go, lane.go, order.go, memory.go, dispatch.go). Each queue has a window of messages that are not committed; pulls stop when it is full. The dispatcher, with
 // the package's one lock, hands messages of all windows out in turn, and notes their ends. What is committed (commit.go) is the lowest unfinished
-// offset.
+// offset. Where order is kept, messages of one key form a lane: only its lowest is handed out.
 //
 // Crashes (suspect.go). What is in flight is noted in a journal that outlives the process. What was in flight when it died is run alone; what it died on
 // three times is a dead letter.
 //
-// Outcomes (conclude.go, retry.go, deadletter.go, park.go). Done passes. Retry is sent back to a delay level of the broker. Dead and Expired are written to
+// Outcomes (conclude.go, retry.go, rest.go, deadletter.go, park.go). Done passes. Retry is sent back to a delay level of the broker, or, where order is
+// kept, rests in its lane, holding no hand. Dead and Expired are written to
 // the dead letters with their reason. Park closes the gate: nothing is handed out until Resume, then one message as a probe, then everything.
 //
 // Handing over (release.go) is one path for a rebalance and for the stop: what was started ends, the position is committed, the lock given back.
@@ -43,7 +44,9 @@
 //     60 s) over a connection that has not broken since.
 //   - The lock is given back only after the last commit was answered. A queue whose lock was lost is dropped without a commit.
 //   - Nothing that was finished is left behind something unfinished when a queue is handed over: everything up to the highest message started runs
-//     before the last commit. Exception: parked messages, and what Config.Grace cuts short.
+//     before the last commit. Exception: parked messages, those that rest until their next attempt, and what Config.Grace cuts short.
+//   - Messages of one key and queue are handled one after the other, in the order of their offsets, if Config.OrderKey is given. What comes again after a
+//     crash begins at the committed offset, and is in order again.
 //   - What comes again after a crash is at most Config.MaxUncommitted for each queue. What is in memory is at most Config.MaxBytes, and one pull of
 //     each queue (memory.go).
 //   - A newcomer, or a member that was away for more than 3 s, takes no lock for 400 ms after its heartbeat; locks of the dead are freed only within
@@ -64,5 +67,7 @@
 //   - That our clock differs from a broker's is seen in messages stored while we look: not in a backlog, nor where nothing comes.
 //   - Deaths are counted by each process for itself: of n members a message may kill each twice, and one three times.
 //   - A dead letter too large for the broker with its reason, even compressed, is copied by the broker without one.
-//   - Pull mode cannot seek yet, order is not kept (Orderly), and every instance gets its share (no Broadcasting).
+//   - Where order is kept attempts are counted here, and anew when the queue moves. A message that is tried again and again holds back its queue's
+//     offset, so that once Config.MaxUncommitted messages lie beyond it, other keys wait too.
+//   - Pull mode cannot seek yet, and every instance gets its share (no Broadcasting).
 package consumer

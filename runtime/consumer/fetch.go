@@ -127,9 +127,10 @@ func (c *Consumer) pull(q *queue, offset int64, n int) error {
 	switch r.Status {
 	case rocketmq.Found:
 		bytes := weigh(r.Messages)
-		c.dispatch.put(q, c.wanted(q, r.Messages), bytes, r.Next)
+		wanted := c.wanted(q, r.Messages)
+		c.dispatch.put(q, wanted, c.keys(wanted), bytes, r.Next)
 	case rocketmq.NoMatchedMessage, rocketmq.NoNewMessage: // both may have passed over messages that do not match
-		c.dispatch.put(q, nil, 0, r.Next)
+		c.dispatch.put(q, nil, nil, 0, r.Next)
 	}
 	return nil
 }

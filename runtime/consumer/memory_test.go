@@ -70,7 +70,7 @@ func TestNoQueueWaitsForTheMemoryOfAnother(t *testing.T) {
 func TestAQueueThatIsLostLetsGoOfItsMemory(t *testing.T) {
 	f := newFloor(t)
 	q := f.queue(0, 0)
-	f.put(q, []rocketmq.Message{{Offset: 0}, {Offset: 1}}, 1000, 2)
+	f.put(q, []rocketmq.Message{{Offset: 0}, {Offset: 1}}, nil, 1000, 2)
 	running := f.expect(q, 0)[0]
 	f.forget(q)
 	f.settle(running, passed, outcome.Succeed())

@@ -47,7 +47,7 @@ func (c *Consumer) Batch(ctx context.Context, limit int) ([]*Delivery, error) {
 		}
 		deliveries := make([]*Delivery, 0, len(tasks))
 		for _, t := range tasks {
-			if t.message.Err != nil { // nobody can handle it
+			if t.unfit() {
 				c.conclude(t, c.handle(t))
 				continue
 			}

@@ -54,6 +54,9 @@ type queue struct {
 	idle bool
 	// missing: the group has no committed offset here.
 	missing bool
+	// alarm goes off, at alarmAt, for the first of those that rest until their next attempt; nil: none does.
+	alarm   *time.Timer
+	alarmAt time.Time
 	// probed is the sequence number that follows the last probe.
 	probed uint64
 	// listed and after make the dispatcher's list of queues with something waiting.

@@ -119,11 +119,13 @@ func (d *dispatcher) saved(q *queue) bool {
 	return !q.unsaved()
 }
 
-// release begins to give a queue up: nothing beyond what was started begins any more, and nothing at all while the gate is closed. d.mu is held.
+// release begins to give a queue up: nothing beyond what was started begins any more, nothing above what rests until its next attempt, and nothing at all
+// while the gate is closed. d.mu is held.
 func (d *dispatcher) release(q *queue) {
 	q.phase = releasing
+	q.endAlarm()
 	if d.gate.state == flowing {
-		q.limit = q.started
+		q.limit = min(q.started, q.window.lowestResting())
 	}
 	d.checkDrained(q)
 }

@@ -9,8 +9,10 @@ import (
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
-// brokerMargin is how far the broker's limit of attempts lies above ours, so that ours decides.
-const brokerMargin = 8
+// margin is how far the limit of attempts that holds here, and at the broker, lies above that of the plan, so that the plan decides.
+const margin = 8
+
+func (c *Consumer) maxReconsume() int { return c.cfg.MaxAttempts + margin }
 
 // sendBack gives a message back to the group for another attempt.
 func (c *Consumer) sendBack(t task, o outcome.Outcome) verdict {
@@ -18,7 +20,7 @@ func (c *Consumer) sendBack(t task, o outcome.Outcome) verdict {
 		Group:        c.cfg.Group,
 		Message:      t.message,
 		DelayLevel:   worker.DelayLevel(o.After),
-		MaxReconsume: c.cfg.MaxAttempts + brokerMargin,
+		MaxReconsume: c.maxReconsume(),
 	}
 	return c.giveBack(t, request)
 }

@@ -58,7 +58,7 @@ func (c *Consumer) Snapshot() Snapshot {
 		s.Queues = append(s.Queues, QueueSnapshot{
 			Queue: id, OffsetMissing: q.missing, Releasing: q.phase >= releasing,
 			Committed: q.window.committed, Next: q.window.next,
-			Waiting: q.window.waiting, InFlight: q.running, Uncommitted: q.window.uncommitted(),
+			Waiting: q.window.waiting + q.window.blocked(), InFlight: q.running, Uncommitted: q.window.uncommitted(),
 		})
 	}
 	slices.SortFunc(s.Queues, func(a, b QueueSnapshot) int {

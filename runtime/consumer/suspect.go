@@ -80,7 +80,7 @@ func (d *dispatcher) noteStart(t *task) {
 
 // noteEnd notes that it is not any more. d.mu is held.
 func (d *dispatcher) noteEnd(t task, v verdict) {
-	d.journal.End(t.place, v == passed)
+	d.journal.End(t.place, v == passed || v == rested)
 	if d.running == 0 && d.solitude != together {
 		d.solitude = together
 		d.resume()

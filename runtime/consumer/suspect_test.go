@@ -47,7 +47,7 @@ func (f *floor) placed(id int, places ...int64) *queue {
 	for offset, place := range places {
 		messages = append(messages, rocketmq.Message{Queue: q.id, Offset: int64(offset), PhysicalOffset: place})
 	}
-	f.put(q, messages, 0, int64(len(places)))
+	f.put(q, messages, nil, 0, int64(len(places)))
 	return q
 }
 

@@ -28,6 +28,8 @@ type window struct {
 	committed int64
 	// bytes are what the replies hold of which something is unfinished.
 	bytes int
+	// lanes are nil where no order is kept.
+	lanes *lanes
 }
 
 type place struct {
@@ -47,6 +49,8 @@ const (
 	waiting  state = iota // may be started
 	running               // somebody has it, or gave it up for good
 	finished              // its offset may pass
+	behind                // another of its lane comes first
+	resting               // until its next attempt
 )
 
 // unknown stands for a committed offset that may have been moved under us; the position is committed at once.
@@ -71,18 +75,29 @@ func (w *window) batch() int { return min(batchSize, len(w.places)) }
 // ripe reports whether committing makes room for another batch.
 func (w *window) ripe() bool { return w.room()+int(w.open-w.first) >= w.batch() }
 
-// append adds the messages of a reply that takes so many bytes. There must be room for them.
-func (w *window) append(messages []rocketmq.Message, bytes int) {
+// append adds the messages of a reply that takes so many bytes, with their keys if order is kept. There must be room for them. It returns how many of
+// them may be started.
+func (w *window) append(messages []rocketmq.Message, keys []key, bytes int) (startable int) {
 	if len(messages) == 0 {
-		return
+		return 0
 	}
+	if keys != nil && w.lanes == nil {
+		w.lanes = newLanes(len(w.places))
+	}
+	startable = len(messages)
 	r := &reply{bytes: bytes, unfinished: len(messages)}
 	for i := range messages {
-		*w.at(w.end) = place{message: &messages[i], reply: r, offset: messages[i].Offset}
+		p := w.at(w.end)
+		*p = place{message: &messages[i], reply: r, offset: messages[i].Offset}
+		if keys != nil && !w.lanes.join(w.end, keys[i]) {
+			p.state = behind
+			startable--
+		}
 		w.end++
 	}
-	w.waiting += len(messages)
+	w.waiting += startable
 	w.bytes += bytes
+	return startable
 }
 
 // lowest returns the lowest waiting message at or above from. There must be one at all; if it is below from only, the lowest is returned.
@@ -106,7 +121,15 @@ func (w *window) begin(seq uint64) *rocketmq.Message {
 	return p.message
 }
 
-// hold makes a running message wait again.
+// flaw is why a message must not be handled, nil if it may.
+func (w *window) flaw(seq uint64) error {
+	if w.lanes == nil {
+		return nil
+	}
+	return w.lanes.at(seq).flaw
+}
+
+// hold makes a message wait to be started, again or at last.
 func (w *window) hold(seq uint64) {
 	w.at(seq).state = waiting
 	w.waiting++
@@ -121,6 +144,11 @@ func (w *window) finish(seq uint64) (freed int) {
 		w.bytes -= freed
 	}
 	p.state, p.message, p.reply = finished, nil, nil
+	if w.lanes != nil {
+		if head := w.lanes.leave(seq); head != 0 {
+			w.hold(head)
+		}
+	}
 	for w.open < w.end && w.at(w.open).state == finished {
 		w.open++
 	}

@@ -79,7 +79,7 @@ func TestTheWindowCommitsTheLowestUnfinishedOffset(t *testing.T) {
 					offsets = append(offsets, offset)
 					m.next = offset + 1
 				}
-				w.append(messages, 1000)
+				w.append(messages, nil, 1000)
 				w.next = m.next
 				m.offsets = append(m.offsets, offsets...)
 				m.replies = append(m.replies, offsets)
