@@ -144,6 +144,8 @@ const (
 	ReasonCredentialMissing = "CredentialMissing"
 	// ReasonCredentialRefused: the third party does not take the account's credential.
 	ReasonCredentialRefused = "CredentialRefused"
+	// ReasonAccountRefused: the third party refuses the account, as a response rule with the outcome Park says.
+	ReasonAccountRefused = "AccountRefused"
 	// ReasonDeadLetterRefused: a broker does not take a dead letter, so its queue waits.
 	ReasonDeadLetterRefused = "DeadLetterRefused"
 )

@@ -192,7 +192,6 @@ type AdapterConcurrency struct {
 }
 
 // ResponseRules say what an answer means.
-// +kubebuilder:validation:XValidation:rule="!has(self.rules)",message="response.rules is not available in this version: use response.successExpression"
 type ResponseRules struct {
 	// successExpression is a CEL expression, of type bool, over `response`: status (int), headers (map of string, names in lower case) and body (the
 	// decoded JSON, or null if the body is none). It is asked about 2xx answers; false is a failure that may pass. Unset: every 2xx is a success.
@@ -202,7 +201,8 @@ type ResponseRules struct {
 	// +kubebuilder:validation:MaxLength=1024
 	SuccessExpression string `json:"successExpression,omitempty"`
 
-	// rules classify answers that are no success, the first that matches decides.
+	// rules classify answers that are no success: those other than 2xx, and those whose successExpression is false or cannot be evaluated. The first that
+	// matches decides; without one it is the status. A rule that cannot be evaluated, for want of a field in the answer, does not match.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
@@ -210,8 +210,21 @@ type ResponseRules struct {
 }
 
 // ResponseOutcome is what an answer means for the message.
-// +kubebuilder:validation:Enum=Done;Retry;Dead
+// +kubebuilder:validation:Enum=Done;Retry;Dead;Park;KeyReused
 type ResponseOutcome string
+
+const (
+	// ResponseDone means the effect is there, now or from an earlier request.
+	ResponseDone ResponseOutcome = "Done"
+	// ResponseRetry means a failure that may pass, without any effect. It counts as a failure for the circuit.
+	ResponseRetry ResponseOutcome = "Retry"
+	// ResponseDead means a refusal of the message that no repetition changes.
+	ResponseDead ResponseOutcome = "Dead"
+	// ResponsePark means a refusal of the account, not of the message: messages wait, no attempt is counted, and one is tried every 5 s.
+	ResponsePark ResponseOutcome = "Park"
+	// ResponseKeyReused means that the idempotency key was used before with another body: a dead letter with the reason KeyReused.
+	ResponseKeyReused ResponseOutcome = "KeyReused"
+)
 
 // ResponseRule classifies an answer.
 type ResponseRule struct {
@@ -220,7 +233,9 @@ type ResponseRule struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	WhenExpression string `json:"whenExpression,omitempty"`
-	// outcome for the message.
+	// outcome for the message: Done, the effect is there; Retry, it is not, and may be asked for again; Dead, it never will be; Park, the account is refused
+	// rather than the message (it is locked, or its balance is used up), so messages wait; KeyReused, the idempotency key was used before with another
+	// body, so it is a dead letter of that reason. With keys Honoured, a 422 whose body speaks of idempotency means KeyReused without a rule.
 	// +required
 	Outcome ResponseOutcome `json:"outcome,omitempty"`
 }

@@ -70,6 +70,9 @@ func (s Structure) validate() error {
 	for _, a := range s.Adapters {
 		refuse(known[a.Name], "adapter %q is given twice", a.Name)
 		refuse(a.Name == "" || a.URL == "" || a.Idempotency.Header == "", "adapter %q needs name, url and idempotency.header", a.Name)
+		for i, rule := range a.ResponseRules {
+			refuse(!rule.Outcome.known(), "adapter %q: %s has outcome %q, which this worker does not know", a.Name, RuleField(i), rule.Outcome)
+		}
 		known[a.Name] = true
 	}
 	for _, m := range s.Handler.members() {
@@ -82,6 +85,14 @@ func (s Structure) validate() error {
 		refuse(!known[name], "handler refers to adapter %q, which is not given", name)
 	}
 	return errors.Join(errs...)
+}
+
+func (o ResponseOutcome) known() bool {
+	switch o {
+	case ResponseDone, ResponseRetry, ResponseDead, ResponsePark, ResponseKeyReused:
+		return true
+	}
+	return false
 }
 
 func (e *Expiry) valid() bool { return e == nil || e.After > 0 && e.SinceExpression != "" }

@@ -87,11 +87,21 @@ func (e Expiry) Expression() Expression {
 
 // Expressions lists the adapter's expressions.
 func (a Adapter) Expressions() []Expression {
-	if a.SuccessExpression == "" {
-		return nil
+	var list []Expression
+	if a.SuccessExpression != "" {
+		list = append(list, Expression{SuccessField, a.SuccessExpression, BoolResult, ResponseScope})
 	}
-	return []Expression{{Field: "response.successExpression", Source: a.SuccessExpression, Result: BoolResult, Scope: ResponseScope}}
+	for i, rule := range a.ResponseRules {
+		list = append(list, Expression{RuleField(i) + ".whenExpression", rule.WhenExpression, BoolResult, ResponseScope})
+	}
+	return list
 }
+
+// SuccessField is the path of an adapter's success expression below its spec.
+const SuccessField = "response.successExpression"
+
+// RuleField is the path of an adapter's i-th response rule.
+func RuleField(i int) string { return fmt.Sprintf("response.rules[%d]", i) }
 
 type expressions []Expression
 

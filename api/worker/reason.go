@@ -13,6 +13,8 @@ const (
 	ReasonCredentialMissing = "CredentialMissing"
 	// ReasonCredentialRefused: the third party does not take the account's credential.
 	ReasonCredentialRefused = "CredentialRefused"
+	// ReasonAccountRefused: a response rule says that the account is refused rather than the message.
+	ReasonAccountRefused = "AccountRefused"
 	// ReasonAddressRefused: the URL's host has an address third parties may not have.
 	ReasonAddressRefused = "AddressRefused"
 	// ReasonNothingThere: the URL leads nowhere.

@@ -82,9 +82,29 @@ type Adapter struct {
 	Auth *Auth `json:"auth,omitempty"`
 	// SuccessExpression is CEL over response. Empty: every 2xx is a success.
 	SuccessExpression string `json:"successExpression,omitempty"`
+	// ResponseRules classify answers that are no success, the first that matches decides.
+	ResponseRules []ResponseRule `json:"responseRules,omitempty"`
 	// Idempotency contract.
 	Idempotency Idempotency `json:"idempotency"`
 }
+
+// ResponseRule says what an answer means for which its expression, CEL over response, is true.
+type ResponseRule struct {
+	WhenExpression string          `json:"whenExpression"`
+	Outcome        ResponseOutcome `json:"outcome"`
+}
+
+// ResponseOutcome is what an answer means; the values are v1alpha1's.
+type ResponseOutcome string
+
+// The outcomes.
+const (
+	ResponseDone      ResponseOutcome = "Done"
+	ResponseRetry     ResponseOutcome = "Retry"
+	ResponseDead      ResponseOutcome = "Dead"
+	ResponsePark      ResponseOutcome = "Park"
+	ResponseKeyReused ResponseOutcome = "KeyReused"
+)
 
 // AuthType selects how a worker authenticates; the values are v1alpha1's.
 type AuthType string

@@ -9,6 +9,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/budget"
+	"github.com/orderflow-dev/orderflow/controllers/contract"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
@@ -31,7 +32,7 @@ func structure(in *inputs) worker.Structure {
 		s.Expiry = &worker.Expiry{After: worker.Duration(spec.Expiry.After.Duration), SinceExpression: spec.Expiry.SinceExpression}
 	}
 	for _, name := range spec.Handler.Adapters() {
-		s.Adapters = append(s.Adapters, adapter(in.adapters[name]))
+		s.Adapters = append(s.Adapters, contract.Adapter(in.adapters[name]))
 	}
 	return s
 }
@@ -65,35 +66,6 @@ func subscriptionOf(group *v1alpha1.MQConsumerGroup) rocketmq.Subscription {
 		s.Type, s.Expression = rocketmq.TypeSQL92, sql
 	}
 	return s
-}
-
-func adapter(a *v1alpha1.ThirdPartyAdapter) worker.Adapter {
-	spec := &a.Spec
-	out := worker.Adapter{
-		Name: a.Name, URL: spec.URL, Auth: auth(spec.Auth),
-		Idempotency: worker.Idempotency{
-			KeysHonoured: spec.Idempotency.Keys == v1alpha1.KeyHonoured, Header: spec.Idempotency.Header,
-			Window: worker.Duration(spec.Idempotency.Window.Duration), AcceptDuplicates: spec.Idempotency.Duplicates == v1alpha1.DuplicatesAccept,
-		},
-	}
-	if spec.Response != nil {
-		out.SuccessExpression = spec.Response.SuccessExpression
-	}
-	return out
-}
-
-func auth(a *v1alpha1.Auth) *worker.Auth {
-	if a == nil {
-		return nil
-	}
-	out := &worker.Auth{Type: worker.AuthType(a.Type)}
-	switch {
-	case a.APIKey != nil:
-		out.In, out.Name = string(a.APIKey.In), a.APIKey.Name
-	case a.HMAC != nil:
-		out.SignatureHeader, out.TimestampHeader, out.KeyIDHeader = a.HMAC.SignatureHeader, a.HMAC.TimestampHeader, a.HMAC.KeyIDHeader
-	}
-	return out
 }
 
 // secretOf names the Secret of an adapter's authentication. Empty: none.

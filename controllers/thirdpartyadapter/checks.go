@@ -9,6 +9,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/controllers/contract"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
 	"github.com/orderflow-dev/orderflow/internal/expression"
@@ -20,11 +21,7 @@ const recent = time.Minute
 // check says what keeps the adapter from being used: its Secret, what pods found wrong with it, then its expressions.
 func check(adapter *v1alpha1.ThirdPartyAdapter, seen facts, now time.Time) []result.Result {
 	results := []result.Result{seen.secret, foundWrong(adapter.Name, seen.reports, now)}
-	var declared worker.Adapter
-	if response := adapter.Spec.Response; response != nil {
-		declared.SuccessExpression = response.SuccessExpression
-	}
-	for _, e := range declared.Expressions() {
+	for _, e := range contract.Adapter(adapter).Expressions() {
 		if _, err := expression.Compile(e); err != nil {
 			results = append(results, result.Stall(v1alpha1.ReasonInvalidExpression, "spec.%v", err))
 		}
@@ -57,5 +54,6 @@ func standing(reason string, circuit worker.Circuit, age time.Duration) bool {
 var cures = map[string]string{
 	worker.ReasonAddressRefused:    "correct spec.url, or, if the address is in a private network of yours, open that with the operator's flag -private-networks",
 	worker.ReasonCredentialMissing: "put the keys that spec.auth needs into its Secret; pods see them about a minute later",
+	worker.ReasonAccountRefused:    "settle it with the third party, or correct the rule in spec.response.rules; a message is tried every 5 s",
 	worker.ReasonCredentialRefused: "correct the values in the Secret that spec.auth names, or give spec.auth if there is none; pods see new values about a minute later",
 }

@@ -62,6 +62,7 @@ func TestWhatKeepsAnAdapterFromBeingUsedIsSaid(t *testing.T) {
 	for sentence, test := range map[string]struct {
 		auth    *v1alpha1.Auth
 		success string
+		rule    string
 		secret  func(*suite.Suite) client.Object
 
 		reason  string
@@ -105,6 +106,9 @@ func TestWhatKeepsAnAdapterFromBeingUsedIsSaid(t *testing.T) {
 		"the expression is of another type": {
 			success: "response.status + 1", reason: v1alpha1.ReasonInvalidExpression, message: []string{"spec.response.successExpression", "bool"},
 		},
+		"a rule does not compile": {
+			rule: "response.body.code = 17", reason: v1alpha1.ReasonInvalidExpression, message: []string{"spec.response.rules[0].whenExpression", "column"},
+		},
 		"the expression sees no order": {
 			success: "order.id != ''", reason: v1alpha1.ReasonInvalidExpression, message: []string{"undeclared reference", "response.status"},
 		},
@@ -115,6 +119,9 @@ func TestWhatKeepsAnAdapterFromBeingUsedIsSaid(t *testing.T) {
 			adapter.Spec.Auth = test.auth
 			if test.success != "" {
 				adapter.Spec.Response = &v1alpha1.ResponseRules{SuccessExpression: test.success}
+			}
+			if test.rule != "" {
+				adapter.Spec.Response = &v1alpha1.ResponseRules{Rules: []v1alpha1.ResponseRule{{WhenExpression: test.rule, Outcome: v1alpha1.ResponseDead}}}
 			}
 			if test.secret != nil {
 				w.Create(t, test.secret(w.Suite))
@@ -200,6 +207,10 @@ func TestAnAdapterIsNotReadyWhilePodsFindItWrong(t *testing.T) {
 		"a key that is not mounted": {
 			report: says(worker.CircuitClosed, `CredentialMissing: the Secret's key "token" is missing`, now.Add(-5*time.Second)),
 			reason: v1alpha1.ReasonCredentialMissing, message: []string{"key \"token\" is missing", "spec.auth"},
+		},
+		"an account that is refused, as a rule says": {
+			report: says(worker.CircuitClosed, "AccountRefused: answered 200, and response.rules[0] says Park", now.Add(-5*time.Second)),
+			reason: v1alpha1.ReasonAccountRefused, message: []string{"response.rules[0] says Park", "settle it with the third party"},
 		},
 		"not one request that is refused among others that are taken": {
 			report: says(worker.CircuitClosed, "CredentialRefused: answered 403", now.Add(-5*time.Second)), reason: v1alpha1.ReasonReady,

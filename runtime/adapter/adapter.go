@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
-	"github.com/orderflow-dev/orderflow/internal/expression"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
@@ -44,7 +43,7 @@ type Config struct {
 type Adapter struct {
 	spec        worker.Adapter
 	url         string
-	success     *expression.Program
+	meaning     meaning
 	credentials func() (map[string]string, error) // nil without auth
 	transport   http.RoundTripper
 	observer    Observer
@@ -75,12 +74,9 @@ func New(c Config) (*Adapter, error) {
 	if u, err := url.Parse(c.Spec.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("adapter %q: url is not an absolute http or https URL", c.Spec.Name)
 	}
-	for _, e := range c.Spec.Expressions() {
-		program, err := expression.Compile(e)
-		if err != nil {
-			return nil, fmt.Errorf("adapter %q: %w", c.Spec.Name, err)
-		}
-		a.success = program
+	var err error
+	if a.meaning, err = newMeaning(c.Spec); err != nil {
+		return nil, fmt.Errorf("adapter %q: %w", c.Spec.Name, err)
 	}
 	if auth := c.Spec.Auth; auth != nil {
 		needed, known := keys[auth.Type]

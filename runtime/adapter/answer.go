@@ -4,6 +4,7 @@
 package adapter
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -39,7 +40,7 @@ const (
 // verdict is what the answer says about the third party rather than the message.
 func (a answer) verdict() verdict {
 	switch {
-	case a.result == success, a.result == permanent, a.reason == KeyInUse:
+	case a.result == success, a.result == permanent, a.reason == KeyInUse, a.reason == AccountRefused:
 		return healthy
 	case a.result == transient:
 		return failing
@@ -53,8 +54,8 @@ func (a answer) repeatable() bool {
 	return a.result == transient && a.after == 0 && a.reason != CredentialRefused
 }
 
-// classify is what the status of an answer means, where no success expression is to be asked, of a third party that honours keys or does not.
-func classify(response *http.Response, honoursKeys bool, now time.Time) answer {
+// classify is what the status of an answer means, where no expression decides, of a third party that honours keys or does not. The body matters for 422.
+func classify(response *http.Response, body []byte, honoursKeys bool, now time.Time) answer {
 	status := response.StatusCode
 	ans := answer{result: transient, reason: ServerError, after: retryAfter(response.Header.Get("Retry-After"), now),
 		detail: strings.TrimSpace(fmt.Sprintf("answered %d %s", status, http.StatusText(status)))}
@@ -71,6 +72,10 @@ func classify(response *http.Response, honoursKeys bool, now time.Time) answer {
 		ans.detail += ": the account is refused rather than the message, see the adapter's auth"
 	case status == http.StatusConflict && honoursKeys:
 		ans.reason = KeyInUse
+	case status == http.StatusUnprocessableEntity && honoursKeys && bytes.Contains(bytes.ToLower(body), []byte("idempotency")):
+		// draft-ietf-httpapi-idempotency-key-header answers so. Any 422 is the message's fault; that its body names the reason tells which.
+		ans.result, ans.reason = permanent, KeyReused
+		ans.detail += ": the idempotency key was used before with another body"
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly:
 	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout, status >= 520 && status <= 527: // the last are Cloudflare's
 		ans.fateUnknown = true // a gateway got no answer from who does the work

@@ -7,10 +7,10 @@
 //
 // What comes back is an outcome for the message:
 //
-//	Done   the third party confirmed the effect: 2xx, and the success expression agrees
+//	Done   the third party confirmed the effect: 2xx, and the success expression agrees, or a response rule says so
 //	Retry  a failure that may pass, after a call that began with the circuit closed: an attempt
 //	Dead   a refusal that no repetition changes, or an effect that may have happened and must not be repeated
-//	Park   nothing was asked, a probe failed, or the URL is wrong: no attempt. Resume says when to look again
+//	Park   nothing was asked, a probe failed, the account is refused, or the URL is wrong: no attempt. Resume says when to look again
 //
 // # The circuit
 //

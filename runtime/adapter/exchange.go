@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -23,7 +22,7 @@ import (
 )
 
 const (
-	// maxBody bounds what is read of an answer's body for the success expression.
+	// maxBody bounds what is read of an answer's body for expressions.
 	maxBody = expression.MaxDocument
 	// maxDrain is what is read of a body that nobody asks for, so that the connection can be used again.
 	maxDrain = 64 << 10
@@ -47,16 +46,20 @@ func (a *Adapter) exchange(parent context.Context, r Request, secret map[string]
 		return a.broken(parent, err, timeout, sent.Load())
 	}
 	defer response.Body.Close() // the answer has been read as far as it matters
-	if response.StatusCode/100 == 2 && a.success != nil {
+	if a.meaning.asks(response.StatusCode) {
 		body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 		if err != nil {
 			return a.broken(parent, err, timeout, true)
 		}
-		return a.judge(ctx, response, body)
+		return a.meaning.of(ctx, response, body)
 	}
 	defer time.AfterFunc(drainTime, cancel).Stop()
+	if response.StatusCode == http.StatusUnprocessableEntity {
+		body, _ := io.ReadAll(io.LimitReader(response.Body, maxDrain)) // what there is of it
+		return classify(response, body, a.spec.Idempotency.KeysHonoured, time.Now())
+	}
 	_, _ = io.CopyN(io.Discard, response.Body, maxDrain) // the status has decided
-	return classify(response, a.spec.Idempotency.KeysHonoured, time.Now())
+	return classify(response, nil, a.spec.Idempotency.KeysHonoured, time.Now())
 }
 
 // request builds the HTTP request with key and credentials.
@@ -80,31 +83,6 @@ func (a *Adapter) request(ctx context.Context, r Request, secret map[string]stri
 		authenticate(request, *a.spec.Auth, secret, r.Body, time.Now())
 	}
 	return request, nil
-}
-
-// judge asks the success expression about a 2xx answer.
-func (a *Adapter) judge(ctx context.Context, response *http.Response, body []byte) answer {
-	if len(body) > maxBody {
-		return answer{result: transient, reason: ResponseTooLarge, fateUnknown: true,
-			detail: fmt.Sprintf("answered %d with a body larger than %d bytes", response.StatusCode, maxBody)}
-	}
-	r := expression.Response{Status: response.StatusCode, Headers: map[string]string{}}
-	for name := range response.Header {
-		r.Headers[strings.ToLower(name)] = response.Header.Get(name)
-	}
-	if decoded, err := expression.DecodeJSON(body); err == nil {
-		r.Body = decoded
-	}
-	ok, err := a.success.Bool(ctx, expression.OfResponse(r))
-	if err != nil {
-		return answer{result: transient, reason: ResponseUnreadable, fateUnknown: true,
-			detail: fmt.Sprintf("answered %d, which is not as expected: %v", response.StatusCode, err)}
-	}
-	if !ok {
-		return answer{result: transient, reason: ResponseRejected,
-			detail: fmt.Sprintf("answered %d, but response.successExpression is false", response.StatusCode)}
-	}
-	return answer{result: success}
 }
 
 // broken classifies a request that got no whole answer. Only words of our own come out: errors of net/http quote URLs, in which a key may be, and what

@@ -22,7 +22,7 @@ const (
 	CredentialRefused outcome.Reason = worker.ReasonCredentialRefused
 	// KeyInUse: 409 of a third party that honours keys: it is at work on a request with the same key.
 	KeyInUse outcome.Reason = "KeyInUse"
-	// ResponseRejected: 2xx, but the success expression says no.
+	// ResponseRejected: 2xx, but the success expression says no, or a rule says Retry.
 	ResponseRejected outcome.Reason = "ResponseRejected"
 	// ResponseUnreadable: 2xx, but the success expression cannot be evaluated on the answer.
 	ResponseUnreadable outcome.Reason = "ResponseUnreadable"
@@ -32,8 +32,10 @@ const (
 
 // Reasons of Dead.
 const (
-	// RequestRefused: any other 4xx.
+	// RequestRefused: any other 4xx, or a rule says Dead.
 	RequestRefused outcome.Reason = "RequestRefused"
+	// KeyReused: the third party knows the idempotency key from a request with another body, or a rule says so.
+	KeyReused outcome.Reason = "KeyReused"
 	// Redirected: 3xx.
 	Redirected outcome.Reason = "Redirected"
 	// FateUnknown: the request was sent and may have had its effect; the third party ignores keys, and duplicates are refused.
@@ -50,6 +52,8 @@ const (
 	CredentialMissing outcome.Reason = worker.ReasonCredentialMissing
 	// AddressRefused: the URL's host has an address third parties may not have.
 	AddressRefused outcome.Reason = worker.ReasonAddressRefused
+	// AccountRefused: a rule says Park: the third party refuses the account, whatever the message.
+	AccountRefused outcome.Reason = worker.ReasonAccountRefused
 	// NothingThere: 404 or 405, several in a row, at a step of which nothing ever succeeded: the URL is wrong.
 	NothingThere outcome.Reason = worker.ReasonNothingThere
 	// Stopping: the caller's context ended.

@@ -100,11 +100,11 @@ var adapterCases = []admissionCase{{
 	message:  "concurrency.mode Adaptive is not available in this version: use Fixed",
 	accepted: fields{"spec.concurrency": `{max: 10}`},
 }, {
-	sentence: "response rules, which come later",
+	sentence: "an outcome of a response rule that is none",
 	kind:     "ThirdPartyAdapter",
-	refused:  fields{"spec.response": `{rules: [{whenExpression: "true", outcome: Done}]}`},
-	message:  "response.rules is not available in this version: use response.successExpression",
-	accepted: fields{"spec.response": `{successExpression: response.body.code == 0}`},
+	refused:  fields{"spec.response": `{rules: [{whenExpression: "true", outcome: Maybe}]}`},
+	message:  `supported values: "Done", "Retry", "Dead", "Park", "KeyReused"`,
+	accepted: fields{"spec.response": `{successExpression: response.body.code == 0, rules: [{whenExpression: response.body.code == 17, outcome: Park}]}`},
 }, {
 	sentence: "a third party that ignores keys, and no word about duplicates",
 	kind:     "ThirdPartyAdapter",

@@ -1,0 +1,43 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import (
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
+)
+
+// Adapter is the part of the adapter that only new pods can run differently.
+func Adapter(a *v1alpha1.ThirdPartyAdapter) worker.Adapter {
+	spec := &a.Spec
+	out := worker.Adapter{Name: a.Name, URL: spec.URL, Auth: auth(spec.Auth), Idempotency: idempotency(spec.Idempotency)}
+	if spec.Response != nil {
+		out.SuccessExpression = spec.Response.SuccessExpression
+		for _, rule := range spec.Response.Rules {
+			out.ResponseRules = append(out.ResponseRules, worker.ResponseRule{WhenExpression: rule.WhenExpression, Outcome: worker.ResponseOutcome(rule.Outcome)})
+		}
+	}
+	return out
+}
+
+func idempotency(c v1alpha1.IdempotencyContract) worker.Idempotency {
+	return worker.Idempotency{
+		KeysHonoured: c.Keys == v1alpha1.KeyHonoured, Header: c.Header,
+		Window: worker.Duration(c.Window.Duration), AcceptDuplicates: c.Duplicates == v1alpha1.DuplicatesAccept,
+	}
+}
+
+func auth(a *v1alpha1.Auth) *worker.Auth {
+	if a == nil {
+		return nil
+	}
+	out := &worker.Auth{Type: worker.AuthType(a.Type)}
+	switch {
+	case a.APIKey != nil:
+		out.In, out.Name = string(a.APIKey.In), a.APIKey.Name
+	case a.HMAC != nil:
+		out.SignatureHeader, out.TimestampHeader, out.KeyIDHeader = a.HMAC.SignatureHeader, a.HMAC.TimestampHeader, a.HMAC.KeyIDHeader
+	}
+	return out
+}
