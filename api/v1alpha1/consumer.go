@@ -54,6 +54,16 @@ type ConsumerTemplate struct {
 	// +optional
 	Expiry *Expiry `json:"expiry,omitempty"`
 
+	// skipMessageIDs names messages that become dead letters, with the reason Skipped, without being handled: one that never succeeds and holds others up.
+	// The id of a message is in the workers' logs and in the condition that speaks of it. Pods take the list over while they run; a message that already was
+	// handled is not touched. Which of them were met is in status.skippedMessageIDs of the MQConsumerGroup.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=128
+	SkipMessageIDs []string `json:"skipMessageIDs,omitempty"`
+
 	// replicas is a fixed number of pods. It is the field that kubectl scale, HPA and KEDA set. Neither replicas nor scaling: 1.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

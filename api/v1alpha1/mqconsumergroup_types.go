@@ -173,6 +173,15 @@ type MQConsumerGroupStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	DeadLetters *int64 `json:"deadLetters,omitempty"`
 
+	// skippedMessageIDs are those of spec.skipMessageIDs that a pod met and wrote to the dead letters. One that is missing here was not met since it was
+	// declared: it waits in the broker, was done before, or there is no message of that id.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=128
+	SkippedMessageIDs []string `json:"skippedMessageIDs,omitempty"`
+
 	// circuit is Open if that of any adapter is, else HalfOpen, else Unknown, else Closed.
 	// +optional
 	Circuit CircuitState `json:"circuit,omitempty"`

@@ -247,6 +247,11 @@ func (in *ConsumerTemplate) DeepCopyInto(out *ConsumerTemplate) {
 		*out = new(Expiry)
 		**out = **in
 	}
+	if in.SkipMessageIDs != nil {
+		in, out := &in.SkipMessageIDs, &out.SkipMessageIDs
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Replicas != nil {
 		in, out := &in.Replicas, &out.Replicas
 		*out = new(int32)
@@ -760,6 +765,11 @@ func (in *MQConsumerGroupStatus) DeepCopyInto(out *MQConsumerGroupStatus) {
 		in, out := &in.DeadLetters, &out.DeadLetters
 		*out = new(int64)
 		**out = **in
+	}
+	if in.SkippedMessageIDs != nil {
+		in, out := &in.SkippedMessageIDs, &out.SkippedMessageIDs
+		*out = make([]string, len(*in))
+		copy(*out, *in)
 	}
 	if in.Adapters != nil {
 		in, out := &in.Adapters, &out.Adapters

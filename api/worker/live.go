@@ -3,7 +3,7 @@
 
 package worker
 
-// Live is what changes under a running pod: the limits and timeouts of its adapters.
+// Live is what changes under a running pod: the limits and timeouts of its adapters, and messages that are not to be handled.
 type Live struct {
 	// Version is Version.
 	Version int `json:"version"`
@@ -11,6 +11,8 @@ type Live struct {
 	Revision string `json:"revision"`
 	// Adapters by name; one for each of the Structure's.
 	Adapters []AdapterLimits `json:"adapters"`
+	// SkipMessageIDs are the ids of messages that become dead letters without being handled.
+	SkipMessageIDs []string `json:"skipMessageIds,omitempty"`
 }
 
 // AdapterLimits are one pod's limits towards a third party: its share of the account's.

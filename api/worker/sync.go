@@ -32,6 +32,8 @@ type SyncResponse struct {
 	Queues int `json:"queues"`
 	// QueuesHeld of them are not read, since the group has no committed offset there.
 	QueuesHeld int `json:"queuesHeld,omitempty"`
+	// SkippedMessageIDs are those of Live.SkipMessageIDs that the pod met and did not handle.
+	SkippedMessageIDs []string `json:"skippedMessageIds,omitempty"`
 	// Parked says that the pod hands out no message but probes.
 	Parked bool `json:"parked"`
 	// ParkedReason, one of Reason…, and ParkedSince say why and since when. Empty: it is not parked.

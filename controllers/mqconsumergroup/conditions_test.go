@@ -4,10 +4,12 @@
 package mqconsumergroup
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -179,5 +181,23 @@ func TestInFlightIsKnownOnlyIfEveryPodSaysSo(t *testing.T) {
 				t.Errorf("got %d, want %d", got, test.want)
 			}
 		})
+	}
+}
+
+func TestWhichMessagesWereSkipped(t *testing.T) {
+	seen := ready()
+	before, _ := live(seen)
+	seen.group.Spec.SkipMessageIDs = []string{"A", "B", "C"}
+	seen.group.Status.SkippedMessageIDs = []string{"A", "Z"} // Z is not wanted any more, and A was met by a pod that is gone
+	seen.reports = []workersync.Report{{Pod: "a"}, {Pod: "b", Answer: worker.SyncResponse{SkippedMessageIDs: []string{"C", "Y"}}}}
+	if diff := cmp.Diff([]string{"A", "C"}, skipped(seen)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !worthTelling(seen, noon, noon) {
+		t.Error("a message was skipped, and nobody writes it down")
+	}
+	after, _ := live(seen)
+	if !slices.Equal(after.SkipMessageIDs, seen.group.Spec.SkipMessageIDs) || before.Revision == after.Revision {
+		t.Errorf("the pods are told %v, in revision %s after %s", after.SkipMessageIDs, after.Revision, before.Revision)
 	}
 }

@@ -5,6 +5,7 @@ package mqconsumergroup
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,6 +18,8 @@ import (
 const (
 	// eventScaled: the number of pods was changed by a decision.
 	eventScaled = "Scaled"
+	// eventMessageSkipped: a message of spec.skipMessageIDs was met and is a dead letter.
+	eventMessageSkipped = "MessageSkipped"
 	// eventDeleted: the group was deleted on the brokers.
 	eventDeleted = "Deleted"
 	// eventLeftBehind: the object was let go although the group could not be deleted on the brokers.
@@ -36,6 +39,11 @@ func (r *Reconciler) record(group, before *v1alpha1.MQConsumerGroup, changed []c
 			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
 		case t.New.Type == v1alpha1.ConditionForeignConsumers && t.New.Status == metav1.ConditionTrue:
 			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
+		}
+	}
+	for _, id := range group.Status.SkippedMessageIDs {
+		if !slices.Contains(before.Status.SkippedMessageIDs, id) {
+			condition.Event(r.Recorder, group, corev1.EventTypeNormal, eventMessageSkipped, fmt.Sprintf("message %s, which spec.skipMessageIDs names, is a dead letter and was not handled", id))
 		}
 	}
 	if was, is := before.Status.Scaling, group.Status.Scaling; was != nil && is != nil && was.DesiredReplicas != is.DesiredReplicas {

@@ -154,6 +154,9 @@ func worthTelling(seen *inputs, now, last time.Time) bool {
 			return true
 		}
 	}
+	if !slices.Equal(skipped(seen), status.SkippedMessageIDs) {
+		return true
+	}
 	if !slices.Equal(adapterUses(seen), status.Adapters) {
 		return true
 	}

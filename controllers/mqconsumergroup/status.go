@@ -37,6 +37,7 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 		status.Replicas, status.ReadyReplicas = d.Status.Replicas, d.Status.ReadyReplicas
 	}
 	setLag(status, seen, now)
+	status.SkippedMessageIDs = skipped(seen)
 	status.RetryPlan = retryPlan(seen)
 	status.Adapters = adapterUses(seen)
 	status.Circuit = worst(status.Adapters)
@@ -60,6 +61,25 @@ func setLag(status *v1alpha1.MQConsumerGroupStatus, seen *inputs, now time.Time)
 	if seen.signals.DeadLetters >= 0 {
 		status.DeadLetters = new(seen.signals.DeadLetters)
 	}
+}
+
+// skipped are the messages to be skipped that some pod met: one of those there are, or one that told so before.
+func skipped(seen *inputs) (ids []string) {
+	met := map[string]bool{}
+	for _, id := range seen.group.Status.SkippedMessageIDs {
+		met[id] = true
+	}
+	for _, r := range seen.reports {
+		for _, id := range r.Answer.SkippedMessageIDs {
+			met[id] = true
+		}
+	}
+	for _, id := range seen.group.Spec.SkipMessageIDs {
+		if met[id] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func scalingStatus(made *workload) *v1alpha1.ScalingStatus {

@@ -119,7 +119,7 @@ func workerHandler(h *v1alpha1.Handler) worker.Handler {
 
 // live is what running pods take over: one pod's limits towards each adapter.
 func live(in *inputs) (worker.Live, error) {
-	l := worker.Live{Version: worker.Version}
+	l := worker.Live{Version: worker.Version, SkipMessageIDs: in.group.Spec.SkipMessageIDs}
 	for _, name := range in.group.Spec.Handler.Adapters() {
 		l.Adapters = append(l.Adapters, budget.Limits(name, &in.adapters[name].Spec, budget.Pods(name, in.siblings)))
 	}

@@ -36,6 +36,8 @@
 // kept, rests in its lane, holding no hand. Dead and Expired are written to
 // the dead letters with their reason. Park closes the gate: nothing is handed out until Resume, then one message as a probe, then everything.
 //
+// Giving up (sweep.go). What waits, parked or not, can be ended without being handed out.
+//
 // Handing over (release.go) is one path for a rebalance and for the stop: what was started ends, the position is committed, the lock given back.
 //
 // # Invariants

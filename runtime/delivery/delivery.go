@@ -60,6 +60,7 @@ type Delivery struct {
 	plan     []time.Duration
 	window   window
 	expiry   expiry
+	skips    skips
 	observer Observer
 	log      *slog.Logger
 
@@ -108,6 +109,9 @@ func (d *Delivery) handle(ctx context.Context, m *message.Message, at string) (o
 			o = outcome.RetryLater(0, HandlerPanic, "a defect of this worker, see its log")
 		}
 	}()
+	if o, is := d.skips.passed(m); is {
+		return o
+	}
 	if late := d.window.passed(m, time.Now()); late != "" {
 		return outcome.Kill(IdempotencyWindowPassed, late)
 	}

@@ -73,6 +73,7 @@ func (w *Worker) assemble() error {
 		return fmt.Errorf("build the delivery: %w", err)
 	}
 	w.delivery.Allow(handlingTime(w.structure.Handler, w.live.current))
+	w.delivery.Skip(w.live.current.SkipMessageIDs)
 	s := w.structure
 	expression, expressionType := s.TagExpression, rocketmq.TypeTag
 	if s.SQLExpression != "" {

@@ -93,6 +93,8 @@ func (w *Worker) setLimits(l worker.Live) {
 		}
 	}
 	w.delivery.Allow(handlingTime(w.structure.Handler, l))
+	w.delivery.Skip(l.SkipMessageIDs)
+	w.consumer.Sweep(w.delivery.Spare)
 }
 
 // reports are the third parties as this pod sees them, by name.
@@ -118,6 +120,8 @@ func (w *Worker) sync(now consumer.Snapshot, totals delivery.Totals) worker.Sync
 		Parked:       now.Parked,
 		ParkedReason: string(now.ParkedReason),
 		Adapters:     w.reports(),
+
+		SkippedMessageIDs: w.delivery.Skipped(),
 	}
 	if now.Parked {
 		response.ParkedSince = &now.ParkedSince

@@ -37,6 +37,12 @@ var groupCases = []admissionCase{{
 	message:  "suspend is not available in this version: set replicas to 0 to stop consuming; messages wait in the broker",
 	accepted: fields{"spec.replicas": "0"},
 }, {
+	sentence: "a message to be skipped that has no id",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.skipMessageIDs": `[""]`},
+	message:  "spec.skipMessageIDs[0] in body should be at least 1 chars long",
+	accepted: fields{"spec.skipMessageIDs": `["7F0000010001138"]`},
+}, {
 	sentence: "an expiry that is over before a message arrives",
 	kind:     "MQConsumerGroup",
 	refused:  fields{"spec.expiry": `{after: 1ms}`},
