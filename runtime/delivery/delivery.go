@@ -115,9 +115,12 @@ func (d *Delivery) handle(ctx context.Context, m *message.Message, at string) (o
 	if late := d.window.passed(m, time.Now()); late != "" {
 		return outcome.Kill(IdempotencyWindowPassed, late)
 	}
-	if err := m.Decode(); errors.Is(err, expression.ErrTooLarge) {
+	switch err := m.Decode(); {
+	case errors.Is(err, expression.ErrTooLarge):
 		return outcome.Kill(BodyTooLarge, "the body cannot be an order: "+err.Error())
-	} else if err != nil {
+	case errors.Is(err, message.ErrCloudEvent):
+		return outcome.Kill(Undecodable, err.Error())
+	case err != nil:
 		return outcome.Kill(Undecodable, "the body is no JSON document: "+err.Error())
 	}
 	if late, is := d.expiry.passed(ctx, m, time.Now()); is {

@@ -32,8 +32,8 @@ func Key(group string, business []string, step string) string {
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(hash.Sum(nil))
 }
 
-// BusinessKey says which messages are the same business event: the result of the expression, or without one the order's id and event type, or, where the
-// order does not have both, the message's ID. Its parts are for Key.
+// BusinessKey says which messages are the same business event: the result of the expression, or without one the order's id and event type, which may
+// be the CloudEvent's. Where there are not both it is the CloudEvent's source and id, or, of what is none, the message's ID. Its parts are for Key.
 func (m *Message) BusinessKey(ctx context.Context, expr *expression.Program) ([]string, error) {
 	if expr != nil {
 		key, err := expr.String(ctx, expression.OfMessage(m))
@@ -43,9 +43,15 @@ func (m *Message) BusinessKey(ctx context.Context, expr *expression.Program) ([]
 		return []string{key}, err
 	}
 	id, hasID := m.text("id")
-	event, hasEvent := m.text("eventType")
-	if hasID && hasEvent {
-		return []string{id, event}, nil
+	kind, hasKind := m.text("eventType")
+	if !hasKind {
+		kind = m.event.attributes["type"]
+	}
+	if hasID && kind != "" {
+		return []string{id, kind}, nil
+	}
+	if m.event.attributes != nil {
+		return []string{m.event.attributes["source"], m.event.attributes["id"]}, nil
 	}
 	return []string{m.ID()}, nil
 }

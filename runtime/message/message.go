@@ -16,6 +16,7 @@ type Message struct {
 	raw *rocketmq.Message
 
 	decoded bool
+	event   event
 	order   any
 	err     error
 }
@@ -25,16 +26,27 @@ var _ expression.Message = (*Message)(nil)
 // New returns the message. It does not copy: raw must not change.
 func New(raw *rocketmq.Message) *Message { return &Message{raw: raw} }
 
-// Decode decodes the body and says why it cannot be. The error contains nothing of the body; it wraps expression.ErrTooLarge where that is why.
+// Decode decodes the body and says why it cannot be. The error contains nothing of the body; it wraps expression.ErrTooLarge or ErrCloudEvent where that
+// is why.
 func (m *Message) Decode() error {
 	if !m.decoded {
 		m.decoded = true
-		m.order, m.err = expression.DecodeJSON(m.raw.Body)
+		m.order, m.err = m.decode()
 	}
 	return m.err
 }
 
-// Order is the decoded body, nil if it cannot be decoded.
+func (m *Message) decode() (order any, err error) {
+	if m.event, err = m.readEvent(); err != nil {
+		return nil, err
+	}
+	if order, err = expression.DecodeJSON(m.raw.Body); err != nil || !m.event.structured {
+		return order, err
+	}
+	return m.event.open(order)
+}
+
+// Order is the decoded body, or the data of a CloudEvent; nil if it cannot be decoded.
 func (m *Message) Order() any {
 	if m.Decode() != nil {
 		return nil
@@ -49,7 +61,12 @@ func (m *Message) Field(name string) (any, bool) {
 }
 
 // Body is the order as it was sent.
-func (m *Message) Body() []byte { return m.raw.Body }
+func (m *Message) Body() []byte {
+	if m.Decode() == nil && m.event.structured {
+		return eventData(m.raw.Body)
+	}
+	return m.raw.Body
+}
 
 // ID is the same on every attempt.
 func (m *Message) ID() string {
@@ -70,11 +87,16 @@ func (m *Message) Tag() string { return m.raw.Property(rocketmq.PropertyTags) }
 // Keys are the sender's.
 func (m *Message) Keys() []string { return strings.Fields(m.raw.Property(rocketmq.PropertyKeys)) }
 
-// Properties are all, the sender's and RocketMQ's.
+// Properties are all, the sender's and RocketMQ's, and the attributes of a CloudEvent as ce_type and so on.
 func (m *Message) Properties() map[string]string {
 	properties := map[string]string{}
 	for name, value := range m.raw.Properties() {
 		properties[name] = value
+	}
+	if m.Decode() == nil {
+		for name, value := range m.event.attributes {
+			properties[eventPrefix+name] = value
+		}
 	}
 	return properties
 }

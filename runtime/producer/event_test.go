@@ -7,11 +7,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -55,6 +58,53 @@ func TestEventMessageMatchesItsSchema(t *testing.T) {
 	}
 	if msg.Keys[0] != "order-1" || msg.Tag != OrderPaid {
 		t.Errorf("key %v and tag %q, want the order's id and the event's type", msg.Keys, msg.Tag)
+	}
+}
+
+// TestSchemaHasTheFieldsOfTheType reads the schema as a document: what one of both does not have, users would look for in vain.
+func TestSchemaHasTheFieldsOfTheType(t *testing.T) {
+	file, err := os.ReadFile(schemaPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type object struct {
+		Required   []string                   `json:"required"`
+		Properties map[string]json.RawMessage `json:"properties"`
+	}
+	read := func(document []byte) (o object) {
+		t.Helper()
+		if err := json.Unmarshal(document, &o); err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	event := read(file)
+	var items struct {
+		Items json.RawMessage `json:"items"`
+	}
+	if err := json.Unmarshal(event.Properties["items"], &items); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		of     reflect.Type
+		schema object
+	}{
+		{reflect.TypeFor[OrderEvent](), event},
+		{reflect.TypeFor[Item](), read(items.Items)},
+		{reflect.TypeFor[Address](), read(event.Properties["address"])},
+	} {
+		fields := map[string]bool{} // whether it is always there
+		for field := range c.of.Fields() {
+			name, option, _ := strings.Cut(field.Tag.Get("json"), ",")
+			fields[name] = option != "omitempty"
+		}
+		required := map[string]bool{}
+		for name := range c.schema.Properties {
+			required[name] = slices.Contains(c.schema.Required, name)
+		}
+		if diff := cmp.Diff(fields, required); diff != "" {
+			t.Errorf("%v, fields and whether they are required (-type +schema):\n%s", c.of, diff)
+		}
 	}
 }
 

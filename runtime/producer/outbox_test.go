@@ -40,7 +40,7 @@ func database(t testing.TB, path string) (*sql.DB, *Outbox) {
 	return db, box
 }
 
-func message(n int) Message {
+func numbered(n int) Message {
 	return Message{ID: fmt.Sprintf("ID-%04d", n), Keys: []string{"k"}, Tag: "t", Properties: map[string]string{"a": "b"}, Body: []byte{1}}
 }
 
@@ -107,13 +107,13 @@ func quiet(box *Outbox, sender Sender) RelayConfig {
 
 func TestRowIsThereExactlyWhenItsTransactionCommitted(t *testing.T) {
 	db, box := database(t, filepath.Join(t.TempDir(), "shop.db"))
-	add(t, db, box, message(1), true)
-	add(t, db, box, message(2), false)
+	add(t, db, box, numbered(1), true)
+	add(t, db, box, numbered(2), false)
 	rows, err := box.read(t.Context(), time.Now(), 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rows) != 1 || fmt.Sprint(rows[0].msg) != fmt.Sprint(message(1)) {
+	if len(rows) != 1 || fmt.Sprint(rows[0].msg) != fmt.Sprint(numbered(1)) {
 		t.Errorf("rows %+v, want message 1 alone and whole", rows)
 	}
 }
@@ -144,8 +144,8 @@ func TestRelayKeepsOrderThroughAnOutage(t *testing.T) {
 		db, box := database(t, filepath.Join(t.TempDir(), "shop.db"))
 		var want []string
 		for n := range 2*relayBatch + 10 {
-			add(t, db, box, message(n), true)
-			want = append(want, message(n).ID)
+			add(t, db, box, numbered(n), true)
+			want = append(want, numbered(n).ID)
 		}
 		fake := &brokerFake{fate: down}
 		ctx, stop := context.WithCancel(t.Context())
@@ -180,8 +180,8 @@ func TestRelayLeavesYoungRowsToTheShop(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { relay.Run(ctx) })
-		confirmed := add(t, db, box, message(1), true)
-		add(t, db, box, message(2), true)
+		confirmed := add(t, db, box, numbered(1), true)
+		add(t, db, box, numbered(2), true)
 		relay.Sent(confirmed)
 		time.Sleep(4 * time.Second)
 		if fake.sends != 0 || waiting(t, box) != 1 {
@@ -204,7 +204,7 @@ func TestEveryCommittedRowIsSentAtLeastOnce(t *testing.T) {
 		db, box := database(t, path)
 		n := rapid.IntRange(1, 20).Draw(rt, "messages")
 		for i := range n {
-			add(t, db, box, message(i), true)
+			add(t, db, box, numbered(i), true)
 		}
 		fake := &brokerFake{fate: func() (bool, bool) {
 			stored := rapid.Bool().Draw(rt, "stored")

@@ -119,7 +119,7 @@ func TestOutboxIsRelayedToTheBroker(t *testing.T) {
 	db, box := database(t, filepath.Join(t.TempDir(), "shop.db"))
 	const n = 150
 	for i := range n {
-		msg := message(i)
+		msg := numbered(i)
 		msg.ID = p.NewID()
 		add(t, db, box, msg, true)
 	}
@@ -133,7 +133,7 @@ func TestOutboxIsRelayedToTheBroker(t *testing.T) {
 	}
 	stop()
 	running.Wait()
-	if receipt, err := p.Send(t.Context(), message(n)); err != nil || receipt.Offset != n {
+	if receipt, err := p.Send(t.Context(), numbered(n)); err != nil || receipt.Offset != n {
 		t.Errorf("the next message has %+v, %v; want offset %d", receipt, err, n)
 	}
 }
