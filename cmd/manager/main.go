@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -22,12 +23,17 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
+// defaultTraceRatio shows what is usual without costing much; senders that trace decide for themselves.
+const defaultTraceRatio = 0.01
+
 // options are the flags.
 type options struct {
 	workerImage     string
 	namespace       string
 	watch           list
 	privateNetworks list
+	otlpEndpoint    string
+	traceRatio      float64
 	metricsAddress  string
 	healthAddress   string
 	leaderElection  bool
@@ -41,6 +47,8 @@ func main() {
 	flag.StringVar(&o.namespace, "namespace", "", "namespace the operator runs in: of its lease, and from which workers let it in (required)")
 	flag.Var(&o.watch, "watch-namespaces", "namespaces to look after, separated by commas; default all")
 	flag.Var(&o.privateNetworks, "private-networks", "CIDRs inside private ranges that third parties may live in, separated by commas; default none")
+	flag.StringVar(&o.otlpEndpoint, "otlp-endpoint", "", "URL of the OTLP collector, over HTTP, that workers send traces to; default none. A change replaces the workers' pods")
+	flag.Float64Var(&o.traceRatio, "trace-ratio", defaultTraceRatio, "share of the orders to trace whose sender did not decide, 0 to 1")
 	flag.StringVar(&o.metricsAddress, "metrics-address", ":8443", "where to serve /metrics over TLS, to who may get it; 0 for nowhere")
 	flag.StringVar(&o.healthAddress, "health-address", ":8081", "where to serve /healthz and /readyz")
 	flag.BoolVar(&o.leaderElection, "leader-election", true, "let one of several operators act; turn off only where there is one")
@@ -72,6 +80,13 @@ func (o options) validate() error {
 		if _, err := netip.ParsePrefix(cidr); err != nil {
 			errs = append(errs, fmt.Errorf("-private-networks: %w", err))
 		}
+	}
+	u, err := url.Parse(o.otlpEndpoint)
+	if o.otlpEndpoint != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https") {
+		errs = append(errs, errors.New("-otlp-endpoint is no URL like http://collector.observability:4318, without a password: it is written into the pods"))
+	}
+	if !(o.traceRatio >= 0 && o.traceRatio <= 1) {
+		errs = append(errs, errors.New("-trace-ratio lies between 0 and 1"))
 	}
 	return errors.Join(errs...)
 }

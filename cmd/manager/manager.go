@@ -128,7 +128,10 @@ func addControllers(mgr ctrl.Manager, connector *topology.Connector, o options, 
 	groups := &mqconsumergroup.Reconciler{
 		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Applier: applier, Connector: connector, Sampler: sampler, Syncer: syncer,
 		Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
-		Options: mqconsumergroup.Options{WorkerImage: o.workerImage, OperatorNamespace: o.namespace, PrivateNetworks: o.privateNetworks},
+		Options: mqconsumergroup.Options{
+			WorkerImage: o.workerImage, OperatorNamespace: o.namespace, PrivateNetworks: o.privateNetworks,
+			Tracing: mqconsumergroup.Tracing{Endpoint: o.otlpEndpoint, Ratio: o.traceRatio},
+		},
 	}
 	err := errors.Join(
 		clusters.SetupWithManager(mgr), adapters.SetupWithManager(mgr), flows.SetupWithManager(mgr), groups.SetupWithManager(mgr, pulse),

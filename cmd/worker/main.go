@@ -17,6 +17,7 @@ import (
 	_ "golang.org/x/crypto/x509roots/fallback" // the public roots: the image has none
 
 	"github.com/orderflow-dev/orderflow/runtime/telemetry"
+	"github.com/orderflow-dev/orderflow/runtime/tracing"
 	"github.com/orderflow-dev/orderflow/runtime/worker"
 )
 
@@ -47,11 +48,19 @@ func run(log *slog.Logger, level *slog.LevelVar) error {
 	flag.Parse()
 
 	worker.LimitMemory()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	spans, end, err := tracing.FromEnvironment(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if spans != nil {
+		options.Spans = spans
+	}
 	w, err := worker.New(options)
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
 	return w.Run(ctx)
 }

@@ -32,6 +32,8 @@ type Options struct {
 	OperatorNamespace string
 	// PrivateNetworks are CIDRs inside private ranges that third parties may live in.
 	PrivateNetworks []string
+	// Tracing is where the pods' traces go; the zero Tracing is nowhere.
+	Tracing Tracing
 }
 
 // Reconciler makes MQConsumerGroups real.

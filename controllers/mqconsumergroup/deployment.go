@@ -109,7 +109,7 @@ func podSpec(in *inputs, structureName, image string) corev1.PodSpec {
 			MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
 			LabelSelector: &metav1.LabelSelector{MatchLabels: selector(in.group)},
 		}},
-		Containers: []corev1.Container{workerContainer(image, resources(in.group.Spec.Workload), mounts)},
+		Containers: []corev1.Container{workerContainer(image, environment(in), resources(in.group.Spec.Workload), mounts)},
 		Volumes:    volumes,
 	}
 	if w := in.group.Spec.Workload; w != nil {
@@ -121,13 +121,11 @@ func podSpec(in *inputs, structureName, image string) corev1.PodSpec {
 	return spec
 }
 
-func workerContainer(image string, r corev1.ResourceRequirements, mounts []corev1.VolumeMount) corev1.Container {
+func workerContainer(image string, env []corev1.EnvVar, r corev1.ResourceRequirements, mounts []corev1.VolumeMount) corev1.Container {
 	return corev1.Container{
 		Name:  containerName,
 		Image: image,
-		Env: []corev1.EnvVar{
-			{Name: worker.PodNameEnv, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.name"}}},
-		},
+		Env:   env,
 		Ports: []corev1.ContainerPort{
 			{Name: "sync", ContainerPort: worker.SyncPort, Protocol: corev1.ProtocolTCP},
 			{Name: "health", ContainerPort: worker.HealthPort, Protocol: corev1.ProtocolTCP},

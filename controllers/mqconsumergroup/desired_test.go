@@ -222,6 +222,8 @@ func TestThePodsReachWhatTheyCallAndNothingElse(t *testing.T) {
 			[]string{"8080 to 203.0.113.7/32", "9876 to anywhere", "10911 to anywhere"}},
 		"a third party with an IPv6 address": {func(seen *inputs) { seen.adapters["sms"].Spec.URL = "http://[2001:db8::7]/sms" },
 			[]string{"80 to 2001:db8::7/128", "9876 to anywhere", "10911 to anywhere"}},
+		"the collector of traces": {func(seen *inputs) { seen.tracing.Endpoint = "http://collector.observability:4318" },
+			[]string{"443 to anywhere", "4318 to anywhere", "9876 to anywhere", "10911 to anywhere"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			seen := ready()
@@ -238,6 +240,28 @@ func TestThePodsReachWhatTheyCallAndNothingElse(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestThePodsTraceWhereTheOperatorSaysSo(t *testing.T) {
+	seen := ready()
+	variables := func() map[string]string {
+		got := map[string]string{}
+		for _, v := range deployment(seen, "s", 1).Spec.Template.Spec.Containers[0].Env {
+			got[v.Name] = v.Value
+		}
+		return got
+	}
+	if got := variables(); len(got) != 1 {
+		t.Errorf("without a collector pods have the variables %v: an upgrade of the operator would replace them", got)
+	}
+	seen.tracing = Tracing{Endpoint: "http://collector:4318", Ratio: 0.05}
+	want := map[string]string{
+		"POD_NAME": "", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318", "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+		"OTEL_TRACES_SAMPLER_ARG": "0.05", "OTEL_SERVICE_NAME": "push", "OTEL_RESOURCE_ATTRIBUTES": "service.namespace=shop,service.instance.id=$(POD_NAME)",
+	}
+	if diff := cmp.Diff(want, variables()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

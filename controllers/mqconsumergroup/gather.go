@@ -38,6 +38,7 @@ type inputs struct {
 	workerImage       string
 	operatorNamespace string
 	privateNetworks   []string
+	tracing           Tracing
 
 	// cluster is nil if there is none of that name.
 	cluster *v1alpha1.MQCluster
@@ -93,6 +94,7 @@ func (r *Reconciler) gather(ctx context.Context, group *v1alpha1.MQConsumerGroup
 	key := client.ObjectKeyFromObject(group)
 	seen := &inputs{
 		group: group, workerImage: r.Options.WorkerImage, operatorNamespace: r.Options.OperatorNamespace, privateNetworks: r.Options.PrivateNetworks,
+		tracing: r.Options.Tracing,
 		signals: r.Sampler.Signals(key), reports: r.Syncer.Reports(key),
 	}
 	if err := errors.Join(r.gatherReferences(ctx, seen), r.gatherClaims(ctx, seen), r.gatherWorkload(ctx, seen)); err != nil {

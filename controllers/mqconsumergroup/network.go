@@ -103,10 +103,17 @@ func endpoints(in *inputs) []endpoint {
 		}
 		list = append(list, endpoint{port: atoi(p), networks: in.cluster.Spec.EgressCIDRs})
 	}
+	var urls []string
 	for _, name := range in.group.Spec.Handler.Adapters() {
-		u, err := url.Parse(in.adapters[name].Spec.URL)
+		urls = append(urls, in.adapters[name].Spec.URL)
+	}
+	if in.tracing.Endpoint != "" {
+		urls = append(urls, in.tracing.Endpoint)
+	}
+	for _, address := range urls {
+		u, err := url.Parse(address)
 		if err != nil {
-			continue // the API admits no such URL
+			continue // neither the API nor the operator's flag admits such a URL
 		}
 		fallback := "443"
 		if u.Scheme == "http" {

@@ -6,6 +6,7 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"github.com/orderflow-dev/orderflow/runtime/journal"
 	"github.com/orderflow-dev/orderflow/runtime/secret"
 	"github.com/orderflow-dev/orderflow/runtime/telemetry"
+	"github.com/orderflow-dev/orderflow/runtime/tracing"
 )
 
 // New reads the files and builds a worker, or says what is wrong with them.
@@ -88,7 +90,7 @@ func (w *Worker) assemble() error {
 		Expression:     expression,
 		ExpressionType: expressionType,
 		Mode:           consumer.Mode(s.Mode),
-		Handler:        w.delivery,
+		Handler:        w.messages(),
 		Concurrency:    s.Concurrency,
 		MaxUncommitted: s.MaxUncommitted,
 		MaxAttempts:    s.Retry.MaxAttempts,
@@ -129,7 +131,7 @@ func (w *Worker) buildAdapters() error {
 			Spec:          spec,
 			Limits:        w.live.limits(spec.Name),
 			CredentialDir: filepath.Join(w.options.AdapterDir, spec.Name),
-			Transport:     w.transport,
+			Transport:     w.requests(spec),
 			Observer:      w.metrics,
 			Callers:       w.structure.Concurrency,
 		})
@@ -137,6 +139,22 @@ func (w *Worker) buildAdapters() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// messages is the delivery, with spans where they are wanted.
+func (w *Worker) messages() consumer.Handler {
+	if w.options.Spans == nil {
+		return w.delivery
+	}
+	return tracing.Messages(w.delivery, w.options.Spans, w.structure.Group, w.structure.Topic)
+}
+
+// requests is the transport of an adapter, with spans where they are wanted.
+func (w *Worker) requests(a worker.Adapter) http.RoundTripper {
+	if w.options.Spans == nil {
+		return w.transport
+	}
+	return tracing.Requests(w.transport, w.options.Spans, a.Name, a.URL)
 }
 
 func prefixes(cidrs []string) ([]netip.Prefix, error) {

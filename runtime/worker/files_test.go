@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/runtime/rocketmq/rocketmqtest"
 	"github.com/orderflow-dev/orderflow/test/broker"
 )
 
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(inProcess); dir != "" {
 		os.Exit(runInProcess(dir))
 	}
-	broker.Main(m)
+	broker.Main(m, rocketmqtest.Leaks()...) // of the official client, which sends
 }
 
 // phone, password and token are values that nothing of a worker but its requests may contain.

@@ -36,7 +36,7 @@ type provider struct {
 	calls   []received
 }
 
-type received struct{ order, key, authorization string }
+type received struct{ order, key, authorization, trace string }
 
 func newProvider(t *testing.T) *provider {
 	t.Helper()
@@ -79,7 +79,7 @@ func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	time.Sleep(latency)
 	p.mu.Lock()
-	p.calls = append(p.calls, received{body.Parameters.OrderID, r.Header.Get("Idempotency-Key"), r.Header.Get("Authorization")})
+	p.calls = append(p.calls, received{body.Parameters.OrderID, r.Header.Get("Idempotency-Key"), r.Header.Get("Authorization"), r.Header.Get("traceparent")})
 	p.mu.Unlock()
 	_, _ = io.WriteString(w, `{"code":"OK"}`)
 }
@@ -88,6 +88,16 @@ func (p *provider) set(down bool, latency time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.down, p.latency = down, latency
+}
+
+// traces are the contexts that came with the accepted calls.
+func (p *provider) traces() (contexts []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.calls {
+		contexts = append(contexts, c.trace)
+	}
+	return contexts
 }
 
 // accepted counts the accepted calls by order.

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strconv"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/dial"
 )
@@ -25,7 +27,9 @@ type Options struct {
 	Instance string
 	// DialBroker connects to name servers and brokers; nil dials any address, loopback too.
 	DialBroker dial.Func
-	Log        *slog.Logger
+	// Spans are made of messages and requests; nil makes none.
+	Spans trace.TracerProvider
+	Log   *slog.Logger
 }
 
 // Defaults are a pod's.
