@@ -103,6 +103,8 @@ const (
 	ReasonForeignConsumersOnline = "ForeignConsumersOnline"
 	// ReasonPartlyApplied: some master brokers were written, others not.
 	ReasonPartlyApplied = "PartlyApplied"
+	// ReasonMessagesLost: a broker deleted messages before the group had read them, and nobody has taken note of it yet.
+	ReasonMessagesLost = "MessagesLost"
 	// ReasonOffsetsNotSeeded: a queue has no start offset yet, so no pod may begin.
 	ReasonOffsetsNotSeeded = "OffsetsNotSeeded"
 	// ReasonMessagesUnconsumed: deletion waits until every message has been consumed.

@@ -201,6 +201,10 @@ type MQConsumerGroupStatus struct {
 	// +optional
 	RetryPlan *RetryPlanStatus `json:"retryPlan,omitempty"`
 
+	// jumps are the moves of the group's positions other than by reading. Unset: there were none.
+	// +optional
+	Jumps *Jumps `json:"jumps,omitempty"`
+
 	// structureName is the immutable ConfigMap the pods run from.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253

@@ -22,6 +22,8 @@ type SyncResponse struct {
 	LiveRevision string `json:"liveRevision"`
 	// LiveProblem says what is wrong with the newest limits, while the pod runs with older ones. Empty: nothing.
 	LiveProblem string `json:"liveProblem,omitempty"`
+	// Started is when the process began, to the second: totals begin anew with it.
+	Started time.Time `json:"started"`
 	// InFlight is the number of messages being handled.
 	InFlight int `json:"inFlight"`
 	// BusySeconds is the time spent handling messages since the start, over all of them; waiting for a limiter or a circuit is left out.
@@ -34,6 +36,11 @@ type SyncResponse struct {
 	QueuesHeld int `json:"queuesHeld,omitempty"`
 	// SkippedMessageIDs are those of Live.SkipMessageIDs that the pod met and did not handle.
 	SkippedMessageIDs []string `json:"skippedMessageIds,omitempty"`
+	// MessagesLost is how many messages brokers deleted before they were read, and JumpsTotal how often a position jumped, since the start.
+	MessagesLost int64 `json:"messagesLost,omitempty"`
+	JumpsTotal   int64 `json:"jumpsTotal,omitempty"`
+	// Jumps are the last of them, oldest first, at most MaxJumps.
+	Jumps []Jump `json:"jumps,omitempty"`
 	// Parked says that the pod hands out no message but probes.
 	Parked bool `json:"parked"`
 	// ParkedReason, one of Reason…, and ParkedSince say why and since when. Empty: it is not parked.

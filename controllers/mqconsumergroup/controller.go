@@ -119,6 +119,8 @@ type steps struct {
 	broker result.Result
 	// flow: no pod is parked until somebody changes something.
 	flow result.Result
+	// loss: no message was deleted unread, as far as somebody has not taken note of it.
+	loss result.Result
 	// workload: the objects in Kubernetes are as declared, and the pods are ready.
 	workload result.Result
 	// limits are what pods should run with, and made is what else was applied; nil if that was not reached.
@@ -135,7 +137,7 @@ type steps struct {
 }
 
 func (s steps) results() []result.Result {
-	return []result.Result{s.farewell, s.check, s.claim, s.broker, s.flow, s.workload}
+	return []result.Result{s.farewell, s.check, s.claim, s.broker, s.flow, s.workload, s.loss}
 }
 
 // advance goes along three lanes, each as far as it is free. The way to the brokers needs no adapter: messages are sent while somebody
@@ -151,5 +153,6 @@ func (r *Reconciler) advance(ctx context.Context, seen *inputs) steps {
 		done.workload = r.ensureLimits(ctx, seen, &done)
 	}
 	done.flow = flowing(seen, r.Now())
+	done.loss = nothingLost(seen.group, countJumps(seen))
 	return done
 }

@@ -22,6 +22,10 @@ const (
 	eventMessageSkipped = "MessageSkipped"
 	// eventDeleted: the group was deleted on the brokers.
 	eventDeleted = "Deleted"
+	// eventBeyondEnd: a position lay beyond the end of its queue.
+	eventBeyondEnd = "OffsetBeyondEnd"
+	// eventReset: an administrator moved a position.
+	eventReset = "OffsetReset"
 	// eventLeftBehind: the object was let go although the group could not be deleted on the brokers.
 	eventLeftBehind = "LeftBehind"
 )
@@ -46,6 +50,7 @@ func (r *Reconciler) record(group, before *v1alpha1.MQConsumerGroup, changed []c
 			condition.Event(r.Recorder, group, corev1.EventTypeNormal, eventMessageSkipped, fmt.Sprintf("message %s, which spec.skipMessageIDs names, is a dead letter and was not handled", id))
 		}
 	}
+	r.recordJumps(group, before)
 	if was, is := before.Status.Scaling, group.Status.Scaling; was != nil && is != nil && was.DesiredReplicas != is.DesiredReplicas {
 		condition.Event(r.Recorder, group, corev1.EventTypeNormal, eventScaled, fmt.Sprintf("from %d to %d pods: %s", was.DesiredReplicas, is.DesiredReplicas, is.Message))
 	}

@@ -12,6 +12,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -148,7 +149,7 @@ func (p *Pulse) read(ctx context.Context) ([]v1alpha1.MQConsumerGroup, map[types
 // worthTelling reports whether a group's status lacks something: at once what a user or the number of pods waits for, the rest now and then.
 func worthTelling(seen *inputs, now, last time.Time) bool {
 	status := &seen.group.Status
-	stalled := condition.Is(status.Conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue)
+	stalled := condition.Is(status.Conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue) && !onlyLoss(status.Conditions)
 	if seen.group.Spec.Scaling != nil && seen.deployment != nil && !stalled {
 		if wanted, _ := replicas(seen, now); wanted != wantedReplicas(seen.deployment) {
 			return true
@@ -157,7 +158,7 @@ func worthTelling(seen *inputs, now, last time.Time) bool {
 	if !slices.Equal(skipped(seen), status.SkippedMessageIDs) {
 		return true
 	}
-	if !slices.Equal(adapterUses(seen), status.Adapters) {
+	if !slices.Equal(adapterUses(seen), status.Adapters) || jumpsMoved(seen) {
 		return true
 	}
 	switch age := now.Sub(last); {
@@ -167,6 +168,12 @@ func worthTelling(seen *inputs, now, last time.Time) bool {
 		return true
 	}
 	return now.Sub(last) >= lagPeriod && lagMoved(seen, now)
+}
+
+// onlyLoss reports whether what was lost is all that stalls a group: the rest of its work goes on.
+func onlyLoss(conditions []metav1.Condition) bool {
+	c := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
+	return c != nil && c.Reason == v1alpha1.ReasonMessagesLost
 }
 
 func configMoved(seen *inputs) bool {

@@ -40,7 +40,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, pulse *Pulse) error {
 		return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(g)}}
 	})
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.MQConsumerGroup{}, specChanged).
+		For(&v1alpha1.MQConsumerGroup{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		Owns(&appsv1.Deployment{}).
 		Owns(&corev1.ConfigMap{}).
 		Owns(&corev1.ServiceAccount{}).

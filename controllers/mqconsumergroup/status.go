@@ -39,6 +39,7 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 	setLag(status, seen, now)
 	status.SkippedMessageIDs = skipped(seen)
 	status.RetryPlan = retryPlan(seen)
+	status.Jumps = countJumps(seen)
 	status.Adapters = adapterUses(seen)
 	status.Circuit = worst(status.Adapters)
 	if done.limits != nil {

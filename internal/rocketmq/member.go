@@ -48,6 +48,9 @@ func (s Subscription) Tags() []string {
 	return tags
 }
 
+// Selects reports whether there may be messages that do not match.
+func (s Subscription) Selects() bool { return s.Type == TypeSQL92 || len(s.Tags()) > 0 }
+
 // subscriptionJSON is the wire's shape.
 type subscriptionJSON struct {
 	Topic       string         `json:"topic"`

@@ -72,6 +72,8 @@ type PullResult struct {
 	Messages []Message // in the order of their offsets; look at each one's Err
 	Next     int64     // where to pull next
 	Min, Max int64     // the queue's offsets [Min, Max)
+	// Deleted, with NoMatchedMessage: what was looked at is not there any more.
+	Deleted bool
 	// SuggestedBroker is the id of the broker to pull from next, 0 the master.
 	SuggestedBroker int64
 }
@@ -122,8 +124,11 @@ func (c *Client) Pull(ctx context.Context, addr string, p PullRequest) (PullResu
 	return result, nil
 }
 
+// wasDeleted is what a broker remarks of a pull that found nothing but messages whose file it has deleted.
+const wasDeleted = "MESSAGE_WAS_REMOVING"
+
 func (c *Client) pulled(p PullRequest, status PullStatus, r *Command) (PullResult, error) {
-	result := PullResult{Status: status}
+	result := PullResult{Status: status, Deleted: status == NoMatchedMessage && r.Remark == wasDeleted}
 	for _, f := range []struct {
 		name string
 		to   *int64

@@ -25,7 +25,8 @@ type Consumer struct {
 	members  *membership
 	clock    clock
 	// seed is that of the hashes of order keys.
-	seed maphash.Seed
+	seed    maphash.Seed
+	jumpLog jumpLog
 	// calls bounds the calls, handling the handlers: both outlive the context of Run, which only begins the stop.
 	calls, handling       context.Context
 	endCalls, endHandling context.CancelFunc

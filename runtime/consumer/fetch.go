@@ -123,6 +123,7 @@ func (c *Consumer) pull(q *queue, offset int64, n int) error {
 		return c.offsetIllegal(q, offset, r)
 	}
 	q.end = end{}
+	c.noteGaps(q, offset, r)
 	c.compareClocks(q, sent, r)
 	switch r.Status {
 	case rocketmq.Found:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
@@ -50,7 +51,7 @@ func TestThePullOutcomes(t *testing.T) {
 			prepare: func(w *world) {
 				w.must(w.client.CommitOffset(w.ctx(), w.masters[w.onlyBroker()], w.group, w.queues[0], 1000))
 			},
-			told: map[string]int{"OFFSET_ILLEGAL": 1, "OffsetReset": 1, "MessagesLost": 0},
+			told: map[string]int{"OFFSET_ILLEGAL": 1, "BeyondEnd": 1, "MessagesLost": 0},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -93,10 +94,49 @@ func TestMessagesDeletedBeforeTheyWereReadAreReportedAsLost(t *testing.T) {
 		x := w.join("one", done, o.observe)
 		w.eventually("what is left to be handled", 10*time.Second, func() bool { return w.committed() == 100 })
 		x.leave()
-		if got := w.ledger.tally(); o.count("MessagesLost") != 70 || got.unique != 30 || o.count("OffsetReset") != 0 {
+		if got := w.ledger.tally(); o.count("MessagesLost") != 70 || got.unique != 30 || o.count("BeyondEnd") != 0 {
 			t.Errorf("told of %v, handled %+v; want 70 lost and 30 handled", o.counts, got)
 		}
 	})
+}
+
+func TestMessagesThatABrokerPassesOverAreReportedAsLost(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		hole       int64
+		expression string
+		lost       int // of 100
+		handled    int
+	}{
+		{"the first of them", 70, "*", 70, 30},
+		{"all of them", 100, "*", 100, 0},
+		{"all of them, whether they would match or not", 100, "wanted", 100, 0},
+		{"none: those passed over do not match", 0, "wanted", 0, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, 1, 1, func(t *testing.T, w *world) {
+				w.fill(100)
+				w.fake.Broker().Hole(w.queues[0], tt.hole)
+				o := &noting{}
+				x := w.join("one", done, o.observe, func(cfg *Config) { cfg.Expression = tt.expression })
+				w.eventually("everything to be passed", 10*time.Second, func() bool { return w.committed() == 100 })
+				if got := w.ledger.tally(); o.count("MessagesLost") != tt.lost || got.unique != tt.handled || x.Jumps().Lost != int64(tt.lost) {
+					t.Errorf("told of %v, %+v, handled %+v; want %d lost and %d handled", o.counts, x.Jumps(), got, tt.lost, tt.handled)
+				}
+			})
+		})
+	}
+}
+
+func TestTheLastJumpsAreRemembered(t *testing.T) {
+	var n jumpLog
+	for i := range int64(worker.MaxJumps + 3) {
+		n.note(Jump{Cause: worker.JumpDeleted, From: i, To: i + 2})
+	}
+	n.note(Jump{Cause: worker.JumpReset, From: 9, To: 1})
+	if j := n.jumps; j.Total != worker.MaxJumps+4 || j.Lost != 2*(worker.MaxJumps+3) || len(j.Last) != worker.MaxJumps || j.Last[0].From != 4 {
+		t.Errorf("%d jumps, %d lost, %d remembered from %+v", j.Total, j.Lost, len(j.Last), j.Last[0])
+	}
 }
 
 func TestAnotherTagWithTheSameHashIsLeftOut(t *testing.T) {

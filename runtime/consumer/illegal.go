@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
@@ -18,19 +19,16 @@ func (c *Consumer) offsetIllegal(q *queue, offset int64, r rocketmq.PullResult) 
 	case legal && offset == r.Next && offset == position:
 		return fmt.Errorf("pull from %v: the broker calls the offset %d illegal, says it has [%d, %d), and sends us to where we are", q.id, offset, r.Min, r.Max)
 	case legal || r.Next != r.Min && r.Next != r.Max: // no bound explains it
-		c.cfg.Observer.OffsetReset(q.id, offset, r.Next)
-		c.cfg.Log.Warn("offset reset by an administrator", "queue", q.id.String(), "from", offset, "to", r.Next)
+		c.jumped(q, worker.JumpReset, offset, r.Next)
 		c.restart(q, r.Next)
 	case offset < r.Min:
-		c.cfg.Observer.MessagesLost(q.id, r.Min-offset)
-		c.cfg.Log.Error("messages lost: the broker deleted them before they were read", "queue", q.id.String(), "messages", r.Min-offset, "from", offset, "to", r.Min)
+		c.jumped(q, worker.JumpDeleted, offset, r.Min)
 		c.dispatch.skip(q, r.Min)
 	case !q.end.stands(r.Max):
 		return fmt.Errorf("pull from %v: the offset %d lies beyond the end, %d; waiting whether that moves", q.id, offset, r.Max)
 	default:
 		to := min(position, q.end.lowest) // what is fetched and unfinished may still be there
-		c.cfg.Observer.OffsetReset(q.id, offset, to)
-		c.cfg.Log.Error("offset reset: it lay beyond the end of the queue, which may have been made anew", "queue", q.id.String(), "from", offset, "to", to)
+		c.jumped(q, worker.JumpBeyondEnd, offset, to)
 		c.restart(q, to)
 	}
 	return nil

@@ -54,7 +54,7 @@ func TestAnAdministratorsResetIsFollowed(t *testing.T) {
 				before := len(w.ledger.all())
 				w.resetOffset(w.queues[0], tt.to)
 				w.sendTo(w.queues[0]) // ends the pull that waits
-				w.eventually("the reset to be noticed", 20*time.Second, func() bool { return o.count("OffsetReset") == 1 })
+				w.eventually("the reset to be noticed", 20*time.Second, func() bool { return o.count("Reset") == 1 })
 				close(release)
 				w.eventually("everything to be committed", 10*time.Second, func() bool { return w.committed() == 38 })
 				var offsets []int64
@@ -94,7 +94,7 @@ func TestAQueueThatEndsBeforeWhatWasReadIsWaitedFor(t *testing.T) {
 				elapse(endPatience / 2)
 				tt.more(w)
 				elapse(endPatience)
-				if got := w.ledger.tally(); o.count("OffsetReset") != tt.told || got.starts != tt.starts || w.committed() != w.nextMessage {
+				if got := w.ledger.tally(); o.count("BeyondEnd") != tt.told || got.starts != tt.starts || w.committed() != w.nextMessage {
 					t.Errorf("told of %v, %+v, committed %d; want %d resets and %d messages handled", o.counts, got, w.committed(), tt.told, tt.starts)
 				}
 			})

@@ -31,10 +31,8 @@ type Observer interface {
 	Parked(reason outcome.Reason)
 	Probing()
 	Resumed(after time.Duration)
-	// MessagesLost: the broker deleted so many messages of the queue before they were read.
-	MessagesLost(queue rocketmq.Queue, messages int64)
-	// OffsetReset: an administrator moved the offset, or it lay beyond the queue's end and was set back to it.
-	OffsetReset(queue rocketmq.Queue, from, to int64)
+	// Jumped: the position in a queue moved other than by reading.
+	Jumped(jump Jump)
 	// OffsetMissing: the queue has no committed offset and is held until it has one; told again at each look.
 	OffsetMissing(queue rocketmq.Queue)
 	// SendBackFailed and DeadLetterFailed: the broker did not take a message; it is tried again.
@@ -58,8 +56,7 @@ func (Unobserved) QueueLost(rocketmq.Queue)                    {}
 func (Unobserved) Parked(outcome.Reason)                       {}
 func (Unobserved) Probing()                                    {}
 func (Unobserved) Resumed(time.Duration)                       {}
-func (Unobserved) MessagesLost(rocketmq.Queue, int64)          {}
-func (Unobserved) OffsetReset(rocketmq.Queue, int64, int64)    {}
+func (Unobserved) Jumped(Jump)                                 {}
 func (Unobserved) OffsetMissing(rocketmq.Queue)                {}
 func (Unobserved) SendBackFailed(error)                        {}
 func (Unobserved) DeadLetterFailed(error)                      {}

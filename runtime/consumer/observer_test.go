@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
@@ -35,17 +36,22 @@ func (n *noting) count(what string) int {
 	return n.counts[what]
 }
 
-func (n *noting) Pulled(s rocketmq.PullStatus, _ int)      { n.add(s.String(), 1) }
-func (n *noting) PullFailed(error)                         { n.add("PullFailed", 1) }
-func (n *noting) Committed(messages int)                   { n.add("Committed", messages) }
-func (n *noting) OffsetMissing(rocketmq.Queue)             { n.add("OffsetMissing", 1) }
-func (n *noting) MessagesLost(_ rocketmq.Queue, m int64)   { n.add("MessagesLost", int(m)) }
-func (n *noting) OffsetReset(rocketmq.Queue, int64, int64) { n.add("OffsetReset", 1) }
-func (n *noting) Parked(r outcome.Reason)                  { n.add("Parked "+string(r), 1) }
-func (n *noting) Probing()                                 { n.add("Probing", 1) }
-func (n *noting) Resumed(time.Duration)                    { n.add("Resumed", 1) }
-func (n *noting) SendBackFailed(error)                     { n.add("SendBackFailed", 1) }
-func (n *noting) DeadLetterFailed(error)                   { n.add("DeadLetterFailed", 1) }
+func (n *noting) Pulled(s rocketmq.PullStatus, _ int) { n.add(s.String(), 1) }
+func (n *noting) PullFailed(error)                    { n.add("PullFailed", 1) }
+func (n *noting) Committed(messages int)              { n.add("Committed", messages) }
+func (n *noting) OffsetMissing(rocketmq.Queue)        { n.add("OffsetMissing", 1) }
+func (n *noting) Jumped(j Jump) {
+	if j.Cause == worker.JumpDeleted {
+		n.add("MessagesLost", int(j.To-j.From))
+		return
+	}
+	n.add(string(j.Cause), 1)
+}
+func (n *noting) Parked(r outcome.Reason) { n.add("Parked "+string(r), 1) }
+func (n *noting) Probing()                { n.add("Probing", 1) }
+func (n *noting) Resumed(time.Duration)   { n.add("Resumed", 1) }
+func (n *noting) SendBackFailed(error)    { n.add("SendBackFailed", 1) }
+func (n *noting) DeadLetterFailed(error)  { n.add("DeadLetterFailed", 1) }
 func (n *noting) Finished(k outcome.Kind, r outcome.Reason) {
 	n.add("Finished "+k.String()+" "+string(r), 1)
 }

@@ -40,7 +40,7 @@ type Metrics struct {
 	parkedTime    parkedClock
 	probes        prometheus.Counter
 	lost          prometheus.Counter
-	offsetResets  prometheus.Counter
+	jumps         *prometheus.CounterVec
 	offsetMissing prometheus.Counter
 	liveReloads   *prometheus.CounterVec
 }
@@ -96,7 +96,7 @@ func New(s worker.Structure) *Metrics {
 	b.counterFunc("parked_seconds_total", "Time during which handing out was stopped.", m.parkedTime.seconds)
 	m.probes = b.counter("probes_total", "Messages handed out to find out whether handing out may go on.")
 	m.lost = b.counter("messages_lost_total", "Messages the broker deleted before they were read: its retention is too short.")
-	m.offsetResets = b.counter("offset_resets_total", "Offsets moved by an administrator, or that lay beyond their queue's end.")
+	m.jumps = b.counters("offset_jumps_total", "Moves of a position in a queue other than by reading: messages were deleted unread, an administrator moved it, or it lay beyond the queue's end.", "cause")
 	m.offsetMissing = b.counter("offset_missing_total", "Looks at a queue that has no committed offset and is held.")
 	m.liveReloads = b.counters("live_reloads_total", "Changes of the limits, by what became of them.", "result")
 	return m
@@ -172,8 +172,14 @@ func (m *Metrics) Parked(reason outcome.Reason) {
 
 func (m *Metrics) Resumed(after time.Duration)                   { m.parkedTime.stop(after) }
 func (m *Metrics) Probing()                                      { m.probes.Inc() }
-func (m *Metrics) MessagesLost(_ rocketmq.Queue, messages int64) { m.lost.Add(float64(messages)) }
-func (m *Metrics) OffsetReset(rocketmq.Queue, int64, int64)      { m.offsetResets.Inc() }
+
+func (m *Metrics) Jumped(j consumer.Jump) {
+	m.jumps.WithLabelValues(string(j.Cause)).Inc()
+	if j.Cause == worker.JumpDeleted {
+		m.lost.Add(float64(j.To - j.From))
+	}
+}
+
 func (m *Metrics) OffsetMissing(rocketmq.Queue)                  { m.offsetMissing.Inc() }
 
 // label is the reason as a label: an empty one would be no label at all.

@@ -57,8 +57,8 @@ func observeAll(m *Metrics) {
 	m.Parked("CircuitOpen")
 	m.Probing()
 	m.Resumed(2 * time.Second)
-	m.MessagesLost(rocketmq.Queue{}, 3)
-	m.OffsetReset(rocketmq.Queue{}, 9, 5)
+	m.Jumped(consumer.Jump{Cause: worker.JumpDeleted, From: 2, To: 5})
+	m.Jumped(consumer.Jump{Cause: worker.JumpReset, From: 9, To: 5})
 	m.OffsetMissing(rocketmq.Queue{})
 	m.LiveChanged("applied")
 	m.Watch(structure,
@@ -94,7 +94,8 @@ func TestWhatIsObservedIsCounted(t *testing.T) {
 		`parked_seconds_total{group="g",namespace="shop"} 2`,
 		`probes_total{group="g",namespace="shop"} 1`,
 		`messages_lost_total{group="g",namespace="shop"} 3`,
-		`offset_resets_total{group="g",namespace="shop"} 1`,
+		`offset_jumps_total{cause="MessagesDeleted",group="g",namespace="shop"} 1`,
+		`offset_jumps_total{cause="Reset",group="g",namespace="shop"} 1`,
 		`offset_missing_total{group="g",namespace="shop"} 1`,
 		`live_reloads_total{group="g",namespace="shop",result="applied"} 1`,
 		`owned_queues{group="g",namespace="shop"} 2`,

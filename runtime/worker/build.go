@@ -41,6 +41,7 @@ func New(o Options) (*Worker, error) {
 		name:      worker.StructureName(structure.Name, data),
 		metrics:   telemetry.New(structure),
 		log:       log,
+		started:   time.Now().UTC().Truncate(time.Second),
 	}
 	if w.live, err = newLive(structure, o.LiveFile, w.metrics, log); err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/runtime/adapter"
@@ -35,7 +36,9 @@ type Worker struct {
 	consumer  *consumer.Consumer
 	health    *health
 	log       *slog.Logger
-	stopping  atomic.Bool
+	// started is to the second, by which it tells this process from the one before it.
+	started  time.Time
+	stopping atomic.Bool
 }
 
 // Run consumes until ctx ends, and then hands over what it has. The error says what kept it from running, or what did not end in time.
@@ -107,22 +110,31 @@ func (w *Worker) reports() []worker.AdapterReport {
 	return reports
 }
 
+// tellJumps writes down where positions moved other than by reading.
+func tellJumps(r *worker.SyncResponse, jumps consumer.Jumps) {
+	r.MessagesLost, r.JumpsTotal = jumps.Lost, jumps.Total
+	for _, j := range jumps.Last {
+		r.Jumps = append(r.Jumps, worker.Jump{Queue: j.Queue.String(), Cause: j.Cause, From: j.From, To: j.To, Time: j.At})
+	}
+}
+
 // sync is the answer to a sync call, at a moment when consumer and delivery are so.
 func (w *Worker) sync(now consumer.Snapshot, totals delivery.Totals) worker.SyncResponse {
 	response := worker.SyncResponse{
-		Structure:    w.name,
-		LiveRevision: w.live.revision(),
-		LiveProblem:  w.live.problem(),
-		InFlight:     now.InFlight,
-		BusySeconds:  totals.Busy.Seconds(),
-		Handled:      totals.Handled,
-		Queues:       len(now.Queues),
-		Parked:       now.Parked,
-		ParkedReason: string(now.ParkedReason),
-		Adapters:     w.reports(),
-
+		Structure:         w.name,
+		LiveRevision:      w.live.revision(),
+		LiveProblem:       w.live.problem(),
+		InFlight:          now.InFlight,
+		BusySeconds:       totals.Busy.Seconds(),
+		Handled:           totals.Handled,
+		Queues:            len(now.Queues),
+		Parked:            now.Parked,
+		ParkedReason:      string(now.ParkedReason),
+		Adapters:          w.reports(),
 		SkippedMessageIDs: w.delivery.Skipped(),
+		Started:           w.started,
 	}
+	tellJumps(&response, w.consumer.Jumps())
 	if now.Parked {
 		response.ParkedSince = &now.ParkedSince
 	}

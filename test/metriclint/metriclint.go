@@ -24,6 +24,7 @@ var labels = map[string]string{
 	"step":      "named in a handler, at most 16",
 	"outcome":   "the kinds of package outcome",
 	"reason":    "CamelCase constants",
+	"cause":     "worker.JumpCause",
 	"status":    "constants of RocketMQ's protocol, and True, False, Unknown",
 	"state":     "constants of this package's callers",
 	"call":      "constants",

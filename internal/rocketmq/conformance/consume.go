@@ -300,7 +300,7 @@ func filtered(t *testing.T, e *env) {
 	if r := pull("A || C"); r.Status != rocketmq.Found || len(r.Messages) != 2 || r.Next != 3 || r.Messages[1].Offset != 2 {
 		t.Errorf("two of three match: %+v", r)
 	}
-	if r := pull("D"); r.Status != rocketmq.NoMatchedMessage || r.Next != 3 {
+	if r := pull("D"); r.Status != rocketmq.NoMatchedMessage || r.Next != 3 || r.Deleted {
 		t.Errorf("none matches: %+v", r)
 	}
 }

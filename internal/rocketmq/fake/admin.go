@@ -19,6 +19,7 @@ type topic struct {
 	config  rocketmq.TopicConfig
 	queues  map[int][]*rocketmq.Message
 	mins    map[int]int64 // what lies below has been deleted
+	holes   map[int]int64 // what lies below is not found any more, and still counted
 	changed chan struct{} // closed when a message comes
 }
 
@@ -56,7 +57,7 @@ func (b *Broker) putTopic(q call) answer {
 func (b *Broker) keepTopic(config rocketmq.TopicConfig) *topic {
 	t := b.topics[config.Name]
 	if t == nil {
-		t = &topic{queues: map[int][]*rocketmq.Message{}, mins: map[int]int64{}, changed: make(chan struct{})}
+		t = &topic{queues: map[int][]*rocketmq.Message{}, mins: map[int]int64{}, holes: map[int]int64{}, changed: make(chan struct{})}
 		b.topics[config.Name] = t
 	}
 	t.config = config

@@ -20,7 +20,7 @@
 // [Cluster.Inject] makes calls fail with a code, wait, hang, or lose their
 // connection, before or after they were carried out. [Broker.Stop] and
 // [Broker.Start] restart a broker (its locks and members are gone, its messages
-// stay), [Broker.Trim] deletes old messages, [Cluster.SetProperty] configures brokers,
+// stay), [Broker.Trim] and [Broker.Hole] delete old messages, [Cluster.SetProperty] configures brokers,
 // [Cluster.Cut] breaks connections as a
 // network does, [Cluster.SetClock] makes clocks differ, and [Cluster.Calls] tells
 // what was asked.

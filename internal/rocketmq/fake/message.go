@@ -257,6 +257,9 @@ func (b *Broker) tryPull(q call) (a answer, changed <-chan struct{}) {
 	next, found := offset, 0
 	for ; next < end && found < min(max(q.int("maxMsgNums"), 1), b.cluster.cfg.MaxPull); next++ {
 		m := messages[next]
+		if next < t.holes[id] {
+			continue
+		}
 		if len(tags) > 0 && !slices.Contains(tags, m.Property(rocketmq.PropertyTags)) {
 			continue
 		}
@@ -268,7 +271,11 @@ func (b *Broker) tryPull(q call) (a answer, changed <-chan struct{}) {
 		found++
 	}
 	if found == 0 {
-		return answered(rocketmq.CodePullRetry, next, nil)
+		a, changed = answered(rocketmq.CodePullRetry, next, nil)
+		if a.remark = "NO_MATCHED_MESSAGE"; offset < t.holes[id] {
+			a.remark = "MESSAGE_WAS_REMOVING"
+		}
+		return a, changed
 	}
 	return answered(rocketmq.CodeOK, next, body)
 }

@@ -70,6 +70,13 @@ func (b *Broker) Trim(queue rocketmq.Queue, before int64) {
 	t.mins[queue.ID] = min(max(before, t.mins[queue.ID]), t.max(queue.ID))
 }
 
+// Hole makes what the queue has below an offset not be found, though its minimum stays: brokers delete files of messages before they correct their queues.
+func (b *Broker) Hole(queue rocketmq.Queue, before int64) {
+	b.cluster.mu.Lock()
+	defer b.cluster.mu.Unlock()
+	b.topics[queue.Topic].holes[queue.ID] = before
+}
+
 // opResetOffset is an administrator's request to set a group's offset in one queue.
 const opResetOffset rocketmq.Op = 222
 
