@@ -192,7 +192,8 @@ const (
 )
 
 // Consume says how messages reach the handler.
-// +kubebuilder:validation:XValidation:rule="self.order == 'Concurrently'",message="consume.order Orderly is not available in this version: use Concurrently"
+// +kubebuilder:validation:XValidation:rule="self.order != 'Orderly' || has(self.orderKeyExpression)",message="consume.order Orderly needs orderKeyExpression: say whose messages are handled in order, for example orderKeyExpression: order.id, or use Concurrently"
+// +kubebuilder:validation:XValidation:rule="self.order != 'Orderly' || self.model == 'Clustering'",message="consume.order Orderly is for model Clustering only, in which one pod at a time has a queue: use order Concurrently"
 // +kubebuilder:validation:XValidation:rule="!has(self.orderKeyExpression) || self.order == 'Orderly'",message="orderKeyExpression is used with order Orderly only: remove it"
 // +kubebuilder:validation:XValidation:rule="self.model == 'Clustering'",message="consume.model Broadcasting is not available in this version: use Clustering"
 type Consume struct {
@@ -201,12 +202,14 @@ type Consume struct {
 	// +default="Push"
 	Mode ConsumeMode `json:"mode,omitempty"`
 
-	// order is Concurrently or Orderly.
+	// order is Concurrently or Orderly. With Orderly messages of one key are handled one after the other, in the order in which the broker has them, and a
+	// message that fails is tried again in its place. The producer has to send all messages of a key to one queue.
 	// +optional
 	// +default="Concurrently"
 	Order ConsumeOrder `json:"order,omitempty"`
 
-	// orderKeyExpression is a CEL expression, of type string, whose equal results are handled in order. Needed with Orderly.
+	// orderKeyExpression is a CEL expression, of type string, whose equal results are handled in order, for example order.id. Messages for which it is empty
+	// are in order with each other, queue by queue; one for which it fails is a dead letter. Needed with Orderly.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -265,7 +268,9 @@ type MessageIdempotency struct {
 }
 
 // RetryPlan says how often and how long a message is tried before it becomes a dead letter. Between attempts it waits in the broker, for
-// RocketMQ's delay levels: 10s, 30s, 1m, 2m, … 10m, 20m, 30m, 1h, 2h, or longer where the third party asked for it.
+// RocketMQ's delay levels: 10s, 30s, 1m, 2m, … 10m, 20m, 30m, 1h, 2h, or longer where the third party asked for it. With order Orderly it waits in its
+// place: 1s, 2s, 4s, 8s, 16s, 30s, 30s, …, or as long as the third party asked for. Messages of its key wait with it; those of other keys do once
+// consume.maxUncommitted messages of its queue lie beyond it. Attempts are then counted anew when its queue moves to another pod.
 type RetryPlan struct {
 	// maxAttempts counts the first attempt too.
 	// +optional

@@ -197,7 +197,7 @@ type MQConsumerGroupStatus struct {
 	// +optional
 	Scaling *ScalingStatus `json:"scaling,omitempty"`
 
-	// retryPlan is what spec.retry comes to with the delay levels of the brokers.
+	// retryPlan is what spec.retry comes to: with the delay levels of the brokers or, with order Orderly, in place.
 	// +optional
 	RetryPlan *RetryPlanStatus `json:"retryPlan,omitempty"`
 

@@ -73,11 +73,19 @@ func (h Handler) Expressions() []Expression {
 // Expressions lists the expressions of the group: the handler's and its own. Those of its adapters are the adapters'.
 func (s Structure) Expressions() []Expression {
 	list := expressions(s.Handler.Expressions())
+	if s.OrderKeyExpression != "" {
+		list = append(list, s.OrderKey())
+	}
 	list.add("idempotency.keyExpression", s.KeyExpression, StringResult)
 	if s.Expiry != nil {
 		list = append(list, s.Expiry.Expression())
 	}
 	return list
+}
+
+// OrderKey is the expression whose equal results are handled in order.
+func (s Structure) OrderKey() Expression {
+	return Expression{Field: "consume.orderKeyExpression", Source: s.OrderKeyExpression, Result: StringResult, Scope: MessageScope}
 }
 
 // Expression is what age is counted from.

@@ -36,17 +36,43 @@ const firstDelay = 2
 // Plan returns the delays that are asked for between attempts: after attempt n, counted from 1, Plan()[n-1]; after attempt len(Plan())+1 the message
 // is a dead letter. It ends after MaxAttempts, or before the delay with which they would add up to more than MaxDuration.
 func (r Retry) Plan() []time.Duration {
-	var plan []time.Duration
 	levels := DelayLevels()
+	return r.cut(func(n int) time.Duration { return levels[min(firstDelay+n, len(levels)-1)] })
+}
+
+// cut lists the delays, the first of which is number 0, that lie within MaxAttempts and MaxDuration.
+func (r Retry) cut(delay func(n int) time.Duration) []time.Duration {
+	var plan []time.Duration
 	left := r.MaxDuration.D()
 	for n := range r.MaxAttempts - 1 {
-		delay := levels[min(firstDelay+n, len(levels)-1)]
+		delay := delay(n)
 		if left -= delay; left < 0 {
 			break
 		}
 		plan = append(plan, delay)
 	}
 	return plan
+}
+
+// The delays of a message that is tried again in its place double from the first to the longest: all later messages of its key wait for it.
+const (
+	firstDelayInPlace   = time.Second
+	longestDelayInPlace = 30 * time.Second
+)
+
+// PlanInPlace returns the delays of a message that waits where its order is kept, and not in the broker. They are cut as Plan's are.
+func (r Retry) PlanInPlace() []time.Duration {
+	return r.cut(func(n int) time.Duration {
+		return min(firstDelayInPlace<<min(n, 10), longestDelayInPlace)
+	})
+}
+
+// Plan returns the delays between attempts, in the broker or in place.
+func (s Structure) Plan() []time.Duration {
+	if s.OrderKeyExpression != "" {
+		return s.Retry.PlanInPlace()
+	}
+	return s.Retry.Plan()
 }
 
 // Delays returns what a broker with these levels, which are one at least, makes of the plan. It is asked for a level by its number, and takes its

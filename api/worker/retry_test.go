@@ -33,6 +33,23 @@ func TestRetryPlan(t *testing.T) {
 	}
 }
 
+func TestAMessageWhoseOrderIsKeptIsTriedAgainSooner(t *testing.T) {
+	const s, h = time.Second, time.Hour
+	for name, c := range map[string]struct {
+		retry Retry
+		want  []time.Duration
+	}{
+		"delays double up to half a minute": {Retry{9, Duration(6 * h)}, []time.Duration{s, 2 * s, 4 * s, 8 * s, 16 * s, 30 * s, 30 * s, 30 * s}},
+		"and are cut by maxDuration":        {Retry{9, Duration(15 * s)}, []time.Duration{s, 2 * s, 4 * s, 8 * s}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, (Structure{Retry: c.retry, OrderKeyExpression: "order.id"}).Plan()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestADelayIsRoundedUpToADelayLevel(t *testing.T) {
 	for name, c := range map[string]struct {
 		after time.Duration

@@ -34,6 +34,8 @@ type Structure struct {
 	// TerminationGrace is how long calls in flight may take to end when the pod stops.
 	TerminationGrace Duration `json:"terminationGrace"`
 
+	// OrderKeyExpression is CEL for the key whose messages are handled in order. Empty: all are handled side by side.
+	OrderKeyExpression string `json:"orderKeyExpression,omitempty"`
 	// KeyExpression is CEL for the business key. Empty: order id and event type, else the message's unique key.
 	KeyExpression string `json:"keyExpression,omitempty"`
 	// Retry plan between attempts of a message.

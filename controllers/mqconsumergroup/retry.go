@@ -11,28 +11,35 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
 // retryPlan is what spec.retry comes to. How often a message is tried the workers decide, and it is always known; how long it waits in between
-// the brokers do, by delay levels that may be their own.
+// the brokers do, by delay levels that may be their own, unless its order is kept.
 func retryPlan(seen *inputs) *v1alpha1.RetryPlanStatus {
-	declared := workerRetry(seen.group.Spec.Retry)
-	asked := declared.Plan()
+	spec := &seen.group.Spec
+	declared, orderly := workerRetry(spec.Retry), spec.Consume.OrderKeyExpression != ""
+	asked := worker.Structure{Retry: declared, OrderKeyExpression: spec.Consume.OrderKeyExpression}.Plan()
 	plan := &v1alpha1.RetryPlanStatus{Attempts: int32(len(asked) + 1), EndedBy: v1alpha1.EndMaxAttempts}
 	levels, unknown := delayLevels(seen)
+	const says = "a message that keeps failing is tried %d times and waits %v in all in between, then it is a dead letter"
 	switch {
 	case len(asked) == 0:
 		plan.Duration = &metav1.Duration{}
 		plan.Message = "a message is tried once; if that fails it is a dead letter"
+	case orderly:
+		setDelays(plan, asked)
+		plan.Message = fmt.Sprintf(says+"; messages of its order key wait for it, and all of its queue do once %d lie beyond it (consume.maxUncommitted)",
+			plan.Attempts, plan.Duration.Duration, spec.Consume.MaxUncommitted)
 	case unknown != "":
 		plan.Message = fmt.Sprintf("a message that keeps failing is tried %d times, then it is a dead letter; how long it waits in between is not known: %s",
 			plan.Attempts, unknown)
 	default:
 		delays := declared.Delays(levels)
 		setDelays(plan, delays)
-		plan.Message = fmt.Sprintf("a message that keeps failing is tried %d times and waits %v in all in between, then it is a dead letter", plan.Attempts, plan.Duration.Duration)
+		plan.Message = fmt.Sprintf(says, plan.Attempts, plan.Duration.Duration)
 		if !slices.Equal(delays, asked) {
 			plan.Message += "; the brokers have delay levels of their own (messageDelayLevel), while maxDuration is counted in RocketMQ's"
 		}

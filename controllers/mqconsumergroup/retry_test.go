@@ -78,6 +78,15 @@ func TestTheRetryPlan(t *testing.T) {
 		"a cluster that is not Ready, and a cut": {func(seen *inputs) { declare(5, 100*s)(seen); seen.cluster.Status.Conditions = nil }, v1alpha1.RetryPlanStatus{
 			Attempts: 4, EndedBy: cut, Message: unknown + "MQCluster mq is not Ready; maxDuration 1m40s cuts off 1 of the 5 attempts of maxAttempts",
 		}},
+		"in place, whatever the brokers' levels": {func(seen *inputs) {
+			seen.group.Spec.Consume.Order, seen.group.Spec.Consume.OrderKeyExpression = v1alpha1.ConsumeOrderly, "order.id"
+			seen.cluster = nil
+		}, v1alpha1.RetryPlanStatus{
+			Attempts: 16, EndedBy: attempts, Duration: new(duration(5*m + 31*s)),
+			Delays: durations(s, 2*s, 4*s, 8*s, 16*s, 30*s, 30*s, 30*s, 30*s, 30*s, 30*s, 30*s, 30*s, 30*s, 30*s),
+			Message: "a message that keeps failing is tried 16 times and waits 5m31s in all in between, then it is a dead letter; " +
+				"messages of its order key wait for it, and all of its queue do once 256 lie beyond it (consume.maxUncommitted)",
+		}},
 		"a cluster without brokers": {func(seen *inputs) { declare(4, 6*h)(seen); seen.cluster.Status.Brokers = nil }, v1alpha1.RetryPlanStatus{
 			Attempts: 4, EndedBy: attempts, Message: unknown + "MQCluster mq has no brokers",
 		}},
@@ -99,7 +108,10 @@ func TestTheRetryPlanIsWhatWorkersAreTold(t *testing.T) {
 			MaxAttempts: rapid.Int32Range(1, 16).Draw(t, "maxAttempts"),
 			MaxDuration: duration(time.Duration(rapid.Int64Range(int64(time.Second), int64(24*time.Hour)).Draw(t, "maxDuration"))),
 		}
-		told, shown := structure(seen).Retry.Plan(), retryPlan(seen)
+		if rapid.Bool().Draw(t, "orderly") {
+			seen.group.Spec.Consume.OrderKeyExpression = "order.id"
+		}
+		told, shown := structure(seen).Plan(), retryPlan(seen)
 		if diff := cmp.Diff(durations(told...), shown.Delays); diff != "" || int(shown.Attempts) != len(told)+1 {
 			t.Errorf("%d attempts: what workers are told (-) is not what is shown (+):\n%s", shown.Attempts, diff)
 		}

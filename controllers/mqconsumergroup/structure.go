@@ -22,7 +22,7 @@ func structure(in *inputs) worker.Structure {
 		Group: spec.Group, Topic: spec.Topic, TagExpression: tagExpression(spec.Subscription), SQLExpression: sqlExpression(spec.Subscription),
 		Mode: worker.Mode(spec.Consume.Mode), MaxUncommitted: int(spec.Consume.MaxUncommitted),
 		Concurrency: int(spec.Concurrency.PerPod), TerminationGrace: worker.Duration(terminationGrace(spec.Workload)),
-		Retry:   workerRetry(spec.Retry),
+		OrderKeyExpression: spec.Consume.OrderKeyExpression, Retry: workerRetry(spec.Retry),
 		Handler: workerHandler(&spec.Handler), PrivateNetworks: in.privateNetworks,
 	}
 	if spec.Idempotency != nil {

@@ -61,3 +61,29 @@ func TestAMessageComesAgainWhenTheBrokersLevelsMakeIt(t *testing.T) {
 		})
 	}
 }
+
+func TestAMessageWhoseOrderIsKeptIsTriedAgainAtThePlansTimes(t *testing.T) {
+	for _, mode := range []Mode{Push, Pull} {
+		t.Run(string(mode), func(t *testing.T) {
+			inBubble(t, 1, 1, func(t *testing.T, w *world) {
+				s := worker.Structure{Retry: worker.Retry{MaxAttempts: 8, MaxDuration: worker.Duration(time.Hour)}, OrderKeyExpression: "string(order)"}
+				d, err := delivery.New(delivery.Config{Handler: failing{}, Structure: s, Observer: failing{}, Log: slog.New(slog.DiscardHandler)})
+				w.must(err)
+				key, err := delivery.OrderKey(s)
+				w.must(err)
+				w.join("one", d.Handle, func(cfg *Config) { cfg.Mode, cfg.OrderKey = mode, key })
+				w.sendTo(w.queues[0])
+				w.awaitDeadLetters(1, 10*time.Minute)
+				attempts, want := w.ledger.all(), s.Plan()
+				if len(attempts) != len(want)+1 {
+					t.Fatalf("it was tried %d times, want %d", len(attempts), len(want)+1)
+				}
+				for i, delay := range want {
+					if got := attempts[i+1].started.Sub(attempts[i].started); got != delay {
+						t.Errorf("after attempt %d it came again in %v, want %v", i+1, got, delay)
+					}
+				}
+			})
+		})
+	}
+}

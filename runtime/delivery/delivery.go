@@ -78,7 +78,7 @@ func New(c Config) (*Delivery, error) {
 	}
 	return &Delivery{
 		handler:  c.Handler,
-		plan:     c.Structure.Retry.Plan(),
+		plan:     c.Structure.Plan(),
 		window:   narrowest(c.Structure),
 		expiry:   expiry,
 		observer: c.Observer,

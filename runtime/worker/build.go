@@ -75,6 +75,10 @@ func (w *Worker) assemble() error {
 	if err != nil {
 		return fmt.Errorf("build the delivery: %w", err)
 	}
+	orderKey, err := delivery.OrderKey(w.structure)
+	if err != nil {
+		return fmt.Errorf("build the consumer: %w", err)
+	}
 	w.delivery.Allow(handlingTime(w.structure.Handler, w.live.current))
 	w.delivery.Skip(w.live.current.SkipMessageIDs)
 	s := w.structure
@@ -92,6 +96,7 @@ func (w *Worker) assemble() error {
 		ExpressionType: expressionType,
 		Mode:           consumer.Mode(s.Mode),
 		Handler:        w.messages(),
+		OrderKey:       orderKey,
 		Concurrency:    s.Concurrency,
 		MaxUncommitted: s.MaxUncommitted,
 		MaxAttempts:    s.Retry.MaxAttempts,

@@ -85,11 +85,17 @@ var groupCases = []admissionCase{{
 	message:  `a tag expression is "*" or tags joined by ||, for example "paid || refunded"`,
 	accepted: fields{"spec.subscription": `{type: Tag, tag: {expression: "paid || refunded"}}`},
 }, {
-	sentence: "Orderly, which comes later",
+	sentence: "Orderly without a key",
 	kind:     "MQConsumerGroup",
-	refused:  fields{"spec.consume": `{order: Orderly, orderKeyExpression: order.id}`},
-	message:  "consume.order Orderly is not available in this version: use Concurrently",
-	accepted: fields{"spec.consume": `{order: Concurrently}`},
+	refused:  fields{"spec.consume": `{order: Orderly}`},
+	message:  "consume.order Orderly needs orderKeyExpression: say whose messages are handled in order, for example orderKeyExpression: order.id, or use Concurrently",
+	accepted: fields{"spec.consume": `{order: Orderly, orderKeyExpression: order.id}`},
+}, {
+	sentence: "Orderly in every pod",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.consume": `{order: Orderly, orderKeyExpression: order.id, model: Broadcasting}`},
+	message:  "consume.order Orderly is for model Clustering only, in which one pod at a time has a queue: use order Concurrently",
+	accepted: fields{"spec.consume": `{mode: Pull, order: Orderly, orderKeyExpression: order.id, model: Clustering}`},
 }, {
 	sentence: "a mode that does not exist",
 	kind:     "MQConsumerGroup",
