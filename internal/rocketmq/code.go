@@ -23,7 +23,9 @@ const (
 	OpHeartbeat         Op = 34
 	OpUnregister        Op = 35
 	OpSendBack          Op = 36
+	OpEndTransaction    Op = 37
 	OpMembers           Op = 38
+	OpCheckTransaction  Op = 39
 	OpNotifyMembers     Op = 40
 	OpLock              Op = 41
 	OpUnlock            Op = 42
@@ -71,6 +73,8 @@ var opNames = map[Op]string{
 	OpHeartbeat:         "HEART_BEAT",
 	OpUnregister:        "UNREGISTER_CLIENT",
 	OpSendBack:          "CONSUMER_SEND_MSG_BACK",
+	OpEndTransaction:    "END_TRANSACTION",
+	OpCheckTransaction:  "CHECK_TRANSACTION_STATE",
 	OpMembers:           "GET_CONSUMER_LIST_BY_GROUP",
 	OpNotifyMembers:     "NOTIFY_CONSUMER_IDS_CHANGED",
 	OpLock:              "LOCK_BATCH_MQ",
@@ -100,11 +104,11 @@ var opNames = map[Op]string{
 
 // repeatable reports whether doing the request twice has the effect of doing
 // it once, so that it may be sent again when its connection turns out to have
-// been dead. Sending a message, or sending one back, is not: the broker may
-// have stored it although its reply was lost.
+// been dead. Sending a message, sending one back, or committing one is not: the
+// broker may have stored it although its reply was lost.
 func (o Op) repeatable() bool {
 	switch o {
-	case OpSend, OpSendBatch, OpSendBack:
+	case OpSend, OpSendBatch, OpSendBack, OpEndTransaction:
 		return false
 	}
 	_, known := opNames[o]

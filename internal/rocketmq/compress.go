@@ -107,8 +107,12 @@ func (m *OutMessage) Compress() bool {
 
 // sysFlag is what the message is stored with.
 func (m *OutMessage) sysFlag() int {
+	flag := 0
 	if m.Compressed {
-		return flagCompressed | compressionZlib<<compressionShift
+		flag |= flagCompressed | compressionZlib<<compressionShift
 	}
-	return 0
+	if m.half {
+		flag |= flagHalf
+	}
+	return flag
 }

@@ -14,6 +14,7 @@
 //	cluster.go route.go      name servers, brokers, where queues are
 //	topic.go group.go stat.go broker.go   administration
 //	offset.go lock.go member.go pull.go send.go running.go   consuming
+//	transaction.go           messages that wait for a decision
 //	message.go batch.go compress.go   messages as stored
 //	json.go queue.go         JSON that is none, and maps keyed by queues
 //	fake/ conformance/       a broker in memory, and the suite it shares with the real one
@@ -56,6 +57,6 @@
 // # Limits
 //
 // Replies in RocketMQ's binary serialization are refused; brokers use it only when
-// asked to. There is no reading from replicas, no POP, no transactions; a checksum of a
+// asked to. There is no reading from replicas, no POP; a checksum of a
 // stored message is not looked at.
 package rocketmq

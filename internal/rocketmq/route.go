@@ -39,13 +39,22 @@ func (b Broker) Master() string { return b.Addrs[masterID] }
 // master is there, by broker and id: the order in which all clients of a group
 // divide them.
 func (r Route) Readable(topic string) []Queue {
+	return r.queues(topic, PermRead, func(q RouteQueues) int { return q.Read })
+}
+
+// Writable lists the queues of the topic that may be sent to, in the same way.
+func (r Route) Writable(topic string) []Queue {
+	return r.queues(topic, PermWrite, func(q RouteQueues) int { return q.Write })
+}
+
+func (r Route) queues(topic string, perm int, number func(RouteQueues) int) []Queue {
 	masters := r.Masters()
 	var queues []Queue
 	for _, d := range r.Queues {
-		if d.Perm&PermRead == 0 || masters[d.Broker] == "" {
+		if d.Perm&perm == 0 || masters[d.Broker] == "" {
 			continue
 		}
-		for id := range d.Read {
+		for id := range number(d) {
 			queues = append(queues, Queue{Topic: topic, Broker: d.Broker, ID: id})
 		}
 	}

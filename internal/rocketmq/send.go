@@ -28,6 +28,8 @@ type OutMessage struct {
 	// Compressed says that Body is, by zlib; see [OutMessage.Compress]. Not in a
 	// batch.
 	Compressed bool
+
+	half bool // see [Client.SendHalf]
 }
 
 // SendResult says where a message was stored; of a batch, its first message.
@@ -35,6 +37,8 @@ type SendResult struct {
 	ID     string // as [Message.ID]; of a batch, all of them, separated by commas
 	Queue  Queue
 	Offset int64
+
+	transactionID string // of a half message
 }
 
 // Send stores messages at one broker. Nil means they are stored as durably as
@@ -83,7 +87,7 @@ func (c *Client) Send(ctx context.Context, addr string, s SendRequest) (SendResu
 	default:
 		return SendResult{}, err
 	}
-	result := SendResult{ID: r.Fields.Get("msgId"), Queue: s.Queue}
+	result := SendResult{ID: r.Fields.Get("msgId"), Queue: s.Queue, transactionID: r.Fields.Get("transactionId")}
 	id, idErr := r.field64("queueId")
 	offset, offsetErr := r.field64("queueOffset")
 	if err == nil && (idErr != nil || offsetErr != nil) {

@@ -24,7 +24,7 @@ const (
 
 // contentTypes are the properties in which senders name the type of the body: the draft of the RocketMQ binding and the Java SDK
 // write the first.
-var contentTypes = [...]string{"ce_contenttype", "ce_datacontenttype", "content-type", "contenttype"} //nolint:gochecknoglobals // a constant
+var contentTypes = [...]string{"ce_contenttype", "ce_datacontenttype", "content-type", "contenttype"}
 
 // event is the CloudEvent a message is, as far as its order does not show it.
 type event struct {

@@ -17,6 +17,12 @@
 // A message may have an OrderKey, whose messages keep their order, or a Delay; package rocketmq says what they cost. Each send
 // has a span, and its W3C trace context is in the message's properties traceparent and tracestate.
 //
+// A TransactionProducer sends messages that consumers see when a local transaction committed. RocketMQ stores the message first,
+// invisible; then the local transaction runs, and the broker is told its Decision. When it is not told, as the process died or
+// the connection broke, it asks any process of the producer group, whose Check looks into the database. It speaks OrderFlow's
+// own client: the library's checks in one goroutine that a panic or a slow check ends or stops for good, drops the errors
+// of its decisions, registers up to 30 s late, and logs whole messages.
+//
 // The Outbox closes the gap between the order's transaction and the broker: its row is written in the same transaction,
 // and the Relay sends every row that was not confirmed, in order, until the broker took it.
 //
@@ -29,6 +35,8 @@
 //
 // # Limits
 //
+//   - A message in a transaction may become visible twice, with one ID: the broker also asks about what it was told in the last
+//     seconds. After 15 questions (transactionCheckMax) without a decision it drops the message.
 //   - A changed binding is read by making a new Producer.
 //   - One Relay per outbox table: a second one is harmless but sends rows twice.
 //   - The outbox speaks SQLite's and MySQL's placeholders.

@@ -10,13 +10,9 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/apache/rocketmq-client-go/v2/primitive"
-	"github.com/google/uuid"
 )
 
 // Config is what a Client needs.
@@ -104,7 +100,7 @@ func (c Config) validate() error {
 type Client struct {
 	cfg      Config
 	resolver *resolver
-	idPrefix string
+	ids      *IDs
 	room     *room
 	lines    *lines
 	keyed    *keyedQueues
@@ -130,7 +126,7 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{
 		cfg:      cfg,
 		resolver: &resolver{servers: cfg.NameServers, lookup: cfg.Lookup, logger: cfg.Logger},
-		idPrefix: newIDPrefix(),
+		ids:      NewIDs(),
 		room:     newRoom(cfg.MaxPending, cfg.MaxPendingBytes),
 		lines:    newLines(),
 		keyed:    newKeyedQueues(cfg.OrderQueues),
@@ -174,18 +170,5 @@ func (c *Client) Close() {
 	<-c.stopped
 }
 
-// idLength and idPrefixLength are those of RocketMQ's unique keys in hexadecimal digits: 10 bytes naming the process,
-// then 4 of time and 2 of a counter.
-const idLength, idPrefixLength = 32, 20
-
-func newIDPrefix() string {
-	random := uuid.New()
-	return strings.ToUpper(fmt.Sprintf("%x", random[:idPrefixLength/2]))
-}
-
-// NewID makes an ID for Message.ID. The library's own begins with address and process id, so that two containers with
-// process id 1 and one host address make the same; ours begins with random bytes.
-func (c *Client) NewID() string {
-	id := primitive.CreateUniqID()
-	return c.idPrefix + id[len(id)-(idLength-idPrefixLength):]
-}
+// NewID makes an ID for Message.ID.
+func (c *Client) NewID() string { return c.ids.New() }

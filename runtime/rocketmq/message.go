@@ -131,3 +131,32 @@ func (m Message) toLibrary(topic, id string) *primitive.Message {
 	out.WithProperty(primitive.PropertyUniqueClientMessageIdKeyIndex, id)
 	return out
 }
+
+// Fields are the properties that carry the message's ID, keys, tag and own properties, for senders by OrderFlow's own protocol client.
+func (m Message) Fields() rocketmq.Fields {
+	fields := rocketmq.Fields{{Name: rocketmq.PropertyUniqueKey, Value: m.ID}}
+	if len(m.Keys) > 0 {
+		fields = append(fields, rocketmq.Field{Name: rocketmq.PropertyKeys, Value: strings.Join(m.Keys, " ")})
+	}
+	if m.Tag != "" {
+		fields = append(fields, rocketmq.Field{Name: rocketmq.PropertyTags, Value: m.Tag})
+	}
+	for name, value := range m.Properties {
+		fields = append(fields, rocketmq.Field{Name: name, Value: value})
+	}
+	return fields
+}
+
+// MessageOf is the message as it was sent, of one that a broker shows.
+func MessageOf(stored *rocketmq.Message) Message {
+	m := Message{
+		ID: stored.Property(rocketmq.PropertyUniqueKey), Keys: strings.Fields(stored.Property(rocketmq.PropertyKeys)),
+		Tag: stored.Property(rocketmq.PropertyTags), Properties: map[string]string{}, Body: stored.Body,
+	}
+	for name, value := range stored.Properties() {
+		if !reserved[name] {
+			m.Properties[name] = value
+		}
+	}
+	return m
+}

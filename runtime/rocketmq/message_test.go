@@ -226,7 +226,7 @@ func TestOneNameThatDoesNotResolveHidesNoOther(t *testing.T) {
 }
 
 func TestClientsOnOneHostMakeDifferentIDs(t *testing.T) {
-	one, other := &Client{idPrefix: newIDPrefix()}, &Client{idPrefix: newIDPrefix()}
+	one, other := &Client{ids: NewIDs()}, &Client{ids: NewIDs()}
 	a, b := one.NewID(), other.NewID()
 	if len(a) != idLength || len(b) != idLength {
 		t.Errorf("IDs %q and %q, want %d digits", a, b, idLength)
