@@ -99,8 +99,10 @@ const (
 	ReasonAlreadyExists = "AlreadyExists"
 	// ReasonConflict: another object declares the same topic or group on the same physical cluster, and is older.
 	ReasonConflict = "Conflict"
-	// ReasonForeignConsumersOnline: adoption waits until members that OrderFlow did not start have left.
+	// ReasonForeignConsumersOnline: members that OrderFlow did not start are online; with adoptionPolicy Adopt, adoption waits until they have left.
 	ReasonForeignConsumersOnline = "ForeignConsumersOnline"
+	// ReasonSubscriptionMismatch: members that OrderFlow did not start want other messages than the object declares, so that its pods cannot join beside them.
+	ReasonSubscriptionMismatch = "SubscriptionMismatch"
 	// ReasonPartlyApplied: some master brokers were written, others not.
 	ReasonPartlyApplied = "PartlyApplied"
 	// ReasonMessagesLost: a broker deleted messages before the group had read them, and nobody has taken note of it yet.

@@ -80,10 +80,10 @@ type ConsumerTemplate struct {
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 
 	// adoptionPolicy says what to do with a group of this name that was there before. Never: Conflict. Adopt: take it over, with its offsets, once no
-	// foreign member is online.
+	// foreign member is online. Migrate: join beside its members, which must want the same messages, in the same order; ForeignConsumers is True until the last
+	// has left, and until then messages of a queue that moves may be handled twice.
 	// +optional
 	// +default="Never"
-	// +kubebuilder:validation:XValidation:rule="self != 'Migrate'",message="adoptionPolicy Migrate is not available in this version: stop the old consumers and use Adopt"
 	AdoptionPolicy AdoptionPolicy `json:"adoptionPolicy,omitempty"`
 
 	// suspend stops consuming, keeps the pods, and lets messages wait in the broker.

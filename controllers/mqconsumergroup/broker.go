@@ -49,10 +49,14 @@ func takeGroup(ctx context.Context, seen *inputs, done *steps) result.Result {
 	}
 	if exists != "" {
 		strangers := foreign(seen)
-		switch {
-		case seen.group.Spec.AdoptionPolicy != v1alpha1.AdoptionAdopt:
+		switch policy := seen.group.Spec.AdoptionPolicy; {
+		case policy == v1alpha1.AdoptionMigrate:
+			if r := membersAgree(seen); !r.IsDone() {
+				return r
+			}
+		case policy != v1alpha1.AdoptionAdopt:
 			return result.Stall(v1alpha1.ReasonAlreadyExists,
-				"group %s was on broker %s before this object: set adoptionPolicy to Adopt to take it over with its offsets; else delete this object and create it with another group", name, exists).Again(interval)
+				"group %s was on broker %s before this object: set adoptionPolicy to Adopt to take it over with its offsets when its members have left, or to Migrate to join beside them; else delete this object and create it with another group", name, exists).Again(interval)
 		case len(strangers) > 0:
 			return result.Wait(v1alpha1.ReasonForeignConsumersOnline, lookAgain,
 				"group %s is taken over once its present members have left; stop them: %s", name, list(strangers))
@@ -107,7 +111,11 @@ func declare(ctx context.Context, seen *inputs, now time.Time, done *steps) resu
 		return r
 	}
 	done.verified = true
-	if err := seed(ctx, seen, now); err != nil {
+	err := seed(ctx, seen, now)
+	switch {
+	case errors.Is(err, errTheirs):
+		return result.Wait(v1alpha1.ReasonOffsetsNotSeeded, lookAgain, "%v: this object waits until they have committed one, for half a minute or so after they began; if they do not, stop them", err)
+	case err != nil:
 		r := topology.Explain(err, "setting the start offsets of group %s", name)
 		if r.State == result.Unknown {
 			r.Reason = v1alpha1.ReasonOffsetsNotSeeded

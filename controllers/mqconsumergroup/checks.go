@@ -26,7 +26,7 @@ const lookAgain = 5 * time.Second
 
 // check says what is in the way of pods, in an order in which each check may rely on those before it.
 func check(seen *inputs) result.Result {
-	return first(seen, clusterUsable, adaptersUsable, expressionsCompile, stepsSafe, nameFree, brokersReached, topicThere, enoughQueues, subscriptionServed)
+	return first(seen, clusterUsable, adaptersUsable, expressionsCompile, stepsSafe, nameFree, brokersReached, topicThere, enoughQueues, subscriptionServed, membersAgree)
 }
 
 // checkBroker says what of it is in the way of the group on the brokers, too.

@@ -180,6 +180,41 @@ func TestAGroupThatWasThereBefore(t *testing.T) {
 		w.settle()
 		w.want(v1alpha1.ConditionBrokerReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 	})
+	migrate := func(g *v1alpha1.MQConsumerGroup) { g.Spec.AdoptionPolicy = v1alpha1.AdoptionMigrate }
+	t.Run("it is migrated beside its members", func(t *testing.T) {
+		w := newWorld(t, migrate)
+		there(w)
+		w.join("10.0.0.9@1234")
+		w.send(0, 5)
+		w.settle()
+		w.want(v1alpha1.ConditionBrokerReady, metav1.ConditionFalse, v1alpha1.ReasonOffsetsNotSeeded, "waits until they have committed one")
+		if w.offset(0) != -1 || w.deployment() != nil {
+			t.Errorf("the offset %d was set where others may be at work, or pods were started", w.offset(0))
+		}
+		w.commitAll(2)
+		w.settle()
+		w.want(v1alpha1.ConditionBrokerReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+		w.want(v1alpha1.ConditionForeignConsumers, metav1.ConditionTrue, v1alpha1.ReasonForeignConsumersOnline, "stop them one after the other", "10.0.0.9@1234")
+		if d := w.deployment(); w.offset(0) != 2 || wantedReplicas(d) != 2 {
+			t.Errorf("its offset 2 became %d, %d pods are wanted beside its members", w.offset(0), wantedReplicas(d))
+		}
+		w.leave("10.0.0.9@1234")
+		w.settle()
+		w.want(v1alpha1.ConditionForeignConsumers, metav1.ConditionFalse, v1alpha1.ReasonNoForeignConsumers)
+	})
+	t.Run("it is not migrated while its members want other messages", func(t *testing.T) {
+		w := newWorld(t, func(g *v1alpha1.MQConsumerGroup) {
+			migrate(g)
+			g.Spec.Subscription = v1alpha1.Subscription{Type: v1alpha1.SubscriptionTag, Tag: &v1alpha1.TagSubscription{Expression: "paid"}}
+		})
+		there(w)
+		w.join("10.0.0.9@1234")
+		w.settle()
+		w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonSubscriptionMismatch, `subscribe to "*" (TAG), this object to "paid" (TAG)`, "10.0.0.9@1234")
+		if w.deployment() != nil || w.group.Status.ClusterIdentity != "" {
+			t.Error("pods were started beside them, or the group was claimed")
+		}
+	})
 	t.Run("a broker that makes groups by being asked does not look like an owner", func(t *testing.T) {
 		w := newWorld(t, nil)
 		w.must(second(w.reconcile()))

@@ -72,8 +72,9 @@ type brokerFacts struct {
 	topic map[string]rocketmq.TopicStats
 	// refusals of the subscription by master.
 	refusals map[string]error
-	// members of the group at any master, each once.
+	// members of the group at any master, each once; agreed is what those of each master want, by its name.
 	members []string
+	agreed  map[string]*rocketmq.Connections
 }
 
 // queues is the number of the topic's queues over all brokers.
@@ -206,7 +207,7 @@ func (r *Reconciler) gatherBroker(ctx context.Context, seen *inputs) result.Resu
 	}
 	seen.broker = brokerFacts{
 		admin: admin, masters: cluster.Masters, lost: topology.Lost(seen.cluster, cluster),
-		topic: map[string]rocketmq.TopicStats{}, refusals: map[string]error{},
+		topic: map[string]rocketmq.TopicStats{}, refusals: map[string]error{}, agreed: map[string]*rocketmq.Connections{},
 	}
 	for _, m := range cluster.Masters {
 		for _, read := range []func(context.Context, *inputs, topology.Master) result.Result{gatherTopic, gatherRefusal, gatherMembers} {
@@ -251,6 +252,7 @@ func gatherMembers(ctx context.Context, seen *inputs, m topology.Master) result.
 	case err != nil:
 		return topology.Explain(err, "reading the members of group %s from broker %s", seen.group.Spec.Group, m.Name)
 	}
+	seen.broker.agreed[m.Name] = online
 	for _, member := range online.Members {
 		if !slices.Contains(seen.broker.members, member.ClientID) {
 			seen.broker.members = append(seen.broker.members, member.ClientID)

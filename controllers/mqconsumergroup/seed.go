@@ -26,10 +26,13 @@ func seed(ctx context.Context, seen *inputs, now time.Time) error {
 	if seen.group.Status.SeededTime != nil && seen.signals.Fresh(now, fresh) && !seen.signals.Unseeded {
 		return nil
 	}
-	b, name := seen.broker, seen.group.Spec.Group
+	b, name, from := seen.broker, seen.group.Spec.Group, startOf(seen.group)
+	if migrating(seen) && seen.group.Status.SeededTime == nil {
+		from = awaitTheirs
+	}
 	for _, m := range b.masters {
 		for q := range b.topic[m.Name].Queues {
-			if err := seedQueue(ctx, b.admin, m.Addr, name, q, startOf(seen.group)); err != nil {
+			if err := seedQueue(ctx, b.admin, m.Addr, name, q, from); err != nil {
 				return err
 			}
 		}

@@ -179,6 +179,9 @@ func foreignConsumers(seen *inputs) metav1.Condition {
 	if ids := foreign(seen); len(ids) > 0 {
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonForeignConsumersOnline
 		c.Message = fmt.Sprintf("%d members of the group are no pods of this object and take messages away from them; stop them, or give this object a group of its own: %s", len(ids), list(ids))
+		if migrating(seen) {
+			c.Message = fmt.Sprintf("%d members of the group are no pods of this object, which shares the queues with them; stop them one after the other: until the last has left, messages of a queue that moves may be handled twice: %s", len(ids), list(ids))
+		}
 		return c
 	}
 	c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonNoForeignConsumers, "all members online are pods of this object"

@@ -155,6 +155,15 @@ func (w *world) commit(queue int, offset int64) {
 	w.must(w.client.CommitOffset(w.t.Context(), b.Addr(), w.group.Spec.Group, rocketmq.Queue{Topic: "Orders", Broker: b.Name(), ID: queue}, offset))
 }
 
+// commitAll makes the group have an offset in every queue of Orders.
+func (w *world) commitAll(offset int64) {
+	for _, b := range w.mq.Brokers() {
+		for id := range topicQueues {
+			w.must(w.client.CommitOffset(w.t.Context(), b.Addr(), w.group.Spec.Group, rocketmq.Queue{Topic: "Orders", Broker: b.Name(), ID: id}, offset))
+		}
+	}
+}
+
 // join makes a member of the group come online, at every broker as clients do.
 func (w *world) join(clientID string) {
 	for _, b := range w.mq.Brokers() {

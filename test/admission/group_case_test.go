@@ -139,12 +139,6 @@ var groupCases = []admissionCase{{
 	message:  "targetDrainTime lies between 10s and 1h",
 	accepted: fields{"spec.scaling": `{maxReplicas: 2, targetDrainTime: 10s}`},
 }, {
-	sentence: "a group to be migrated, which comes later",
-	kind:     "MQConsumerGroup",
-	refused:  fields{"spec.adoptionPolicy": "Migrate"},
-	message:  "adoptionPolicy Migrate is not available in this version: stop the old consumers and use Adopt",
-	accepted: fields{"spec.adoptionPolicy": "Adopt"},
-}, {
 	sentence: "a grace period that is too short for a call to end",
 	kind:     "MQConsumerGroup",
 	refused:  fields{"spec.workload": `{terminationGracePeriod: 1s}`},

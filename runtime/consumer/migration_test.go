@@ -1,0 +1,113 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package consumer
+
+import (
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	mq "github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/test/broker"
+	"github.com/orderflow-dev/orderflow/test/witness"
+)
+
+// javaMember notes what a Java push consumer of the group handled.
+type javaMember struct {
+	mu     sync.Mutex
+	bodies map[string]int
+}
+
+// joinJava starts one that leaves when t ends.
+func joinJava(t *testing.T, w *world, orderly bool) *javaMember {
+	x := &javaMember{bodies: map[string]int{}}
+	messages := witness.Consume(t, witness.ConsumeOptions{Client: witness.Client{NameServer: w.nameServer, Group: w.group, Topic: w.topic}, Orderly: orderly})
+	go func() {
+		for m := range messages {
+			x.mu.Lock()
+			x.bodies[string(m.Body)]++
+			x.mu.Unlock()
+		}
+	}()
+	return x
+}
+
+func (x *javaMember) handled() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.bodies)
+}
+
+func TestAGroupMigratesFromTheJavaClientAndBack(t *testing.T) {
+	keyed := func(cfg *Config) {
+		cfg.OrderKey = func(m *mq.Message) (string, error) { return m.Property(mq.PropertyKeys), nil }
+	}
+	for _, tt := range []struct {
+		name    string
+		orderly bool
+		option  func(*Config)
+	}{
+		{"concurrently", false, func(*Config) {}},
+		{"orderly", true, keyed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			migrateAndBack(t, onBroker(t, broker.Shared(t).NameServer(), 4), tt.orderly, tt.option)
+		})
+	}
+}
+
+// migrateAndBack is the story of a group of one Java member: ours joins beside it, the Java member leaves, another joins beside ours, and ours leaves. Messages are
+// sent all the time.
+func migrateAndBack(t *testing.T, w *world, orderly bool, option func(*Config)) {
+	const patience = 60 * time.Second // a Java member that consumes in order may keep a queue for 20 s after it has given it up
+	var before, after *javaMember
+	var ours *member
+	stop := w.produce(100)
+	handle := between(2*time.Millisecond, 20*time.Millisecond)
+	t.Run("a Java member, and ours beside it", func(t *testing.T) {
+		before = joinJava(t, w, orderly)
+		w.eventually("the Java member to work", patience, func() bool { return before.handled() > 50 })
+		ours = w.join("ours", handle, option)
+		w.eventually("both to have their share", patience, func() bool { return ours.owns() == 2 && w.ledger.by(ours) > 50 })
+	})
+	w.eventually("ours to have everything", patience, func() bool { return ours.owns() == 4 })
+	had := w.ledger.by(ours)
+	w.eventually("ours to work alone", patience, func() bool { return w.ledger.by(ours) > had+50 })
+	t.Run("another Java member beside it, and alone", func(t *testing.T) {
+		after = joinJava(t, w, orderly)
+		w.eventually("both to have their share", patience, func() bool { return ours.owns() == 2 && after.handled() > 50 })
+		ours.leave()
+		n := stop()
+		w.eventually("every offset to be committed", patience, func() bool { return w.committed() == n })
+		lost, twice := 0, 0
+		for body := range n {
+			switch times := w.handledAnywhere(body, before, after); {
+			case times == 0:
+				lost++
+			case times > 1:
+				twice += times - 1
+			}
+		}
+		t.Logf("%d messages: %d by the first Java member, %d by ours, %d by the second; %d handled again", n, before.handled(), w.ledger.by(ours), after.handled(), twice)
+		if lost != 0 {
+			t.Errorf("%d of %d messages were handled by nobody", lost, n)
+		}
+	})
+}
+
+// handledAnywhere is how often a message was handed to a handler of any kind of member.
+func (w *world) handledAnywhere(body int, java ...*javaMember) int {
+	key := strconv.Itoa(body)
+	w.ledger.mu.Lock()
+	times := w.ledger.bodies[key]
+	w.ledger.mu.Unlock()
+	for _, x := range java {
+		x.mu.Lock()
+		times += x.bodies[key]
+		x.mu.Unlock()
+	}
+	return times
+}
