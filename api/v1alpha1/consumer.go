@@ -12,6 +12,8 @@ import (
 // +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.scaling))",message="give either replicas or scaling: with scaling OrderFlow sets the replicas; remove scaling to use a fixed number, kubectl scale, HPA or KEDA"
 // +kubebuilder:validation:XValidation:rule="!has(self.suspend) || !self.suspend",message="suspend is not available in this version: set replicas to 0 to stop consuming; messages wait in the broker"
 // +kubebuilder:validation:XValidation:rule="self.group == oldSelf.group",message="group cannot change: its offsets would be left behind and messages handled twice or never; add a consumer with the new group instead"
+// +kubebuilder:validation:XValidation:rule="self.dispatch == oldSelf.dispatch || self.dispatch == 'Send'",message="dispatch cannot change from Send to Shadow: messages that wait to be sent would pass unsent; add a consumer with a group of its own and dispatch Shadow, or set replicas to 0 to stop sending"
+// +kubebuilder:validation:XValidation:rule="self.dispatch != 'Shadow' || self.adoptionPolicy == 'Never'",message="a shadow passes over messages without sending them, so it takes over nobody's group: leave adoptionPolicy at Never and choose a group that does not exist yet"
 type ConsumerTemplate struct {
 	// group is the consumer group on the broker. Each group receives every message of the topic once.
 	// +required
@@ -39,6 +41,13 @@ type ConsumerTemplate struct {
 	// handler says what is done with a message.
 	// +required
 	Handler Handler `json:"handler,omitzero"`
+
+	// dispatch says what becomes of the handler's requests. Send: they are made. Shadow: each is logged, with the order's values replaced by their types and
+	// lengths, and none is made; every message passes, and what would be a dead letter is logged with its reason. Give a shadow a group of its own. From
+	// Shadow to Send it goes on with the messages that no pod has passed yet: those seen in the shadow are never sent.
+	// +optional
+	// +default="Send"
+	Dispatch Dispatch `json:"dispatch,omitempty"`
 
 	// idempotency says which messages are the same business event.
 	// +optional
@@ -94,6 +103,17 @@ type ConsumerTemplate struct {
 	// +optional
 	Workload *Workload `json:"workload,omitempty"`
 }
+
+// Dispatch says what becomes of the handler's requests.
+// +kubebuilder:validation:Enum=Send;Shadow
+type Dispatch string
+
+const (
+	// DispatchSend makes them.
+	DispatchSend Dispatch = "Send"
+	// DispatchShadow logs them instead, to look at a new adapter with real orders.
+	DispatchShadow Dispatch = "Shadow"
+)
 
 // SubscriptionType selects the language of a subscription.
 // +kubebuilder:validation:Enum=Tag;SQL92

@@ -232,6 +232,7 @@ type MQConsumerGroupStatus struct {
 // +kubebuilder:printcolumn:name="Circuit",type=string,JSONPath=`.status.circuit`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Group",type=string,priority=1,JSONPath=`.spec.group`
+// +kubebuilder:printcolumn:name="Dispatch",type=string,priority=1,JSONPath=`.spec.dispatch`
 // +kubebuilder:printcolumn:name="Dead",type=integer,priority=1,JSONPath=`.status.deadLetters`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 61 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="the name of an MQConsumerGroup has at most 61 characters: lower-case letters, digits and '-'; it names Deployment and Service"

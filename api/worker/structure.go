@@ -44,6 +44,8 @@ type Structure struct {
 	Expiry *Expiry `json:"expiry,omitempty"`
 	// Handler says what is done with a message.
 	Handler Handler `json:"handler"`
+	// Shadow: requests are logged, with the order's values left out, and not made.
+	Shadow bool `json:"shadow,omitempty"`
 	// Adapters the handler refers to, by name.
 	Adapters []Adapter `json:"adapters"`
 	// PrivateNetworks are CIDRs inside private ranges that third parties may live in; all other private addresses are refused when dialled.

@@ -23,11 +23,11 @@ func MaxPods(group *v1alpha1.ConsumerTemplate) int32 {
 }
 
 // Pods is the most pods that can call the adapter at once: the sum of MaxPods over the groups that refer to it. The groups are those of the
-// adapter's namespace. One that is being deleted counts until it is gone, since its pods may still run.
+// adapter's namespace. One that is being deleted counts until it is gone, since its pods may still run; one that is a shadow calls nobody.
 func Pods(adapter string, groups []v1alpha1.MQConsumerGroup) int32 {
 	var pods int32
 	for i := range groups {
-		if slices.Contains(groups[i].Spec.Handler.Adapters(), adapter) {
+		if groups[i].Spec.Dispatch != v1alpha1.DispatchShadow && slices.Contains(groups[i].Spec.Handler.Adapters(), adapter) {
 			pods += MaxPods(&groups[i].Spec.ConsumerTemplate)
 		}
 	}

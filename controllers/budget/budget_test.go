@@ -43,6 +43,7 @@ func TestPods(t *testing.T) {
 		"a scaling group counts with its maximum":                    {[]v1alpha1.MQConsumerGroup{group("sms", scaling(8))}, 8},
 		"groups add up":                                              {[]v1alpha1.MQConsumerGroup{group("sms", scaling(8)), group("sms", replicas(2))}, 10},
 		"a group of another adapter does not count":                  {[]v1alpha1.MQConsumerGroup{group("sms", nil), group("points", scaling(8))}, 1},
+		"a shadow calls nobody":                                      {[]v1alpha1.MQConsumerGroup{group("sms", nil), group("sms", func(g *v1alpha1.MQConsumerGroup) { g.Spec.Dispatch = v1alpha1.DispatchShadow })}, 1},
 		"a group that is being deleted counts while it has its pods": {[]v1alpha1.MQConsumerGroup{group("sms", func(g *v1alpha1.MQConsumerGroup) { g.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} })}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

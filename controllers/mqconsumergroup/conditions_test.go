@@ -48,6 +48,8 @@ func TestThirdPartyDown(t *testing.T) {
 			metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen, "open in 1 of 1 pods"},
 		"no pod answers": {was(metav1.ConditionTrue), []workersync.Report{silent("a")},
 			metav1.ConditionUnknown, v1alpha1.ReasonNotRead, "no pod answered that calls adapter sms"},
+		"a shadow calls nobody": {func(seen *inputs) { seen.group.Spec.Dispatch = v1alpha1.DispatchShadow }, nil,
+			metav1.ConditionFalse, v1alpha1.ReasonCircuitClosed, "no third party is called: dispatch is Shadow"},
 		"it is back": {was(metav1.ConditionTrue), []workersync.Report{answers("a", worker.CircuitClosed, "503")},
 			metav1.ConditionFalse, v1alpha1.ReasonCircuitClosed, ""},
 	} {

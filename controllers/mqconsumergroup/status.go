@@ -95,12 +95,16 @@ func scalingStatus(made *workload) *v1alpha1.ScalingStatus {
 }
 
 func conditions(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now time.Time) []metav1.Condition {
-	ready := fmt.Sprintf("messages of topic %s are handled by %d pods", group.Spec.Topic, wantedReplicas(seen.deployment))
+	pods := wantedReplicas(seen.deployment)
 	if done.made != nil {
-		ready = fmt.Sprintf("messages of topic %s are handled by %d pods", group.Spec.Topic, wantedReplicas(done.made.deployment))
-		if wantedReplicas(done.made.deployment) == 0 {
-			ready = fmt.Sprintf("no pod is wanted; messages of topic %s wait in the broker", group.Spec.Topic)
-		}
+		pods = wantedReplicas(done.made.deployment)
+	}
+	ready := fmt.Sprintf("messages of topic %s are handled by %d pods", group.Spec.Topic, pods)
+	switch {
+	case done.made != nil && pods == 0:
+		ready = fmt.Sprintf("no pod is wanted; messages of topic %s wait in the broker", group.Spec.Topic)
+	case group.Spec.Dispatch == v1alpha1.DispatchShadow:
+		ready = fmt.Sprintf("messages of topic %s are mapped and logged by %d pods, and nothing is sent: dispatch is Shadow", group.Spec.Topic, pods)
 	}
 	parked := parked(seen, now)
 	if parked.Status == metav1.ConditionTrue {

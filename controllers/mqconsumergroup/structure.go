@@ -23,7 +23,7 @@ func structure(in *inputs) worker.Structure {
 		Mode: worker.Mode(spec.Consume.Mode), MaxUncommitted: int(spec.Consume.MaxUncommitted),
 		Concurrency: int(spec.Concurrency.PerPod), TerminationGrace: worker.Duration(terminationGrace(spec.Workload)),
 		OrderKeyExpression: spec.Consume.OrderKeyExpression, Retry: workerRetry(spec.Retry),
-		Handler: workerHandler(&spec.Handler), PrivateNetworks: in.privateNetworks,
+		Handler: workerHandler(&spec.Handler), Shadow: spec.Dispatch == v1alpha1.DispatchShadow, PrivateNetworks: in.privateNetworks,
 	}
 	if spec.Idempotency != nil {
 		s.KeyExpression = spec.Idempotency.KeyExpression

@@ -70,6 +70,10 @@ func adapterUses(seen *inputs) []v1alpha1.AdapterUse {
 // thirdPartyDown is True while a circuit is open, and while one that was probes: until a request succeeded nobody is back.
 func thirdPartyDown(group *v1alpha1.MQConsumerGroup, seen *inputs, now time.Time) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionThirdPartyDown, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonCircuitClosed, Message: "requests flow"}
+	if group.Spec.Dispatch == v1alpha1.DispatchShadow {
+		c.Message = "no third party is called: dispatch is Shadow"
+		return c
+	}
 	since := now
 	before := meta.FindStatusCondition(group.Status.Conditions, c.Type)
 	wasDown := before != nil && before.Status == metav1.ConditionTrue

@@ -134,13 +134,17 @@ func stopFirst(seen *inputs, wanted worker.Structure, structureName string) resu
 		what, len(seen.pods), members)
 }
 
-// membership is what all members of a group have to have in common.
+// membership is what all members of a group have to have in common. A shadow among those that send would let messages pass unsent.
 func membership(s *worker.Structure) string {
 	what := s.TagExpression
 	if s.SQLExpression != "" {
 		what = "SQL92 " + s.SQLExpression
 	}
-	return fmt.Sprintf("%s, %s", what, s.Mode)
+	what = fmt.Sprintf("%s, %s", what, s.Mode)
+	if s.Shadow {
+		what += ", Shadow"
+	}
+	return what
 }
 
 // wantedReplicas is what was last asked of Kubernetes.

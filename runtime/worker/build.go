@@ -20,6 +20,7 @@ import (
 	"github.com/orderflow-dev/orderflow/runtime/handler"
 	"github.com/orderflow-dev/orderflow/runtime/journal"
 	"github.com/orderflow-dev/orderflow/runtime/secret"
+	"github.com/orderflow-dev/orderflow/runtime/shadow"
 	"github.com/orderflow-dev/orderflow/runtime/telemetry"
 	"github.com/orderflow-dev/orderflow/runtime/tracing"
 )
@@ -60,11 +61,7 @@ func (w *Worker) assemble() error {
 	if err := w.buildAdapters(); err != nil {
 		return err
 	}
-	callers := map[string]handler.Caller{}
-	for name, a := range w.adapters {
-		callers[name] = a
-	}
-	h, err := handler.New(handler.Config{Structure: w.structure, Adapters: callers})
+	h, err := handler.New(handler.Config{Structure: w.structure, Adapters: w.callers()})
 	if err != nil {
 		return fmt.Errorf("build the handler: %w", err)
 	}
@@ -131,6 +128,9 @@ func (w *Worker) buildAdapters() error {
 	}
 	w.transport = adapter.NewTransport(open, w.structure.Concurrency)
 	w.adapters = map[string]*adapter.Adapter{}
+	if w.structure.Shadow {
+		return nil // nobody is called
+	}
 	var errs []error
 	for _, spec := range w.structure.Adapters {
 		a, err := adapter.New(adapter.Config{
@@ -147,12 +147,28 @@ func (w *Worker) buildAdapters() error {
 	return errors.Join(errs...)
 }
 
-// messages is the delivery, with spans where they are wanted.
-func (w *Worker) messages() consumer.Handler {
-	if w.options.Spans == nil {
-		return w.delivery
+// callers make the requests of the handler's steps, or log them.
+func (w *Worker) callers() map[string]handler.Caller {
+	if w.structure.Shadow {
+		return shadow.Callers(w.structure, w.log)
 	}
-	return tracing.Messages(w.delivery, w.options.Spans, w.structure.Group, w.structure.Topic)
+	callers := map[string]handler.Caller{}
+	for name, a := range w.adapters {
+		callers[name] = a
+	}
+	return callers
+}
+
+// messages is the delivery: without consequences in the shadow, and with spans where they are wanted.
+func (w *Worker) messages() consumer.Handler {
+	var h consumer.Handler = w.delivery
+	if w.structure.Shadow {
+		h = shadow.Messages(h, w.log)
+	}
+	if w.options.Spans != nil {
+		h = tracing.Messages(h, w.options.Spans, w.structure.Group, w.structure.Topic)
+	}
+	return h
 }
 
 // requests is the transport of an adapter, with spans where they are wanted.

@@ -37,6 +37,26 @@ var groupCases = []admissionCase{{
 	message:  "suspend is not available in this version: set replicas to 0 to stop consuming; messages wait in the broker",
 	accepted: fields{"spec.replicas": "0"},
 }, {
+	sentence: "a group that sends and becomes a shadow",
+	kind:     "MQConsumerGroup",
+	was:      fields{},
+	refused:  fields{"spec.dispatch": "Shadow"},
+	message:  "dispatch cannot change from Send to Shadow: messages that wait to be sent would pass unsent; add a consumer with a group of its own and dispatch Shadow, or set replicas to 0 to stop sending",
+	accepted: fields{},
+}, {
+	sentence: "a shadow that begins to send in the wrong case",
+	kind:     "MQConsumerGroup",
+	was:      fields{"spec.dispatch": "Shadow"},
+	refused:  fields{"spec.dispatch": "send"},
+	message:  `supported values: "Send", "Shadow"`,
+	accepted: fields{"spec.dispatch": "Send"},
+}, {
+	sentence: "a shadow of somebody's group",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.dispatch": "Shadow", "spec.adoptionPolicy": "Adopt"},
+	message:  "a shadow passes over messages without sending them, so it takes over nobody's group: leave adoptionPolicy at Never and choose a group that does not exist yet",
+	accepted: fields{"spec.dispatch": "Shadow", "spec.adoptionPolicy": "Never"},
+}, {
 	sentence: "a message to be skipped that has no id",
 	kind:     "MQConsumerGroup",
 	refused:  fields{"spec.skipMessageIDs": `[""]`},

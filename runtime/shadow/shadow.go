@@ -1,0 +1,77 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package shadow
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/runtime/adapter"
+	"github.com/orderflow-dev/orderflow/runtime/consumer"
+	"github.com/orderflow-dev/orderflow/runtime/handler"
+	"github.com/orderflow-dev/orderflow/runtime/message"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
+)
+
+// Shadowed is Done: every request the message makes was logged, and none was sent.
+const Shadowed outcome.Reason = "Shadowed"
+
+// Callers log what the structure's adapters would be asked.
+func Callers(s worker.Structure, log *slog.Logger) map[string]handler.Caller {
+	mapped := map[string]bool{} // steps whose path is made of the order
+	if s.Handler.HTTP != nil {
+		for _, step := range s.Handler.HTTP.Steps {
+			mapped[step.Name] = step.PathExpression != ""
+		}
+	}
+	callers := map[string]handler.Caller{}
+	for _, spec := range s.Adapters {
+		callers[spec.Name] = &caller{spec: spec, mapped: mapped, log: log}
+	}
+	return callers
+}
+
+type caller struct {
+	spec   worker.Adapter
+	mapped map[string]bool
+	log    *slog.Logger
+}
+
+// Call implements handler.Caller.
+func (c *caller) Call(ctx context.Context, r adapter.Request) outcome.Outcome {
+	target := redactedPath(r.Path)
+	if !c.mapped[r.Step] {
+		target = r.Path
+	}
+	var host, base string
+	if u, err := url.Parse(c.spec.URL); err == nil { // the operator and adapter.New refuse what cannot be parsed
+		host, base = u.Host, u.Path
+	}
+	c.log.InfoContext(ctx, "request not sent: shadow", "adapter", c.spec.Name, "step", r.Step, "method", r.Method, "host", host, "path", base+target,
+		"headers", adapter.HeaderNames(ctx, c.spec, r), "idempotencyKey", r.Key, "body", redacted(r.Body))
+	return outcome.Outcome{Kind: outcome.Done, Reason: Shadowed}
+}
+
+// Messages lets messages pass whatever next says of them. Park says that we were stopped before it was known.
+func Messages(next consumer.Handler, log *slog.Logger) consumer.Handler {
+	return &messages{next: next, log: log}
+}
+
+type messages struct {
+	next consumer.Handler
+	log  *slog.Logger
+}
+
+// Handle implements consumer.Handler.
+func (h *messages) Handle(ctx context.Context, raw *rocketmq.Message) outcome.Outcome {
+	o := h.next.Handle(ctx, raw)
+	if o.Kind == outcome.Done || o.Kind == outcome.Park {
+		return o
+	}
+	h.log.WarnContext(ctx, "message passed: shadow", "wouldBe", o.Kind.String(), "reason", o.Reason, "detail", o.Detail, "messageId", message.New(raw).ID())
+	return outcome.Outcome{Kind: outcome.Done, Reason: o.Reason}
+}
