@@ -38,6 +38,8 @@
 //
 // Giving up (sweep.go). What waits, parked or not, can be ended without being handed out.
 //
+// In Pull mode who embeds the consumer asks for batches, and may move the position (pull.go, seek.go).
+//
 // Handing over (release.go) is one path for a rebalance and for the stop: what was started ends, the position is committed, the lock given back.
 //
 // # Invariants
@@ -73,5 +75,5 @@
 //   - A dead letter too large for the broker with its reason, even compressed, is copied by the broker without one.
 //   - Where order is kept attempts are counted here, and anew when the queue moves. A message that is tried again and again holds back its queue's
 //     offset, so that once Config.MaxUncommitted messages lie beyond it, other keys wait too.
-//   - Pull mode cannot seek yet, and every instance gets its share (no Broadcasting).
+//   - Every instance gets its share (no Broadcasting).
 package consumer

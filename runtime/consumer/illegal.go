@@ -67,8 +67,9 @@ func (d *dispatcher) position(q *queue) int64 {
 }
 
 // restart begins a queue anew at an offset, under the lock we have. A window only moves on, so that the queue gets a new one; what was fetched into the
-// old one is dropped uncommitted, and what runs is cancelled: it comes again, if the new offset lies below it.
-func (c *Consumer) restart(q *queue, offset int64) {
+// old one is dropped uncommitted, and what runs is cancelled: it comes again, if the new offset lies below it. It returns the new one, nil if the old one is
+// no longer read.
+func (c *Consumer) restart(q *queue, offset int64) *queue {
 	fresh := newQueue(c.handling, q.id, q.link, q.subscription, time.Time{})
 	fresh.committing = q.committing // a commit of the old one in flight ends before the first of the new one
 	if c.dispatch.replace(q, fresh, newWindow(c.cfg.MaxUncommitted, offset)) {
@@ -76,9 +77,10 @@ func (c *Consumer) restart(q *queue, offset int64) {
 			defer close(fresh.fetched)
 			c.fetch(fresh)
 		})
-		return
+		return fresh
 	}
 	fresh.cancel()
+	return nil
 }
 
 // replace puts a queue that begins at a window in the place of a live one.
