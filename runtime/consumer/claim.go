@@ -160,9 +160,8 @@ func (m *membership) freeDead(l *link, queues []rocketmq.Queue, asOf time.Time) 
 	return true
 }
 
-// lose drops a queue that is another's now. Handlers are cancelled, their results are of no consequence.
-func (m *membership) lose(q *queue) {
-	m.dispatch.forget(q)
+// lost tells of a queue that is another's now. Its handlers are cancelled, their results are of no consequence.
+func (m *membership) lost(q *queue) {
 	m.cfg.Observer.QueueLost(q.id)
 	m.cfg.Log.Warn("queue lost: what was not committed comes again elsewhere", "queue", q.id.String())
 }

@@ -76,7 +76,10 @@ func (d *dispatcher) changed() []*queue {
 func (d *dispatcher) due(q *queue) (offset int64, due bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return q.window.position(), q.unsaved() && q.covered(time.Now())
+	if due = q.unsaved() && q.covered(time.Now()); due {
+		q.tried = q.window.position()
+	}
+	return q.window.position(), due
 }
 
 // unsaved reports whether there is an offset to commit. The dispatcher's lock is held.

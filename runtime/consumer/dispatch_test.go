@@ -176,6 +176,45 @@ func TestNothingStartsAndNothingIsCommittedUnlessTheQueueIsCovered(t *testing.T)
 	}
 }
 
+func TestAQueueThatWasAnothersWhileItsLockWasNotCertainIsDropped(t *testing.T) {
+	for name, tt := range map[string]struct {
+		age    time.Duration
+		absent bool
+		offset int64
+		drops  bool
+	}{
+		"another has moved on, and we were frozen":          {fenceAge, false, 7, true},
+		"another has moved on, and we were away":            {0, true, 7, true},
+		"nobody could have it":                              {fenceAge - 1, false, 7, false},
+		"nobody has had it":                                 {fenceAge, true, 1, false},
+		"our last commit arrived, and its answer did not":   {fenceAge, true, 2, false},
+		"the broker came back without what it had not kept": {fenceAge, true, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFloor(t)
+				q := f.queue(0, 5)
+				tasks := f.expect(q, 0, 1)
+				f.settle(tasks[0], passed, outcome.Succeed())
+				f.committed(q, 1)
+				f.settle(tasks[1], passed, outcome.Succeed())
+				f.due(q) // a commit of 2 is sent
+				time.Sleep(tt.age)
+				f.link.absent = tt.absent
+				for _, q := range f.uncertain(f.link, time.Now(), []rocketmq.Queue{q.id}) {
+					f.dispossess(q, tt.offset)
+				}
+				if dropped := q.phase == gone; dropped != tt.drops {
+					t.Errorf("dropped: %v, want %v", dropped, tt.drops)
+				}
+				if !tt.drops && q.window.committed != min(1, tt.offset) && tt.offset != 7 {
+					t.Errorf("the broker is thought to have %d, and has %d", q.window.committed, tt.offset)
+				}
+			})
+		})
+	}
+}
+
 func TestALateResultOfAReleasedQueueIsDropped(t *testing.T) {
 	f := newFloor(t)
 	q := f.queue(0, 0)

@@ -46,6 +46,8 @@
 //
 //   - A handler starts and an offset is committed only while the queue is covered: its lock was confirmed less than 40 s ago (the broker frees it after
 //     60 s) over a connection that has not broken since.
+//   - A queue goes on from what is in memory only if nobody else can have had it since: a member that was away for more than 3 s, or whose lock is older
+//     than 40 s, compares the group's offset with its own last commit first, and reads a queue anew that has moved on.
 //   - The lock is given back only after the last commit was answered. A queue whose lock was lost is dropped without a commit.
 //   - Nothing that was finished is left behind something unfinished when a queue is handed over: everything up to the highest message started runs
 //     before the last commit. Exception: parked messages, those that rest until their next attempt, and what Config.Grace cuts short.

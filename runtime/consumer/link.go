@@ -38,6 +38,8 @@ type link struct {
 	retryAt time.Time
 	// settleAt and claimAt are when locks may be confirmed and when new ones may be taken, after an absence.
 	settleAt, claimAt time.Time
+	// absent: we were away for so long that others may have taken what we held, and given it back.
+	absent bool
 	// refused: our slot is another's here.
 	refused bool
 	// doubtful are queues whose locks we asked for without an answer: they may be ours.
@@ -92,8 +94,8 @@ func (d *dispatcher) move(broker, addr string) {
 	}
 }
 
-// confirm notes that the broker confirmed our registration and, of the queues held there, these, in answer to calls made at that time. It returns the
-// queues that are not among them: they are another's.
+// confirm notes that the broker confirmed our registration and, of the queues held there, these, in answer to calls made at that time. The queues that are
+// not among them are another's; they are dropped, and returned.
 func (d *dispatcher) confirm(l *link, generation int, at time.Time, held []rocketmq.Queue) (lost []*queue) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -103,12 +105,44 @@ func (d *dispatcher) confirm(l *link, generation int, at time.Time, held []rocke
 		case q.link != l || q.phase == returning || q.renewed.After(at): // taken since
 		case slices.Contains(held, q.id):
 			q.renewed = at
-		default:
+		default: // before anybody looks again: the connection lives, and the lock was young
+			d.drop(q)
 			lost = append(lost, q)
 		}
 	}
 	d.resume()
 	return lost
+}
+
+// uncertain lists those of the queues just locked whose locks may have been another's before: nobody may take a lock that was confirmed less than
+// fenceAge ago from a member that was not absent.
+func (d *dispatcher) uncertain(l *link, at time.Time, held []rocketmq.Queue) []*queue {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var uncertain []*queue
+	for _, id := range held {
+		q := d.queues[id]
+		if q != nil && (q.phase == live || q.phase == releasing) && (l.absent || at.Sub(q.renewed) >= fenceAge) {
+			uncertain = append(uncertain, q)
+		}
+	}
+	return uncertain
+}
+
+// dispossess drops a queue if the group's offset shows that another has had it.
+func (d *dispatcher) dispossess(q *queue, offset int64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case q.phase == gone:
+		return false
+	case offset > q.window.committed && offset != q.tried:
+		d.drop(q)
+		return true
+	case offset < q.window.committed:
+		q.window.committed = offset
+	}
+	return false
 }
 
 // held lists the queues whose locks we have at the link's broker, and keep.

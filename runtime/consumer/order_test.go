@@ -222,3 +222,39 @@ func TestALaneThatRestsDoesNotKeepABatchFromOthers(t *testing.T) {
 		next[0].Complete(outcome.Succeed())
 	})
 }
+
+func TestAMemberThatIsCutOffStartsNothingWhileItsQueuesMove(t *testing.T) {
+	inBubble(t, 1, 8, func(t *testing.T, w *world) {
+		busy := between(10*time.Millisecond, 100*time.Millisecond)
+		one := w.join("one", func(ctx context.Context, m *rocketmq.Message) outcome.Outcome {
+			if keyOf(trimmed(m.Body)) == 0 && m.Reconsumed == 0 {
+				return outcome.RetryLater(2*time.Second, "Timeout", "") // which ends while it is cut off
+			}
+			return busy(ctx, m)
+		}, orderly)
+		w.awaitOwner(one)
+		w.fill(40 * keys)
+		w.eventually("messages in flight", 10*time.Second, func() bool { return w.ledger.tally().starts > 3*keys })
+		one.lockOut(true)
+		one.cut()
+		begun := time.Now()
+		elapse(time.Millisecond)
+		two := w.join("two", busy, orderly)
+		w.awaitOwner(two)
+		if moved := time.Since(begun); moved < memberGrace {
+			t.Errorf("its queues moved after %v, before the grace period", moved)
+		}
+		w.eventually("the other to handle the rest", time.Minute, func() bool { return w.committed() == 40*keys })
+		one.lockOut(false)
+		elapse(time.Minute)
+		moved := map[rocketmq.Queue]bool{}
+		for _, e := range w.ledger.all() {
+			if moved[e.queue] = moved[e.queue] || e.member == two; moved[e.queue] && e.member == one || e.member == one && e.started.Sub(begun) > time.Millisecond {
+				t.Fatalf("message %s was started by the member that was cut off, %v later", e.body, e.started.Sub(begun))
+			}
+		}
+		if n := w.ledger.reordered(); n != 0 {
+			t.Errorf("%d messages were handled out of order", n)
+		}
+	})
+}

@@ -43,6 +43,7 @@ type queue struct {
 	phase   phase
 	window  window
 	renewed time.Time // the lock was confirmed by a call sent at this time
+	tried   int64     // the offset that was sent last to be committed
 	running int
 	// started is one more than the highest sequence number handed out.
 	started uint64

@@ -105,6 +105,7 @@ func (m *membership) returned(l *link, now time.Time) {
 		l.claimAt = l.settleAt
 	case now.Sub(l.viewAt) > memberGrace: // the others may think us dead; or the broker was away, and its members are still on their way back
 		l.settleAt, l.claimAt = now.Add(settle), now.Add(memberGrace)
+		l.absent = true
 	default:
 		return
 	}
@@ -126,9 +127,27 @@ func (m *membership) confirm(l *link, generation int) error {
 		m.cfg.Log.Error("leaving and joining again", "broker", l.broker, "error", errSlotTaken)
 	} else if held, err = m.renew(ctx, l); err != nil {
 		return err
+	} else if err = m.verify(ctx, l, at, held); err != nil {
+		return err
 	}
 	for _, q := range m.dispatch.confirm(l, generation, at, held) {
-		m.lose(q)
+		m.lost(q)
+	}
+	l.absent = false
+	return nil
+}
+
+// verify gives up those of the queues just locked that were another's while our lock was not certain: then the group's offset is higher than what we
+// committed last. They are read anew. A lower offset is one that a broker has lost.
+func (m *membership) verify(ctx context.Context, l *link, at time.Time, held []rocketmq.Queue) error {
+	for _, q := range m.dispatch.uncertain(l, at, held) {
+		offset, err := m.client.QueryOffset(ctx, l.address(), m.cfg.Group, q.id)
+		if err != nil {
+			return err
+		}
+		if m.dispatch.dispossess(q, offset) {
+			m.lost(q)
+		}
 	}
 	return nil
 }

@@ -150,7 +150,7 @@ func TestAHandOverCancelsWhatRunsBeyondTheGracePeriod(t *testing.T) {
 		two := w.join("two", done)
 		begun := time.Now()
 		w.eventually("the second to have its share", 20*time.Second, func() bool { return two.owns() == 1 })
-		if took := time.Since(begun); took < one.cfg.Grace || took > one.cfg.Grace+stragglers {
+		if took := time.Since(begun); took < one.cfg.Grace || took > one.cfg.Grace+calm+hurry {
 			t.Errorf("handed over after %v, want the grace period of %v and little more", took, one.cfg.Grace)
 		}
 		w.awaitHandled(128, 10*time.Second)

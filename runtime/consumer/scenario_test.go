@@ -62,6 +62,8 @@ func TestMembersJoinLeaveAndCrash(t *testing.T) {
 	}{
 		{"with messages arriving", 1, joinLeaveCrash(0)},
 		{"with a backlog", 1, joinLeaveCrash(16000)},
+		{"in order, with messages arriving", 1, joinLeaveCrash(0, orderly)},
+		{"in order, with a backlog", 1, joinLeaveCrash(16000, orderly)},
 		{"with messages arriving at two brokers", 2, joinLeaveCrash(0)},
 	} {
 		t.Run("fake "+tt.name, func(t *testing.T) { inBubble(t, tt.brokers, 8/tt.brokers, tt.run) })
@@ -77,8 +79,15 @@ func TestMembersJoinLeaveAndCrash(t *testing.T) {
 	}
 }
 
+// The longest that a queue may stand when it moves, if order is kept.
+const (
+	standsAtLeave = time.Second
+	standsAtKill  = 5 * time.Second
+	standsAtAll   = 10 * time.Second // all members died at once
+)
+
 // joinLeaveCrash is the story of three members: two work, a third joins, the second leaves, the first is killed.
-func joinLeaveCrash(backlog int) func(t *testing.T, w *world) {
+func joinLeaveCrash(backlog int, options ...func(*Config)) func(t *testing.T, w *world) {
 	return func(t *testing.T, w *world) {
 		stop := func() int { return w.nextMessage }
 		if backlog > 0 {
@@ -87,12 +96,12 @@ func joinLeaveCrash(backlog int) func(t *testing.T, w *world) {
 			stop = w.produce(200)
 		}
 		busy := between(2*time.Millisecond, 60*time.Millisecond)
-		one, two := w.join("one", busy), w.join("two", busy)
+		one, two := w.join("one", busy, options...), w.join("two", busy, options...)
 		w.eventually("both to have their share", 20*time.Second, func() bool { return one.owns() == 4 && two.owns() == 4 })
 		elapse(2 * time.Second)
 
 		joined := time.Now()
-		three := w.join("three", busy)
+		three := w.join("three", busy, options...)
 		w.eventually("the third to have its share", 20*time.Second, func() bool { return three.owns() >= 2 && w.ledger.by(three) > 0 })
 		elapse(2 * time.Second)
 		t.Logf("join: hand-over within %v", w.ledger.handover(joined))
@@ -101,7 +110,10 @@ func joinLeaveCrash(backlog int) func(t *testing.T, w *world) {
 		two.leave()
 		w.eventually("the others to divide its queues", 20*time.Second, func() bool { return one.owns() == 4 && three.owns() == 4 })
 		elapse(2 * time.Second)
-		t.Logf("leave: hand-over within %v", w.ledger.handover(left))
+		ordered, stood := one.cfg.OrderKey != nil, w.ledger.handover(left)
+		if t.Logf("leave: hand-over within %v", stood); ordered && stood >= standsAtLeave {
+			t.Errorf("a queue stood for %v when its member left", stood)
+		}
 		if got := w.ledger.tally(); got.duplicates != 0 || got.twoOwners != 0 {
 			t.Errorf("after join and leave: %+v, want no duplicates and no queue with two owners", got)
 		}
@@ -114,7 +126,13 @@ func joinLeaveCrash(backlog int) func(t *testing.T, w *world) {
 		n := stop()
 		w.awaitHandled(n, time.Minute)
 		got := w.ledger.tally()
-		t.Logf("crash: hand-over within %v, %+v", w.ledger.handover(killed), got)
+		stood = w.ledger.handover(killed)
+		if t.Logf("crash: hand-over within %v, %+v", stood, got); ordered && stood >= standsAtKill {
+			t.Errorf("a queue stood for %v when its member was killed", stood)
+		}
+		if n := w.ledger.reordered(); ordered && n != 0 {
+			t.Errorf("%d messages were handled out of order", n)
+		}
 		if got.unique != n || got.duplicates > window || got.twoOwners != 0 {
 			t.Errorf("after the crash: %+v of %d sent, want all of them and at most %d duplicates", got, n, window)
 		}
@@ -126,6 +144,28 @@ func TestAfterACrashOfAllMembersNewOnesTakeOverForReal(t *testing.T) {
 	massCrash(t, onBroker(t, broker.Shared(t).NameServer(), 8), 10*time.Second)
 }
 
+func TestOrderIsKeptThroughADeathOfAllMembers(t *testing.T) {
+	both(t, 8, func(t *testing.T, w *world) {
+		stop, busy := w.produce(200), between(2*time.Millisecond, 60*time.Millisecond)
+		one, two := w.join("one", busy, orderly), w.join("two", busy, orderly)
+		w.eventually("both to work", 20*time.Second, func() bool { return w.ledger.by(one) > 100 && w.ledger.by(two) > 100 })
+		window := 8 * one.cfg.MaxUncommitted
+		one.kill()
+		two.kill()
+		died := time.Now()
+		w.join("three", busy, orderly)
+		w.join("four", busy, orderly)
+		elapse(5 * time.Second)
+		n := stop()
+		w.awaitHandled(n, time.Minute)
+		stood, got := w.ledger.handover(died), w.ledger.tally()
+		t.Logf("hand-over within %v, %+v", stood, got)
+		if got.unique != n || got.duplicates > window || w.ledger.reordered() != 0 || stood >= standsAtAll {
+			t.Errorf("%+v of %d sent, %d out of order, hand-over %v; want all, none, and less than %v", got, n, w.ledger.reordered(), stood, standsAtAll)
+		}
+	})
+}
+
 func TestConnectionsThatBreakMoveNoQueueForReal(t *testing.T) {
 	t.Parallel()
 	cuts(t, onBroker(t, broker.Shared(t).NameServer(), 8))
@@ -134,22 +174,36 @@ func TestConnectionsThatBreakMoveNoQueueForReal(t *testing.T) {
 func TestABrokersRestartForReal(t *testing.T) {
 	t.Parallel()
 	cluster := broker.Own(t, rocketmq.Options{})
-	w := onBroker(t, cluster.NameServer(), 8)
+	concurrently, inOrder := onBroker(t, cluster.NameServer(), 8), onBroker(t, cluster.NameServer(), 8)
+	worlds := []*world{concurrently, inOrder}
 	busy := between(2*time.Millisecond, 60*time.Millisecond)
-	one, two := w.join("one", busy), w.join("two", busy)
-	w.eventually("both to have their share", 20*time.Second, func() bool { return one.owns() == 4 && two.owns() == 4 })
-	w.fill(4000)
-	w.eventually("messages in flight", 20*time.Second, func() bool { return w.ledger.tally().starts > 200 })
-	w.must(cluster.StopBroker(t.Context(), rocketmq.DefaultBroker))
-	before := w.ledger.tally().starts
+	for _, w := range worlds {
+		order := orderly
+		if w == concurrently {
+			order = func(*Config) {}
+		}
+		one, two := w.join("one", busy, order), w.join("two", busy, order)
+		w.eventually("both to have their share", 20*time.Second, func() bool { return one.owns() == 4 && two.owns() == 4 })
+		w.fill(4000)
+	}
+	for _, w := range worlds {
+		w.eventually("messages in flight", 20*time.Second, func() bool { return w.ledger.tally().starts > 200 })
+	}
+	inOrder.must(cluster.StopBroker(t.Context(), rocketmq.DefaultBroker))
+	before := inOrder.ledger.tally().starts
 	elapse(4 * time.Second)
-	w.must(cluster.StartBroker(t.Context(), rocketmq.DefaultBroker))
+	inOrder.must(cluster.StartBroker(t.Context(), rocketmq.DefaultBroker))
 	back := time.Now()
-	w.eventually("messages after the restart", 30*time.Second, func() bool { return w.ledger.tally().starts > before })
+	inOrder.eventually("messages after the restart", 30*time.Second, func() bool { return inOrder.ledger.tally().starts > before })
 	t.Logf("went on within %v of the broker's start", time.Since(back))
-	w.awaitHandled(4000, time.Minute)
-	if got := w.ledger.tally(); got.duplicates != 0 || got.twoOwners != 0 || w.ledger.handover(time.Time{}) != 0 {
-		t.Errorf("%+v, hand-over %v; want no duplicates and no queue moved", got, w.ledger.handover(time.Time{}))
+	for _, w := range worlds {
+		w.awaitHandled(4000, time.Minute)
+		if got := w.ledger.tally(); got.duplicates != 0 || got.twoOwners != 0 || w.ledger.handover(time.Time{}) != 0 {
+			t.Errorf("%+v, hand-over %v; want no duplicates and no queue moved", got, w.ledger.handover(time.Time{}))
+		}
+	}
+	if n := inOrder.ledger.reordered(); n != 0 {
+		t.Errorf("%d messages were handled out of order", n)
 	}
 }
 
