@@ -56,7 +56,7 @@ func (c *Consumer) handle(t task) (o outcome.Outcome) {
 	}
 	defer func() { // only the type: the value may hold data of the order
 		if p := recover(); p != nil {
-			c.cfg.Log.Error("handler panicked", "panic", fmt.Sprintf("%T", p), "queue", t.queue.id.String(), "offset", t.message.Offset, "stack", string(debug.Stack()))
+			c.cfg.Log.Error("handler panicked", append(where(t.message), "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))...)
 			o = outcome.RetryLater(0, HandlerPanic, "")
 		}
 	}()

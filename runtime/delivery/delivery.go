@@ -141,10 +141,11 @@ func (d *Delivery) next(attempt int, o outcome.Outcome) outcome.Outcome {
 	return o
 }
 
-// tell logs what is not as it should be. Dead letters are few and each matters to someone; retries, parking and expiry are many, and counted.
+// tell logs what is not as it should be. Failures matter to someone, and the log sees to it that many of one kind do not fill it; parking and expiry are
+// as it should be, and counted.
 func (d *Delivery) tell(m *message.Message, o outcome.Outcome) {
 	level := slog.LevelDebug
-	if o.Kind == outcome.Dead {
+	if o.Kind == outcome.Dead || o.Kind == outcome.Retry {
 		level = slog.LevelWarn
 	}
 	if o.Kind != outcome.Done {

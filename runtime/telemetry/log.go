@@ -10,9 +10,9 @@ import (
 	"github.com/orderflow-dev/orderflow/api/worker"
 )
 
-// NewLogger returns a logger that writes JSON lines which name the group.
+// NewLogger returns a logger that writes JSON lines, and of those that say the same of many messages the first and their number.
 func NewLogger(w io.Writer, level slog.Leveler) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	return slog.New(newSampling(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})))
 }
 
 // OfGroup adds which group a worker runs.

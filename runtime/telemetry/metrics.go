@@ -170,8 +170,8 @@ func (m *Metrics) Parked(reason outcome.Reason) {
 	m.parkedTime.start()
 }
 
-func (m *Metrics) Resumed(after time.Duration)                   { m.parkedTime.stop(after) }
-func (m *Metrics) Probing()                                      { m.probes.Inc() }
+func (m *Metrics) Resumed(after time.Duration) { m.parkedTime.stop(after) }
+func (m *Metrics) Probing()                    { m.probes.Inc() }
 
 func (m *Metrics) Jumped(j consumer.Jump) {
 	m.jumps.WithLabelValues(string(j.Cause)).Inc()
@@ -180,7 +180,7 @@ func (m *Metrics) Jumped(j consumer.Jump) {
 	}
 }
 
-func (m *Metrics) OffsetMissing(rocketmq.Queue)                  { m.offsetMissing.Inc() }
+func (m *Metrics) OffsetMissing(rocketmq.Queue) { m.offsetMissing.Inc() }
 
 // label is the reason as a label: an empty one would be no label at all.
 func label(reason outcome.Reason) string { return cmp.Or(string(reason), "none") }
