@@ -19,6 +19,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/internal/dial"
 	"github.com/orderflow-dev/orderflow/internal/expression"
+	"github.com/orderflow-dev/orderflow/runtime/fence"
 )
 
 const (
@@ -35,13 +36,24 @@ func (a *Adapter) exchange(parent context.Context, r Request, secret map[string]
 	ctx, cancel := context.WithTimeout(parent, timeout)
 	defer cancel()
 	// Once the headers are written the third party may act. Up to then it cannot.
-	var sent atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
+	var sent, moved atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(got httptrace.GotConnInfo) {
+			if !fence.Stands(parent) { // nothing else stops the request now
+				moved.Store(true)
+				_ = got.Conn.Close()
+			}
+		},
+		WroteHeaders: func() { sent.Store(true) }, // perhaps into a buffer only
+	})
 	request, err := a.request(ctx, r, secret)
 	if err != nil {
 		return answer{result: permanent, reason: RequestRefused, detail: err.Error()}
 	}
 	response, err := a.transport.RoundTrip(request)
+	if err != nil && moved.Load() {
+		return answer{result: cut, reason: Stopping, detail: "the message's queue may be another worker's by now"}
+	}
 	if err != nil {
 		return a.broken(parent, err, timeout, sent.Load())
 	}

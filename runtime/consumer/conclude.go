@@ -89,6 +89,8 @@ func (c *Consumer) act(t task, o outcome.Outcome) verdict {
 		return passed
 	case cut && !final, cut && !c.dispatch.covers(t.queue):
 		return abandoned
+	case o.Kind == outcome.Park && !c.dispatch.covers(t.queue):
+		return fenced
 	case o.Kind == outcome.Park:
 		return parked
 	case o.Kind == outcome.Retry && c.cfg.OrderKey == nil:

@@ -15,8 +15,8 @@ import (
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
-// Handler handles one message. It is called from many goroutines; ctx is cancelled when the time to stop, or to hand the queue over, is up. A panic
-// counts as outcome.Retry.
+// Handler handles one message. It is called from many goroutines; ctx is cancelled when the time to stop, or to hand the queue over, is up. Its fence
+// (package fence) says whether the queue is certainly ours: who calls a third party asks right before. A panic counts as outcome.Retry.
 type Handler interface {
 	Handle(ctx context.Context, m *rocketmq.Message) outcome.Outcome
 }

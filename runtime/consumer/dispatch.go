@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/runtime/fence"
 	"github.com/orderflow-dev/orderflow/runtime/journal"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
@@ -69,6 +70,7 @@ type verdict uint8
 const (
 	passed    verdict = iota // its offset may pass
 	parked                   // it waits again
+	fenced                   // nobody was called, since the queue is not certainly ours: it waits again
 	rested                   // it is tried again in its lane
 	abandoned                // its offset must not pass: whoever has the queue next gets it again
 )
@@ -139,7 +141,7 @@ func (d *dispatcher) settle(t task, v verdict, o outcome.Outcome) {
 		if q.idle && q.window.ripe() {
 			q.wake() // to commit, which makes room
 		}
-	case parked:
+	case parked, fenced:
 		q.window.hold(t.seq)
 		d.offer(q)
 	case rested:
@@ -224,6 +226,12 @@ func (d *dispatcher) add(q *queue) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.queues[q.id] = q
+	d.guard(q)
+}
+
+// guard makes the fence of a queue's handlers.
+func (d *dispatcher) guard(q *queue) {
+	q.ctx = fence.With(q.ctx, func() bool { return d.covers(q) })
 }
 
 // open starts a queue at its committed offset.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/runtime/fence"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
@@ -162,12 +163,18 @@ func TestNothingStartsAndNothingIsCommittedUnlessTheQueueIsCovered(t *testing.T)
 				}
 				uncover(f)
 				f.expectNothing()
+				if fence.Stands(q.ctx) {
+					t.Error("the fence of what is being handled stands")
+				}
 				if _, due := f.due(q); due {
 					t.Error("a commit is due although the queue may be another's")
 				}
 				generation, _ := f.generation(f.link)
 				f.confirm(f.link, generation, time.Now(), []rocketmq.Queue{q.id})
 				f.expect(q, 1)
+				if !fence.Stands(q.ctx) {
+					t.Error("the fence does not stand again")
+				}
 				if _, due := f.due(q); !due {
 					t.Error("no commit is due after the queue was confirmed again")
 				}

@@ -67,7 +67,8 @@
 //   - A process that hangs with its connections open keeps its queues until the broker forgets it after 120 s; a liveness probe has to end it: Stuck
 //     tells it of a loop that hangs.
 //   - Locks are at the master: where it is away nothing is consumed.
-//   - A member that is cut off while another takes its queues may still be running handlers that it started before: calls, not commits, overlap.
+//   - A member that is cut off, or frozen, while another takes its queues may still be running handlers that it started before. Their fence (package fence)
+//     keeps them from calls they have not begun; those under way overlap.
 //   - A newcomer that joins in the moment a broker comes back may take queues before their holder has returned: what that one had finished and not
 //     committed comes again.
 //   - That our clock differs from a broker's is seen in messages stored while we look: not in a backlog, nor where nothing comes.

@@ -94,5 +94,6 @@ func (d *dispatcher) replace(q, fresh *queue, w window) bool {
 	fresh.phase, fresh.renewed, fresh.window = live, q.renewed, w
 	fresh.window.committed = unknown
 	d.queues[q.id] = fresh
+	d.guard(fresh)
 	return true
 }

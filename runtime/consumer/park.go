@@ -112,7 +112,7 @@ func (d *dispatcher) settleGate(t task, v verdict, o outcome.Outcome) {
 	case v == parked && (probe || g.state == flowing):
 		d.shut(o.Resume, o.Reason)
 	case !probe:
-	case v == abandoned || t.message.Err != nil || o.Uncalled: // says nothing about the third party
+	case v == abandoned || v == fenced || t.message.Err != nil || o.Uncalled: // says nothing about the third party
 		g.state = probing
 		d.resume()
 	default:
