@@ -23,12 +23,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
 	"github.com/orderflow-dev/orderflow/controllers/lag"
+	"github.com/orderflow-dev/orderflow/controllers/metric"
 	"github.com/orderflow-dev/orderflow/controllers/mqcluster"
 	"github.com/orderflow-dev/orderflow/controllers/mqconsumergroup"
 	"github.com/orderflow-dev/orderflow/controllers/orderflow"
@@ -64,6 +66,10 @@ func newManager(config *rest.Config, connector *topology.Connector, o options, l
 		return nil, fmt.Errorf("make the manager: %w", err)
 	}
 	connector.Secrets = mgr.GetAPIReader()
+	objects := metric.New(func(ctx context.Context) (metric.Objects, error) { return metric.Read(ctx, mgr.GetCache()) })
+	if err := metrics.Registry.Register(objects); err != nil {
+		return nil, fmt.Errorf("register the metrics: %w", err)
+	}
 	if err := addControllers(mgr, connector, o, log); err != nil {
 		return nil, err
 	}

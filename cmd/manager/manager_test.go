@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -31,6 +32,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
@@ -82,6 +84,10 @@ func TestWhatIsInstalledIsEnough(t *testing.T) {
 		if c := meta.FindStatusCondition(adapter.Status.Conditions, v1alpha1.ConditionReady); c == nil || c.Status != metav1.ConditionTrue {
 			t.Errorf("adapter %s is not Ready: %+v", adapter.Name, c)
 		}
+	}
+
+	if n, err := testutil.GatherAndCount(metrics.Registry, "orderflow_condition_state"); n < len(adapters.Items) || err != nil {
+		t.Errorf("%d conditions are metrics: %v", n, err)
 	}
 
 	if err := admin.Delete(t.Context(), flow); err != nil {
