@@ -154,6 +154,18 @@ const (
 	ReasonDeadLetterRefused = "DeadLetterRefused"
 )
 
+// Reasons of a DeadLetterReplay that is not done.
+const (
+	// ReasonReplaying: dead letters are looked at and given back.
+	ReasonReplaying = "Replaying"
+	// ReasonReplayPaused: a third party of the group is not known to work, so nothing is given back.
+	ReasonReplayPaused = "ReplayPaused"
+	// ReasonReplaySuspended: spec.suspend is true.
+	ReasonReplaySuspended = "ReplaySuspended"
+	// ReasonGroupNotFound: groupRef names no MQConsumerGroup. Stalled.
+	ReasonGroupNotFound = "GroupNotFound"
+)
+
 // Reasons concerning third parties and scaling.
 const (
 	// ReasonCircuitOpen: the circuit is open in at least one pod.

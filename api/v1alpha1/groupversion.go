@@ -19,6 +19,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&OrderFlow{}, &OrderFlowList{},
 		&MQConsumerGroup{}, &MQConsumerGroupList{},
 		&ThirdPartyAdapter{}, &ThirdPartyAdapterList{},
+		&DeadLetterReplay{}, &DeadLetterReplayList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

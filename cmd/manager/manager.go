@@ -29,6 +29,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/deadletterreplay"
 	"github.com/orderflow-dev/orderflow/controllers/lag"
 	"github.com/orderflow-dev/orderflow/controllers/metric"
 	"github.com/orderflow-dev/orderflow/controllers/mqcluster"
@@ -108,7 +109,7 @@ func managerOptions(o options, scheme *runtime.Scheme) ctrl.Options {
 	}
 }
 
-// addControllers wires the four kinds together.
+// addControllers wires the five kinds together.
 func addControllers(mgr ctrl.Manager, connector *topology.Connector, o options, log *slog.Logger) error {
 	applier := apply.New(mgr.GetClient(), mgr.GetAPIReader())
 	sampler := lag.NewSampler(connector, log.With("component", "lag"))
@@ -139,8 +140,11 @@ func addControllers(mgr ctrl.Manager, connector *topology.Connector, o options, 
 			Tracing: mqconsumergroup.Tracing{Endpoint: o.otlpEndpoint, Ratio: o.traceRatio},
 		},
 	}
+	replays := &deadletterreplay.Reconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Connector: connector, Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
+	}
 	err := errors.Join(
-		clusters.SetupWithManager(mgr), adapters.SetupWithManager(mgr), flows.SetupWithManager(mgr), groups.SetupWithManager(mgr, pulse),
+		replays.SetupWithManager(mgr), clusters.SetupWithManager(mgr), adapters.SetupWithManager(mgr), flows.SetupWithManager(mgr), groups.SetupWithManager(mgr, pulse),
 		mgr.Add(syncer), mgr.Add(pulse),
 	)
 	if err != nil {

@@ -54,7 +54,8 @@ func TestWhatIsInstalledIsEnough(t *testing.T) {
 	if err := admin.Create(t.Context(), namespace); err != nil {
 		t.Fatal(err)
 	}
-	for _, object := range manifests(t, filepath.Join(configDir, "samples", "order-paid")) {
+	samples := manifests(t, filepath.Join(configDir, "samples", "order-paid"))
+	for _, object := range append(samples, manifests(t, filepath.Join(configDir, "samples", "replay"))...) {
 		object.SetNamespace("shop")
 		switch object.GetKind() {
 		case "MQCluster":
@@ -66,6 +67,13 @@ func TestWhatIsInstalledIsEnough(t *testing.T) {
 			t.Fatalf("create %s %s: %v", object.GetKind(), object.GetName(), err)
 		}
 	}
+
+	replay := &v1alpha1.DeadLetterReplay{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "push-again"}}
+	within(t, log, "the replay says what it waits for: no pod tells that the third party works", func() bool {
+		err := admin.Get(t.Context(), client.ObjectKeyFromObject(replay), replay)
+		c := meta.FindStatusCondition(replay.Status.Conditions, v1alpha1.ConditionReady)
+		return err == nil && c != nil && c.Reason == v1alpha1.ReasonReplayPaused
+	})
 
 	flow := &v1alpha1.OrderFlow{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "order-paid"}}
 	within(t, log, "the topic is ready and every consumer has its pods' Deployment", func() bool {

@@ -45,13 +45,18 @@ func (r *Reconciler) record(group, before *v1alpha1.MQConsumerGroup, changed []c
 			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
 		}
 	}
-	for _, id := range group.Status.SkippedMessageIDs {
-		if !slices.Contains(before.Status.SkippedMessageIDs, id) {
-			condition.Event(r.Recorder, group, corev1.EventTypeNormal, eventMessageSkipped, fmt.Sprintf("message %s, which spec.skipMessageIDs names, is a dead letter and was not handled", id))
-		}
-	}
+	r.recordSkipped(group, before.Status.SkippedMessageIDs)
 	r.recordJumps(group, before)
 	if was, is := before.Status.Scaling, group.Status.Scaling; was != nil && is != nil && was.DesiredReplicas != is.DesiredReplicas {
 		condition.Event(r.Recorder, group, corev1.EventTypeNormal, eventScaled, fmt.Sprintf("from %d to %d pods: %s", was.DesiredReplicas, is.DesiredReplicas, is.Message))
+	}
+}
+
+// recordSkipped tells of messages that were met since.
+func (r *Reconciler) recordSkipped(group *v1alpha1.MQConsumerGroup, before []string) {
+	for _, id := range group.Status.SkippedMessageIDs {
+		if !slices.Contains(before, id) {
+			condition.Event(r.Recorder, group, corev1.EventTypeNormal, eventMessageSkipped, fmt.Sprintf("message %s, which spec.skipMessageIDs names, is a dead letter and was not handled", id))
+		}
 	}
 }

@@ -47,6 +47,13 @@ spec:
   group: push_consumer_group
   handler: {type: Push, push: {adapterRef: {name: sms}, templateId: order_paid, toExpression: order.phone}}
 `,
+	"DeadLetterReplay": `
+apiVersion: orderflow.dev/v1alpha1
+kind: DeadLetterReplay
+metadata: {name: again, namespace: default}
+spec:
+  groupRef: {name: order-paid-push}
+`,
 	"ThirdPartyAdapter": `
 apiVersion: orderflow.dev/v1alpha1
 kind: ThirdPartyAdapter

@@ -5,7 +5,7 @@ package admission
 
 import "slices"
 
-var cases = slices.Concat(clusterCases, flowCases, groupCases, handlerCases, adapterCases, authCases)
+var cases = slices.Concat(clusterCases, flowCases, groupCases, handlerCases, adapterCases, authCases, replayCases)
 
 var clusterCases = []admissionCase{{
 	sentence: "a name server without a port",

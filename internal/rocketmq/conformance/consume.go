@@ -346,6 +346,25 @@ func sendBack(t *testing.T, e *env) {
 	wantErr(t, "send back what is not there", e.SendBack(e, e.addr, rocketmq.SendBackRequest{Group: group, Message: &lost, MaxReconsume: 5}), rocketmq.ErrRefused)
 }
 
+func giveTo(t *testing.T, e *env) {
+	group, topic := e.group(t), e.topic(t)
+	join(t, e, e.Client, group, "m@1", topic) // makes the retry topic
+	const born, origin = 1_600_000_000_000, "0A00000100002A9F0000000000000300"
+	_, err := e.Send(e, e.addr, rocketmq.SendRequest{Group: group, Queue: e.queue(rocketmq.RetryTopic(group), 0), Born: born, Messages: []rocketmq.OutMessage{{
+		Body: []byte("again"), Properties: rocketmq.Fields{{Name: rocketmq.PropertyRetryTopic, Value: topic}, {Name: rocketmq.PropertyOriginID, Value: origin}},
+	}}})
+	must(t, err)
+	m := e.pull(t, rocketmq.PullRequest{Group: group, Queue: e.queue(rocketmq.RetryTopic(group), 0)})[0]
+	if m.Topic != topic || m.Reconsumed != 0 || m.Born != born || m.Property(rocketmq.PropertyOriginID) != origin || string(m.Body) != "again" {
+		t.Errorf("it came as %+v", m)
+	}
+	n, err := e.MaxOffset(e, e.addr, e.queue(topic, 0))
+	must(t, err)
+	if n != 0 {
+		t.Errorf("its topic has %d messages", n)
+	}
+}
+
 func deadLetter(t *testing.T, e *env) {
 	group, topic := e.group(t), e.topic(t)
 	join(t, e, e.Client, group, "m@1", topic)

@@ -1,0 +1,256 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package deadletterreplay
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/hack/local/rocketmq"
+	mq "github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
+	"github.com/orderflow-dev/orderflow/test/broker"
+)
+
+func one(reason string, count int64) v1alpha1.ReplayOutcome {
+	return v1alpha1.ReplayOutcome{Reason: reason, Count: count}
+}
+
+func TestDeadLettersGoBackToTheirGroup(t *testing.T) {
+	for name, nameServer := range map[string]func(t *testing.T) string{
+		"fake": func(t *testing.T) string { return fake.Start(t, fake.Config{}).NameServer() },
+		"real": func(t *testing.T) string { return broker.Own(t, rocketmq.Options{}).NameServer() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nameServer(t), nil)
+			born := w.Now().Add(-time.Hour).UnixMilli()
+			for n := range 40 {
+				w.bury(n, mq.Field{Name: "ORDERFLOW_BORN", Value: fmt.Sprint(born)})
+			}
+			w.bury(7) // died again after it was given back by hand
+			w.reconcile()
+			w.bury(99) // after the replay has begun
+			w.run()
+
+			w.want(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "41 dead letters matched: 40 were given back, 1 skipped, 1 of them Duplicate")
+			w.want(v1alpha1.ConditionReconciling, metav1.ConditionFalse, v1alpha1.ReasonReady)
+			w.wantCounts(41, 40, 1, one("Duplicate", 1))
+			back := w.stored(w.retries())
+			if len(back) != 40 {
+				t.Fatalf("%d messages were given back, want 40: %v", len(back), w.ids())
+			}
+			m := back[7]
+			if m.Topic != "Orders" || m.Reconsumed != 0 || m.Born != born || string(m.Body) != `{"id":"o7","amount":7}` {
+				t.Errorf("it came back as a message of topic %s, attempt %d, born at %d: %s", m.Topic, m.Reconsumed+1, m.Born, m.Body)
+			}
+			for name, want := range map[string]string{
+				mq.PropertyUniqueKey: "U7", mq.PropertyOriginID: "0A00000100002A9F0000000000000300", mq.PropertyTags: "paid", mq.PropertyKeys: "k7",
+				"ORDERFLOW_REPLAY": fmt.Sprintf("%s/%s/0/7", w.replay.UID, w.broker), "ORDERFLOW_REASON": "", "ORDERFLOW_ATTEMPTS": "", "REAL_TOPIC": "",
+			} {
+				if got := m.Property(name); got != want {
+					t.Errorf("its property %s is %q, want %q", name, got, want)
+				}
+			}
+			for _, topic := range []string{"Orders", mq.RetryTopic("other")} {
+				if n := len(w.stored(mq.Queue{Topic: topic, Broker: w.broker})); n > 0 {
+					t.Errorf("%s has %d messages: other groups see what is this one's", topic, n)
+				}
+			}
+			if lines := w.outcomes(); !strings.Contains(lines, w.broker+"/0/7\tU7\tResent\t") || !strings.Contains(lines, w.broker+"/0/40\tU7\tDuplicate\t") {
+				t.Errorf("the record does not tell what became of message U7:\n%s", lines)
+			}
+			w.reconcile()
+			if n := len(w.stored(w.retries())); n != 40 {
+				t.Errorf("a replay that is done gave %d more back", n-40)
+			}
+		})
+	}
+}
+
+func TestWhatIsSelected(t *testing.T) {
+	cluster := fake.Start(t, fake.Config{})
+	w := newWorld(t, cluster.NameServer(), func(r *v1alpha1.DeadLetterReplay) {
+		r.Spec.Mode = v1alpha1.ReplayModeDryRun
+		r.Spec.Filter = &v1alpha1.ReplayFilter{
+			Reasons: []string{"RetriesExhausted"}, MessageIDs: []string{"U1", "U2", "U3", "U4"}, WhenExpression: "order.amount > 1 && message.properties.ORDERFLOW_ATTEMPTS == '16'",
+		}
+	})
+	for n := range 6 {
+		w.bury(n)
+	}
+	w.bury(3, mq.Field{Name: "ORDERFLOW_REASON", Value: "Undecodable"})
+	w.bury(4, mq.Field{Name: "ORDERFLOW_ATTEMPTS", Value: "3"})
+	w.run()
+	w.wantCounts(3, 0, 3, one("DryRun", 3))
+	if ids := w.ids(); len(ids) > 0 {
+		t.Errorf("a dry run gave %v back", ids)
+	}
+
+	// The rest is a matter of functions.
+	now := time.Now()
+	l := letter{Message: &mq.Message{Stored: now.UnixMilli()}}
+	for sentence, c := range map[string]struct {
+		window v1alpha1.ReplayWindow
+		want   bool
+	}{
+		"stored after from":      {v1alpha1.ReplayWindow{From: new(metav1.NewTime(now.Add(-time.Second)))}, true},
+		"stored before from":     {v1alpha1.ReplayWindow{From: new(metav1.NewTime(now.Add(time.Second)))}, false},
+		"stored before to":       {v1alpha1.ReplayWindow{To: new(metav1.NewTime(now.Add(time.Second)))}, true},
+		"stored at to":           {v1alpha1.ReplayWindow{To: new(metav1.NewTime(l.stored()))}, false},
+		"a window without edges": {v1alpha1.ReplayWindow{}, true},
+	} {
+		s, err := newSelection(&v1alpha1.DeadLetterReplaySpec{Window: &c.window})
+		w.must(err)
+		if got := s.selects(t.Context(), l); got != c.want {
+			t.Errorf("%s: selected is %v", sentence, got)
+		}
+	}
+}
+
+func TestWhatMayHaveASecondEffectIsNotGivenBack(t *testing.T) {
+	adapter := func(keys v1alpha1.KeySupport, duplicates v1alpha1.DuplicatePolicy, window time.Duration) *v1alpha1.ThirdPartyAdapter {
+		a := &v1alpha1.ThirdPartyAdapter{}
+		a.Spec.Idempotency = v1alpha1.IdempotencyContract{Keys: keys, Duplicates: duplicates, Window: metav1.Duration{Duration: window}}
+		return a
+	}
+	now := time.Now()
+	for sentence, c := range map[string]struct {
+		adapters []*v1alpha1.ThirdPartyAdapter
+		age      time.Duration
+		reason   string
+		want     string
+	}{
+		"within the window":                         {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyHonoured, v1alpha1.DuplicatesRefuse, time.Hour)}, time.Minute, "RetriesExhausted", ""},
+		"beyond the window":                         {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyHonoured, v1alpha1.DuplicatesRefuse, time.Hour)}, 2 * time.Hour, "RetriesExhausted", "IdempotencyWindowPassed"},
+		"the narrowest window counts":               {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyHonoured, v1alpha1.DuplicatesRefuse, 9*time.Hour), adapter(v1alpha1.KeyHonoured, v1alpha1.DuplicatesRefuse, time.Hour)}, 2 * time.Hour, "RetriesExhausted", "IdempotencyWindowPassed"},
+		"beyond it, duplicates are accepted":        {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyHonoured, v1alpha1.DuplicatesAccept, time.Hour)}, 2 * time.Hour, "RetriesExhausted", ""},
+		"its fate is unknown, keys are ignored":     {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyIgnored, v1alpha1.DuplicatesRefuse, 0)}, time.Minute, "FateUnknown", "FateUnknown"},
+		"its fate is unknown, repeating is allowed": {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyIgnored, v1alpha1.DuplicatesAccept, 0)}, time.Minute, "FateUnknown", ""},
+	} {
+		l := letter{Message: &mq.Message{Born: now.Add(-c.age).UnixMilli()}}
+		properties, err := mq.EncodeProperties(mq.Fields{{Name: propertyReason, Value: c.reason}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.SetProperties(properties)
+		if got := contractOf(c.adapters).judge(l, map[string]bool{}, now); got != c.want {
+			t.Errorf("%s: skipped for %q, want %q", sentence, got, c.want)
+		}
+	}
+}
+
+func TestAReplayWaitsForTheThirdParty(t *testing.T) {
+	w := newWorld(t, fake.Start(t, fake.Config{}).NameServer(), nil)
+	w.bury(1)
+	w.group.Status.Circuit = v1alpha1.CircuitOpen
+	w.must(w.Status().Update(t.Context(), w.group))
+	w.reconcile()
+	w.want(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonReplayPaused, "the circuit of MQConsumerGroup push is Open")
+	w.want(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonReplayPaused)
+	if ids := w.ids(); len(ids) > 0 {
+		t.Errorf("%v were given back while the circuit is open", ids)
+	}
+	w.group.Status.Circuit = v1alpha1.CircuitClosed
+	w.must(w.Status().Update(t.Context(), w.group))
+	w.replay.Spec.Suspend = new(true)
+	w.Write(t, w.replay)
+	w.reconcile()
+	w.want(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonReplaySuspended)
+	w.replay.Spec.Suspend = nil
+	w.Write(t, w.replay)
+	w.run()
+	w.wantCounts(1, 1, 0)
+	if events := strings.Join(w.Events(), "\n"); !strings.Contains(events, "ReplayPaused") || !strings.Contains(events, "1 dead letters matched") {
+		t.Errorf("the events do not tell of the pause and the end:\n%s", events)
+	}
+}
+
+func TestAReplayThatCannotBe(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		change       func(*v1alpha1.DeadLetterReplay)
+		reason, text string
+	}{
+		"of no group": {func(r *v1alpha1.DeadLetterReplay) { r.Spec.GroupRef.Name = "pull" }, v1alpha1.ReasonGroupNotFound, `groupRef names MQConsumerGroup "pull"`},
+		"by no expression": {func(r *v1alpha1.DeadLetterReplay) {
+			r.Spec.Filter = &v1alpha1.ReplayFilter{WhenExpression: "order.amount +"}
+		}, v1alpha1.ReasonInvalidExpression, "filter.whenExpression"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := newWorld(t, fake.Start(t, fake.Config{}).NameServer(), c.change)
+			w.reconcile()
+			w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, c.reason, c.text)
+		})
+	}
+}
+
+// TestAManagerThatDiesInABatch loses the manager after it noted what it was about to send: what it had sent of that is not sent again, the rest is.
+func TestAManagerThatDiesInABatch(t *testing.T) {
+	w := newWorld(t, fake.Start(t, fake.Config{}).NameServer(), nil)
+	for n := range 4 {
+		w.bury(n)
+	}
+	w.reconcile()
+	noted := newRecord()
+	var places []int
+	for offset, id := range []string{"U0", "U1", "U2"} {
+		places = append(places, len(noted.entries))
+		noted.add(entry{letter: place(w.letters(), int64(offset)), id: id, outcome: outcomeResending})
+	}
+	w.must(w.r.writeRecord(t.Context(), w.replay, noted, places))
+	for offset, m := range w.stored(w.letters())[:2] { // two of them were sent
+		if offset == 0 {
+			_, err := w.client.Send(t.Context(), w.addr, again(letter{Message: &m}, w.group, fmt.Sprintf("%s/%s", w.replay.UID, place(w.letters(), 0))))
+			w.must(err)
+			continue
+		}
+		_, err := w.client.Send(t.Context(), w.addr, again(letter{Message: &m}, w.group, "another replay/"+place(w.letters(), 1)))
+		w.must(err)
+	}
+	w.run()
+	w.wantCounts(4, 4, 0)
+	if ids := w.ids(); !slices.Equal(ids, []string{"U0", "U1", "U1", "U2", "U3"}) { // U1 by another replay, too
+		t.Errorf("given back were %v", ids)
+	}
+}
+
+func TestASendThatIsNotAnsweredIsLookedUp(t *testing.T) {
+	for name, late := range map[string]bool{"it never arrived": false, "its answer was lost": true} {
+		t.Run(name, func(t *testing.T) {
+			cluster := fake.Start(t, fake.Config{})
+			w := newWorld(t, cluster.NameServer(), nil)
+			w.bury(1)
+			w.reconcile()
+			cluster.Inject(fake.Fault{Op: mq.OpSend, Cut: true, Late: late, Times: 1})
+			w.reconcile()
+			if s := w.replay.Status; s.CompletionTime != nil || *s.Matched != 1 || *s.Resent+*s.Skipped != 0 {
+				t.Errorf("a send that was not answered counts as %+v", s)
+			}
+			w.run()
+			w.wantCounts(1, 1, 0)
+			if ids := w.ids(); !slices.Equal(ids, []string{"U1"}) {
+				t.Errorf("given back were %v", ids)
+			}
+		})
+	}
+}
+
+func TestARunEndsAtItsLimitAndKeepsToItsRate(t *testing.T) {
+	w := newWorld(t, fake.Start(t, fake.Config{}).NameServer(), func(r *v1alpha1.DeadLetterReplay) { r.Spec.Limit, r.Spec.Rate = 7, 5 })
+	for n := range 9 {
+		w.bury(n)
+	}
+	w.reconcile()
+	if answer := w.reconcile(); answer.RequeueAfter < 900*time.Millisecond || answer.RequeueAfter > 1200*time.Millisecond || len(w.ids()) != 5 {
+		t.Errorf("after %d messages at 5/s it goes on in %v, want 5 messages and a second", len(w.ids()), answer.RequeueAfter)
+	}
+	w.run()
+	w.wantCounts(7, 7, 0)
+	w.want(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "it ended at spec.limit, and 2 dead letters were not looked at")
+}

@@ -1,0 +1,26 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package deadletterreplay gives dead letters back to their group: to that one group, by writing them to its retry topic as if they had just arrived, with the
+// message's original ids, so that every step asks with the idempotency keys it asked with before.
+//
+//	start ─▶ ends of the queues noted ─▶ batch ─▶ … ─▶ batch ─▶ done: matched = resent + skipped
+//
+//	batch    pull ─▶ select, judge ─▶ "resending" noted ─▶ send ─▶ "resent" noted ─▶ how far ─▶ after batch/rate the next
+//
+// A reconcile makes one batch. The record of outcomes, in ConfigMaps the replay owns, is what is true: counts are read from it, and a letter that is in it is
+// not looked at again. So nothing is lost when the manager dies between two writes.
+//
+// # Not obvious
+//
+//   - What was noted as "resending" when the manager died, or when a send was not answered, was sent or not. The retry topic tells: from the offset that
+//     was noted with it, it is searched for the replay's own property. What is not found is sent again. A send that arrives after that search makes a
+//     message come twice: at most a batch of them for each death, with the same idempotency keys.
+//   - The dead letters that exist when a replay begins are its all: those its own messages end as are not replayed by it.
+//   - The time a message was born is kept, so that it expires, or is refused for its age, as it would have.
+//   - Where the time for which a third party remembers keys is over, nothing is sent, unless duplicates are accepted.
+//   - Objects and records are read from the API server: a cache may be behind what the last batch wrote.
+//
+// Limits: 5000 dead letters for one replay, whose record is ten ConfigMaps. An adapter's statusQuery is not asked: what is too old is skipped. In an Orderly group, letters of a
+// broker come back in the order in which they died, after what was handled meanwhile.
+package deadletterreplay

@@ -1,0 +1,75 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package deadletterreplay
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+)
+
+// inputs are what a batch is made from.
+type inputs struct {
+	replay *v1alpha1.DeadLetterReplay
+	// group and cluster are nil if there is none of that name.
+	group   *v1alpha1.MQConsumerGroup
+	cluster *v1alpha1.MQCluster
+	// adapters of the group; one that does not exist is in missing.
+	adapters []*v1alpha1.ThirdPartyAdapter
+	missing  string
+	record   *record
+
+	selection selection
+	// invalid says what is wrong with the filter's expression.
+	invalid error
+}
+
+// gather reads:
+//  1. the group, its cluster, its adapters,
+//  2. the record of outcomes.
+func (r *Reconciler) gather(ctx context.Context, replay *v1alpha1.DeadLetterReplay) (*inputs, error) {
+	seen := &inputs{replay: replay}
+	seen.selection, seen.invalid = newSelection(&replay.Spec)
+	group, cluster := &v1alpha1.MQConsumerGroup{}, &v1alpha1.MQCluster{}
+	if found, err := r.find(ctx, replay.Namespace, replay.Spec.GroupRef.Name, group); err != nil {
+		return nil, err
+	} else if found {
+		seen.group = group
+		if found, err = r.find(ctx, replay.Namespace, group.Spec.ClusterRef.Name, cluster); err != nil {
+			return nil, err
+		} else if found {
+			seen.cluster = cluster
+		}
+		for _, name := range group.Spec.Handler.Adapters() {
+			adapter := &v1alpha1.ThirdPartyAdapter{}
+			found, err := r.find(ctx, replay.Namespace, name, adapter)
+			if err != nil {
+				return nil, err
+			}
+			if !found {
+				seen.missing = name
+				continue
+			}
+			seen.adapters = append(seen.adapters, adapter)
+		}
+	}
+	var err error
+	seen.record, err = r.readRecord(ctx, replay)
+	return seen, err
+}
+
+func (r *Reconciler) find(ctx context.Context, namespace, name string, into client.Object) (bool, error) {
+	switch err := r.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, into); {
+	case apierrors.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("read %T %s: %w", into, name, err)
+	}
+	return true, nil
+}

@@ -1,0 +1,187 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package deadletterreplay
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/expression"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+// The properties workers write into a dead letter, see runtime/consumer.
+const (
+	propertyReason   = "ORDERFLOW_REASON"
+	propertyAttempts = "ORDERFLOW_ATTEMPTS"
+	propertyBorn     = "ORDERFLOW_BORN"
+	// propertyReplay of a message that was given back names replay and dead letter.
+	propertyReplay = "ORDERFLOW_REPLAY"
+
+	ourProperties = "ORDERFLOW_"
+)
+
+// ofLetter are properties that speak of the dead letter and not of its message, or that the broker would act on again.
+func ofLetter(name string) bool {
+	return strings.HasPrefix(name, ourProperties) || strings.HasPrefix(name, "TIMER_") || strings.HasPrefix(name, "DLQ_ORIGIN_") ||
+		slices.Contains([]string{rocketmq.PropertyDelayLevel, "REAL_TOPIC", "TRAN_MSG", "INNER_NUM", rocketmq.PropertyRetryTopic}, name)
+}
+
+// letter is a dead letter as an expression sees it: the message, as far as it can be told.
+type letter struct {
+	*rocketmq.Message
+	order any
+}
+
+func (l letter) Order() any          { return l.order }
+func (l letter) Tag() string         { return l.Property(rocketmq.PropertyTags) }
+func (l letter) Keys() []string      { return strings.Fields(l.Property(rocketmq.PropertyKeys)) }
+func (l letter) BornTime() time.Time { return time.UnixMilli(l.born()).UTC() }
+func (l letter) Topic() string       { return l.Property(rocketmq.PropertyRetryTopic) }
+func (l letter) reason() string      { return l.Property(propertyReason) }
+func (l letter) place() string       { return place(l.Queue, l.Offset) }
+func (l letter) stored() time.Time   { return time.UnixMilli(l.Stored) }
+func (l letter) Properties() map[string]string {
+	properties := map[string]string{}
+	for name, value := range l.Message.Properties() {
+		properties[name] = value
+	}
+	return properties
+}
+
+// decode decodes the body. What is no order is none, which expressions see.
+func (l *letter) decode() {
+	if order, err := expression.DecodeJSON(l.Body); err == nil {
+		l.order = order
+	}
+}
+
+// oneWord is an id as a line of the record can hold it.
+func oneWord(id string) string { return strings.Join(strings.Fields(id), "_") }
+
+// ID is the message's, as workers have it.
+func (l letter) ID() string {
+	return cmp.Or(l.Property(rocketmq.PropertyUniqueKey), l.Property(rocketmq.PropertyOriginID), l.Message.ID())
+}
+
+// Attempt is how often the message was tried.
+func (l letter) Attempt() int {
+	attempts, err := strconv.Atoi(l.Property(propertyAttempts))
+	if err != nil {
+		return l.Reconsumed + 1
+	}
+	return attempts
+}
+
+// born is when the sender made the message, in milliseconds since 1970; a broker's own dead letter still has it.
+func (l letter) born() int64 {
+	born, err := strconv.ParseInt(l.Property(propertyBorn), 10, 64)
+	if err != nil {
+		return l.Born
+	}
+	return born
+}
+
+func place(q rocketmq.Queue, offset int64) string {
+	return fmt.Sprintf("%s/%d/%d", q.Broker, q.ID, offset)
+}
+
+// selection is what a replay selects by.
+type selection struct {
+	spec *v1alpha1.DeadLetterReplaySpec
+	when *expression.Program // nil: always
+}
+
+func newSelection(spec *v1alpha1.DeadLetterReplaySpec) (selection, error) {
+	s := selection{spec: spec}
+	if spec.Filter == nil || spec.Filter.WhenExpression == "" {
+		return s, nil
+	}
+	var err error
+	s.when, err = expression.Compile(worker.Expression{Field: "filter.whenExpression", Source: spec.Filter.WhenExpression, Result: worker.BoolResult, Scope: worker.MessageScope})
+	return s, err
+}
+
+// selects reports whether the letter is part of the replay. One for which the expression cannot be evaluated is not.
+func (s selection) selects(ctx context.Context, l letter) bool {
+	if w := s.spec.Window; w != nil && (w.From != nil && l.stored().Before(w.From.Time) || w.To != nil && !l.stored().Before(w.To.Time)) {
+		return false
+	}
+	f := s.spec.Filter
+	if f == nil {
+		return true
+	}
+	if len(f.Reasons) > 0 && !slices.Contains(f.Reasons, l.reason()) || len(f.MessageIDs) > 0 && !slices.Contains(f.MessageIDs, l.ID()) {
+		return false
+	}
+	if s.when == nil {
+		return true
+	}
+	yes, err := s.when.Bool(ctx, expression.OfMessage(l))
+	return err == nil && yes
+}
+
+// contract is what the group's third parties promise of a request that is made again.
+type contract struct {
+	// window is for how long all of those that matter remember keys. 0: forever.
+	window time.Duration
+	// repeats: one of them ignores keys, and its effect must not be repeated.
+	repeats bool
+}
+
+func contractOf(adapters []*v1alpha1.ThirdPartyAdapter) (c contract) {
+	for _, a := range adapters {
+		i := a.Spec.Idempotency
+		switch window := i.Window.Duration; {
+		case i.Duplicates == v1alpha1.DuplicatesAccept:
+		case i.Keys != v1alpha1.KeyHonoured:
+			c.repeats = true
+		case window > 0 && (c.window == 0 || window < c.window):
+			c.window = window
+		}
+	}
+	return c
+}
+
+// judge is why a selected letter is not given back; empty: it is.
+func (c contract) judge(l letter, taken map[string]bool, now time.Time) string {
+	switch {
+	case l.Err != nil:
+		return skippedUnreadable
+	case taken[oneWord(l.ID())]:
+		return skippedDuplicate
+	case c.window > 0 && now.Sub(l.BornTime()) > c.window:
+		return skippedWindowPassed
+	case c.repeats && l.reason() == skippedFateUnknown:
+		return skippedFateUnknown
+	}
+	return ""
+}
+
+// again is the message that is given back: as it was sent first, to the group's retry topic at the broker of its letter.
+func again(l letter, group *v1alpha1.MQConsumerGroup, replay string) rocketmq.SendRequest {
+	out := rocketmq.OutMessage{Body: l.Body, Flag: l.Flag}
+	for name, value := range l.Message.Properties() {
+		if !ofLetter(name) {
+			out.Properties = append(out.Properties, rocketmq.Field{Name: name, Value: value})
+		}
+	}
+	out.Properties = append(out.Properties,
+		rocketmq.Field{Name: rocketmq.PropertyRetryTopic, Value: cmp.Or(l.Topic(), group.Spec.Topic)},
+		rocketmq.Field{Name: propertyReplay, Value: replay})
+	if l.Compressed() {
+		out.Compress()
+	}
+	return rocketmq.SendRequest{
+		Group: group.Spec.Group, Queue: rocketmq.Queue{Topic: rocketmq.RetryTopic(group.Spec.Group), Broker: l.Queue.Broker},
+		Born: l.born(), Messages: []rocketmq.OutMessage{out},
+	}
+}
