@@ -63,7 +63,7 @@ const (
 	ReasonSecretNotAllowed = "SecretNotAllowed"
 	// ReasonInvalidExpression: a CEL expression does not compile, has the wrong type, or costs too much.
 	ReasonInvalidExpression = "InvalidExpression"
-	// ReasonUnsafeSteps: a step other than the last calls a third party that ignores idempotency keys.
+	// ReasonUnsafeSteps: a step other than the last calls a third party that ignores idempotency keys, and cannot be asked what became of a request.
 	ReasonUnsafeSteps = "UnsafeSteps"
 	// ReasonTooFewQueues: the topic has fewer queues than maxReplicas or replicas.
 	ReasonTooFewQueues = "TooFewQueues"

@@ -263,8 +263,7 @@ const (
 )
 
 // IdempotencyContract says what the third party does with a key it has seen before.
-// +kubebuilder:validation:XValidation:rule="self.keys == 'Honoured' || has(self.duplicates)",message="the third party ignores idempotency keys: say with idempotency.duplicates whether a request of unknown fate is sent again (Accept) or becomes a dead letter (Refuse)"
-// +kubebuilder:validation:XValidation:rule="!has(self.statusQuery)",message="idempotency.statusQuery is not available in this version: use duplicates Accept or Refuse"
+// +kubebuilder:validation:XValidation:rule="self.keys == 'Honoured' || has(self.duplicates) || has(self.statusQuery)",message="the third party ignores idempotency keys: say with idempotency.statusQuery how it is asked what became of a request, or with idempotency.duplicates whether a request of unknown fate is sent again (Accept) or becomes a dead letter (Refuse)"
 type IdempotencyContract struct {
 	// keys is Honoured or Ignored.
 	// +required
@@ -279,7 +278,7 @@ type IdempotencyContract struct {
 	Header string `json:"header,omitempty"`
 
 	// window is how long the third party remembers a key, 1m to 720h. A message that was attempted before and is older is a dead letter
-	// (IdempotencyWindowPassed), unless duplicates are accepted.
+	// (IdempotencyWindowPassed), unless statusQuery tells what became of it or duplicates are accepted.
 	// +optional
 	// +default="24h"
 	// +kubebuilder:validation:Type=string
@@ -287,23 +286,32 @@ type IdempotencyContract struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1m') && duration(self) <= duration('720h')",message="idempotency.window lies between 1m and 720h"
 	Window metav1.Duration `json:"window,omitzero"`
 
-	// duplicates is Accept or Refuse. Unset: Refuse, where keys are Honoured.
+	// duplicates is Accept or Refuse. Unset: Refuse, where keys are Honoured or there is a statusQuery. With a statusQuery it says what is done where that
+	// tells neither: Accept sends again, Refuse asks again at the next attempt.
 	// +optional
 	Duplicates DuplicatePolicy `json:"duplicates,omitempty"`
 
-	// statusQuery asks the third party whether an earlier request had its effect.
+	// statusQuery asks the third party whether an earlier request had its effect. It is made where an attempt went before and keys are Ignored, or it is
+	// longer ago than window: done, and the step is done; absent, and the request is made. Unset: nobody is asked.
 	// +optional
 	StatusQuery *StatusQuery `json:"statusQuery,omitempty"`
 }
 
-// StatusQuery is a request that tells whether an earlier one had its effect.
+// StatusQuery is a GET request that tells whether an earlier one had its effect. It goes through circuit and limits like any other, without the key's header.
 type StatusQuery struct {
-	// pathExpression is a CEL expression, of type string, over `key`, `order` and `message`.
+	// pathExpression is a CEL expression, of type string, over `key` (the idempotency key), `order` and `message`: '"/messages/" + key'. It is appended to
+	// url, begins with '/', and has no query: that is parametersExpression.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	PathExpression string `json:"pathExpression,omitempty"`
-	// doneExpression is a CEL expression, of type bool, over `response`: the effect happened.
+	// parametersExpression is a CEL expression, of type map, over the same: the parameters of the URL's query, as in '{"requestId": key}'. Unset: none.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	ParametersExpression string `json:"parametersExpression,omitempty"`
+	// doneExpression is a CEL expression, of type bool, over `response`: the effect happened. It and absentExpression are asked about every answer, whatever
+	// its status; one that cannot be evaluated is false. Where neither is true, or both are, nothing is known.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024

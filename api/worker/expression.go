@@ -25,6 +25,8 @@ type Scope string
 const (
 	// MessageScope has `order`, the decoded JSON body, and `message`, its RocketMQ attributes.
 	MessageScope Scope = "message"
+	// QueryScope has what MessageScope has, and `key`, the idempotency key.
+	QueryScope Scope = "query"
 	// ResponseScope has `response`: status, headers and body.
 	ResponseScope Scope = "response"
 )
@@ -95,6 +97,31 @@ func (e Expiry) Expression() Expression {
 
 // Expressions lists the adapter's expressions.
 func (a Adapter) Expressions() []Expression {
+	list := a.ResponseExpressions()
+	if query := a.Idempotency.StatusQuery; query != nil {
+		list = append(list, query.Expressions()...)
+	}
+	return list
+}
+
+// StatusQueryField is the path of an adapter's status query below its spec.
+const StatusQueryField = "idempotency.statusQuery"
+
+// Expressions lists the query's expressions.
+func (q StatusQuery) Expressions() []Expression {
+	list := []Expression{
+		{StatusQueryField + ".pathExpression", q.PathExpression, StringResult, QueryScope},
+		{StatusQueryField + ".doneExpression", q.DoneExpression, BoolResult, ResponseScope},
+		{StatusQueryField + ".absentExpression", q.AbsentExpression, BoolResult, ResponseScope},
+	}
+	if q.ParametersExpression != "" {
+		list = append(list, Expression{StatusQueryField + ".parametersExpression", q.ParametersExpression, MapResult, QueryScope})
+	}
+	return list
+}
+
+// ResponseExpressions lists those of the adapter's expressions that say what an answer to a step's request means.
+func (a Adapter) ResponseExpressions() []Expression {
 	var list []Expression
 	if a.SuccessExpression != "" {
 		list = append(list, Expression{SuccessField, a.SuccessExpression, BoolResult, ResponseScope})

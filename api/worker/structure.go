@@ -144,4 +144,15 @@ type Idempotency struct {
 	Window Duration `json:"window"`
 	// AcceptDuplicates: send again although the effect may happen twice.
 	AcceptDuplicates bool `json:"acceptDuplicates,omitempty"`
+	// StatusQuery asks whether an earlier request had its effect. Nil: there is none.
+	StatusQuery *StatusQuery `json:"statusQuery,omitempty"`
+}
+
+// StatusQuery is a GET request that tells whether an earlier one had its effect. All are CEL.
+type StatusQuery struct {
+	PathExpression string `json:"pathExpression"`
+	// ParametersExpression is for the query of the URL. Empty: none.
+	ParametersExpression string `json:"parametersExpression,omitempty"`
+	DoneExpression       string `json:"doneExpression"`
+	AbsentExpression     string `json:"absentExpression"`
 }

@@ -22,10 +22,16 @@ func Adapter(a *v1alpha1.ThirdPartyAdapter) worker.Adapter {
 }
 
 func idempotency(c v1alpha1.IdempotencyContract) worker.Idempotency {
-	return worker.Idempotency{
+	out := worker.Idempotency{
 		KeysHonoured: c.Keys == v1alpha1.KeyHonoured, Header: c.Header,
 		Window: worker.Duration(c.Window.Duration), AcceptDuplicates: c.Duplicates == v1alpha1.DuplicatesAccept,
 	}
+	if q := c.StatusQuery; q != nil {
+		out.StatusQuery = &worker.StatusQuery{
+			PathExpression: q.PathExpression, ParametersExpression: q.ParametersExpression, DoneExpression: q.DoneExpression, AbsentExpression: q.AbsentExpression,
+		}
+	}
+	return out
 }
 
 func auth(a *v1alpha1.Auth) *worker.Auth {

@@ -79,9 +79,9 @@ func expressionsCompile(seen *inputs) result.Result {
 func stepsSafe(seen *inputs) result.Result {
 	steps := seen.group.Spec.Handler.Steps()
 	for _, step := range steps[:max(len(steps)-1, 0)] {
-		if seen.adapters[step.Adapter].Spec.Idempotency.Keys != v1alpha1.KeyHonoured {
+		if contract := seen.adapters[step.Adapter].Spec.Idempotency; contract.Keys != v1alpha1.KeyHonoured && contract.StatusQuery == nil {
 			return result.Stall(v1alpha1.ReasonUnsafeSteps,
-				"%s is not the last step and calls ThirdPartyAdapter %s, which ignores idempotency keys: a retry would repeat its effect; make it the last step, or give it a consumer of its own",
+				"%s is not the last step and calls ThirdPartyAdapter %s, which ignores idempotency keys: a retry would repeat its effect; make it the last step, give the adapter an idempotency.statusQuery, or the step a consumer of its own",
 				step.Field, step.Adapter)
 		}
 	}

@@ -68,6 +68,11 @@ func TestCheck(t *testing.T) {
 			ignoring(seen, "depot")
 			warehouse(seen, "depot", "sms")
 		}, result.Stalled, v1alpha1.ReasonUnsafeSteps, "handler.warehouse.steps[a] is not the last step and calls ThirdPartyAdapter depot"},
+		"a step before the last can be asked about": {func(seen *inputs) {
+			ignoring(seen, "depot")
+			seen.adapters["depot"].Spec.Idempotency.StatusQuery = &v1alpha1.StatusQuery{}
+			warehouse(seen, "depot", "sms")
+		}, result.Done, "", ""},
 		"the last step may ignore keys": {func(seen *inputs) {
 			ignoring(seen, "depot")
 			warehouse(seen, "sms", "depot")

@@ -5,7 +5,7 @@
 // whether an answer is a success. The operator compiles them before it writes a worker's files, the worker at its start; both use this package,
 // so that what was accepted runs.
 //
-// An expression sees one of two scopes:
+// An expression sees one of three scopes:
 //
 //	MessageScope   order                the JSON body of the message
 //	               message.id           string, the same on every attempt
@@ -15,6 +15,7 @@
 //	               message.properties   map of string to string
 //	               message.bornTime     timestamp: when it was sent
 //	               message.attempt      int, from 1
+//	QueryScope     key                  string, the idempotency key; and all of MessageScope
 //	ResponseScope  response.status      int
 //	               response.headers     map of string to string, names in lower case
 //	               response.body        the JSON body, or null if it is none

@@ -23,8 +23,11 @@ func environment(scope worker.Scope) (*cel.Env, error) {
 		cel.CrossTypeNumericComparisons(true),
 		cel.ASTValidators(cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateRegexLiterals()),
 	}
-	if scope == worker.ResponseScope {
+	switch scope {
+	case worker.ResponseScope:
 		return cel.NewEnv(append(options, responseVariables...)...)
+	case worker.QueryScope:
+		options = append(options, cel.Variable("key", cel.StringType))
 	}
 	return cel.NewEnv(append(options, messageVariables...)...)
 }

@@ -33,6 +33,9 @@ func names(scope worker.Scope) string {
 	if scope == worker.ResponseScope {
 		return "response.status, response.headers and response.body"
 	}
+	if scope == worker.QueryScope {
+		return "key, order, and message.id, topic, tag, keys, properties, bornTime and attempt"
+	}
 	return "order, and message.id, topic, tag, keys, properties, bornTime and attempt"
 }
 

@@ -31,7 +31,7 @@ type Response struct {
 	Body any
 }
 
-// Variables are those of one evaluation: OfMessage or OfResponse.
+// Variables are those of one evaluation: OfMessage, OfQuery or OfResponse.
 type Variables func(name string) (value any, ok bool)
 
 // OfMessage returns the variables of MessageScope.
@@ -56,6 +56,17 @@ func OfMessage(m Message) Variables {
 			return m.Attempt(), true
 		}
 		return nil, false
+	}
+}
+
+// OfQuery returns the variables of QueryScope.
+func OfQuery(m Message, key string) Variables {
+	of := OfMessage(m)
+	return func(name string) (any, bool) {
+		if name == "key" {
+			return key, true
+		}
+		return of(name)
 	}
 }
 

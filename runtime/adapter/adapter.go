@@ -44,6 +44,7 @@ type Adapter struct {
 	spec        worker.Adapter
 	url         string
 	meaning     meaning
+	query       *query                            // nil without a status query
 	credentials func() (map[string]string, error) // nil without auth
 	transport   http.RoundTripper
 	observer    Observer
@@ -76,6 +77,9 @@ func New(c Config) (*Adapter, error) {
 	}
 	var err error
 	if a.meaning, err = newMeaning(c.Spec); err != nil {
+		return nil, fmt.Errorf("adapter %q: %w", c.Spec.Name, err)
+	}
+	if a.query, err = newQuery(c.Spec); err != nil {
 		return nil, fmt.Errorf("adapter %q: %w", c.Spec.Name, err)
 	}
 	if auth := c.Spec.Auth; auth != nil {

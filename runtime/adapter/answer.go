@@ -23,6 +23,8 @@ type answer struct {
 	after time.Duration
 	// fateUnknown: the request may have had its effect.
 	fateUnknown bool
+	// untouched: an answer to a status query, which says that an earlier request had no effect.
+	untouched bool
 	// absent: the third party has nothing at this URL, or not for this method.
 	absent bool
 }

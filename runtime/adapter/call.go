@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/expression"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
@@ -22,8 +23,12 @@ type Request struct {
 	Path string
 	// Body is JSON, nil for none.
 	Body []byte
-	// Key is the idempotency key, the same for every attempt.
+	// Key is the idempotency key, the same for every attempt; "" sends none.
 	Key string
+	// Message is what the request is made from, for the status query; nil where it never was attempted before.
+	Message expression.Message
+
+	reader reader // nil: the adapter's meaning
 }
 
 const (
@@ -37,6 +42,11 @@ const (
 // without any data of the order.
 func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 	limits := a.limits.Load()
+	if a.asksFirst(r) {
+		if settled := a.settle(ctx, r, limits); settled != nil {
+			return *settled
+		}
+	}
 	var failure answer
 	for try, delay := 1, limits.RetryDelay.D(); ; try, delay = try+1, 2*delay {
 		p, hold := a.admit(ctx)
@@ -57,7 +67,7 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 		if (p.probe || late) && ans.result == transient && !a.mustNotRepeat(ans) {
 			return a.park(ans.reason, ans.detail)
 		}
-		if try >= limits.RequestAttempts || !ans.repeatable() || a.mustNotRepeat(ans) || !a.circuit.closed(p.ticket) || !pause(ctx, delay) {
+		if try >= limits.RequestAttempts || !ans.repeatable() || a.unsettled(ans) || !a.circuit.closed(p.ticket) || !pause(ctx, delay) {
 			return a.conclude(ans)
 		}
 		failure = ans
@@ -159,6 +169,9 @@ func (a *Adapter) conclude(ans answer) outcome.Outcome {
 	case misconfigured:
 		return outcome.ParkUntil(after(recheck), ans.reason, ans.detail)
 	}
+	if a.unsettled(ans) && a.query != nil && ans.result != cut { // who has the queue next would not know that there was an attempt
+		return outcome.RetryLater(ans.after, ans.reason, ans.detail+"; the next attempt asks first whether it had its effect")
+	}
 	if a.mustNotRepeat(ans) {
 		return outcome.Kill(FateUnknown, fmt.Sprintf("%s (%s)", ans.detail, ans.reason))
 	}
@@ -172,6 +185,11 @@ func (a *Adapter) conclude(ans answer) outcome.Outcome {
 func (a *Adapter) mustNotRepeat(ans answer) bool {
 	contract := a.spec.Idempotency
 	return ans.fateUnknown && !contract.KeysHonoured && !contract.AcceptDuplicates
+}
+
+// unsettled: the request may have had its effect, and that is asked for, or decided by a person, before a second one.
+func (a *Adapter) unsettled(ans answer) bool {
+	return a.mustNotRepeat(ans) || a.query != nil && ans.fateUnknown && !a.spec.Idempotency.KeysHonoured
 }
 
 // detail says where something happened.

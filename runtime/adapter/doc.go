@@ -39,7 +39,7 @@
 // # Idempotency
 //
 // Every request carries the key it is given. Where the third party ignores keys and duplicates are refused, a request that may have had its effect is
-// never sent again, not even by net/http, which repeats requests on reused connections when their method or a header named Idempotency-Key allows it.
+// not sent again, or, with a status query, not before that said that there was none; not even by net/http, which repeats requests on reused connections when their method or a header named Idempotency-Key allows it.
 //
 // # Security
 //

@@ -58,12 +58,16 @@ func (a *Adapter) exchange(parent context.Context, r Request, secret map[string]
 		return a.broken(parent, err, timeout, sent.Load())
 	}
 	defer response.Body.Close() // the answer has been read as far as it matters
-	if a.meaning.asks(response.StatusCode) {
+	reads := r.reader
+	if reads == nil {
+		reads = &a.meaning
+	}
+	if reads.asks(response.StatusCode) {
 		body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 		if err != nil {
 			return a.broken(parent, err, timeout, true)
 		}
-		return a.meaning.of(ctx, response, body)
+		return reads.of(ctx, response, body)
 	}
 	defer time.AfterFunc(drainTime, cancel).Stop()
 	if response.StatusCode == http.StatusUnprocessableEntity {
@@ -90,7 +94,9 @@ func (a *Adapter) request(ctx context.Context, r Request, secret map[string]stri
 	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "orderflow")
-	request.Header.Set(a.spec.Idempotency.Header, r.Key)
+	if r.Key != "" {
+		request.Header.Set(a.spec.Idempotency.Header, r.Key)
+	}
 	if a.spec.Auth != nil {
 		authenticate(request, *a.spec.Auth, secret, r.Body, time.Now())
 	}

@@ -14,6 +14,14 @@ import (
 	"github.com/orderflow-dev/orderflow/internal/expression"
 )
 
+// reader says what an answer means for which its expressions are to be asked.
+type reader interface {
+	// asks says whether an answer with this status is read for an expression.
+	asks(status int) bool
+	// of is what an answer means for which asks is true.
+	of(ctx context.Context, response *http.Response, body []byte) answer
+}
+
 // meaning is what answers mean where more than the status is to be asked.
 type meaning struct {
 	honoursKeys bool
@@ -28,23 +36,30 @@ type rule struct {
 }
 
 func newMeaning(spec worker.Adapter) (meaning, error) {
-	m := meaning{honoursKeys: spec.Idempotency.KeysHonoured}
-	programs := map[string]*expression.Program{}
-	for _, e := range spec.Expressions() {
-		program, err := expression.Compile(e)
-		if err != nil {
-			return meaning{}, err
-		}
-		programs[e.Field] = program
+	programs, err := compile(spec.ResponseExpressions())
+	if err != nil {
+		return meaning{}, err
 	}
-	m.success = programs[worker.SuccessField]
+	m := meaning{honoursKeys: spec.Idempotency.KeysHonoured, success: programs[worker.SuccessField]}
 	for i, r := range spec.ResponseRules {
 		m.rules = append(m.rules, rule{programs[worker.RuleField(i)+".whenExpression"], r.Outcome})
 	}
 	return m, nil
 }
 
-// asks says whether an answer with this status is read for an expression.
+// compile returns programs by the fields their expressions stand in.
+func compile(expressions []worker.Expression) (map[string]*expression.Program, error) {
+	programs := map[string]*expression.Program{}
+	for _, e := range expressions {
+		program, err := expression.Compile(e)
+		if err != nil {
+			return nil, err
+		}
+		programs[e.Field] = program
+	}
+	return programs, nil
+}
+
 func (m *meaning) asks(status int) bool {
 	if status/100 == 2 {
 		return m.success != nil
@@ -52,7 +67,7 @@ func (m *meaning) asks(status int) bool {
 	return len(m.rules) > 0
 }
 
-// of is what an answer means for which asks is true: a success, or what the first rule that matches says, or else what the status does.
+// of: a success, or what the first rule that matches says, or else what the status does.
 func (m *meaning) of(ctx context.Context, response *http.Response, body []byte) answer {
 	status := response.StatusCode
 	if status/100 == 2 && len(body) > maxBody {

@@ -160,12 +160,12 @@ type window struct {
 	length  time.Duration // 0: forever
 }
 
-// narrowest is the shortest window of the adapters whose memory of keys is what prevents a second effect.
+// narrowest is the shortest window of the adapters whose memory of keys is all that prevents a second effect. Where there is a status query, the adapter asks.
 func narrowest(s worker.Structure) window {
 	var w window
 	for _, a := range s.Adapters {
 		contract := a.Idempotency
-		if length := contract.Window.D(); contract.KeysHonoured && !contract.AcceptDuplicates && length > 0 && (w.length == 0 || length < w.length) {
+		if length := contract.Window.D(); contract.KeysHonoured && !contract.AcceptDuplicates && contract.StatusQuery == nil && length > 0 && (w.length == 0 || length < w.length) {
 			w = window{a.Name, length}
 		}
 	}

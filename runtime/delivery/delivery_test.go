@@ -206,6 +206,7 @@ func TestTheIdempotencyWindow(t *testing.T) {
 	honoured := worker.Idempotency{KeysHonoured: true, Window: worker.Duration(time.Hour)}
 	longer := worker.Idempotency{KeysHonoured: true, Window: worker.Duration(24 * time.Hour)}
 	accepted := worker.Idempotency{KeysHonoured: true, Window: worker.Duration(time.Minute), AcceptDuplicates: true}
+	asked := worker.Idempotency{KeysHonoured: true, Window: worker.Duration(time.Minute), StatusQuery: &worker.StatusQuery{}}
 	ignored := worker.Idempotency{Window: worker.Duration(time.Minute)}
 	for name, c := range map[string]struct {
 		contracts  []worker.Idempotency
@@ -218,6 +219,7 @@ func TestTheIdempotencyWindow(t *testing.T) {
 		"attempted before, within the window":      {[]worker.Idempotency{honoured}, 1, 30 * time.Minute, false},
 		"the narrowest of several windows decides": {[]worker.Idempotency{longer, honoured}, 1, 2 * time.Hour, true},
 		"duplicates are accepted":                  {[]worker.Idempotency{accepted}, 1, 2 * time.Hour, false},
+		"the third party can be asked":             {[]worker.Idempotency{asked}, 1, 2 * time.Hour, false},
 		"keys are ignored":                         {[]worker.Idempotency{ignored}, 1, 2 * time.Hour, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -126,7 +126,7 @@ func (h *Handler) run(ctx context.Context, m *message.Message, at string, busine
 			return o
 		}
 		done = h.adapters[s.Adapter].Call(ctx, adapter.Request{
-			Step: s.Name, Method: request.Method, Path: request.Path, Body: request.Body, Key: message.Key(h.group, business, s.Name),
+			Step: s.Name, Method: request.Method, Path: request.Path, Body: request.Body, Key: message.Key(h.group, business, s.Name), Message: m,
 		})
 		if done.Kind == outcome.Park {
 			h.progress.keep(delivery, i)

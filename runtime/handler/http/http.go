@@ -6,15 +6,12 @@ package http
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"path"
-	"strings"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/expression"
+	"github.com/orderflow-dev/orderflow/runtime/adapter"
 	"github.com/orderflow-dev/orderflow/runtime/handler/step"
 	"github.com/orderflow-dev/orderflow/runtime/message"
 )
@@ -75,25 +72,9 @@ func (b builder) path(ctx context.Context, m *message.Message) (string, error) {
 	}
 	target, err := b.programs.Text(ctx, field, m)
 	if err == nil {
-		if err = checkPath(target); err != nil {
+		if err = adapter.CheckPath(target); err != nil {
 			err = fmt.Errorf("%s: %w", field, err)
 		}
 	}
 	return target, err
-}
-
-// checkPath refuses what could lead elsewhere than the expression's author meant: an order's value in it may be anything.
-func checkPath(p string) error {
-	unescaped, err := url.PathUnescape(p)
-	switch {
-	case !strings.HasPrefix(p, "/"):
-		return errors.New("the path does not begin with /")
-	case strings.ContainsAny(p, "?#\\"):
-		return errors.New("the path contains ?, # or a backslash")
-	case err != nil || strings.ContainsFunc(unescaped, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return errors.New("the path contains what a path cannot")
-	case unescaped != "/" && path.Clean(unescaped) != strings.TrimSuffix(unescaped, "/"):
-		return errors.New("the path contains ., .. or an empty segment")
-	}
-	return nil
 }
