@@ -9,7 +9,7 @@
 // per key. ReadBinding reads it, New makes a Producer from it. The order system then does, when an order is paid:
 //
 //	tx: update the order, deduct the stock, outbox.Add(ctx, tx, message)
-//	send the message in the mode of the binding, and when the broker confirmed: relay.Sent(row)
+//	send the message in the mode of the binding, and when the broker confirmed: relay.Sent(message.ID)
 //
 // There are three ways to send. Send waits for the broker's confirmation. SendAsync returns at once and calls back, on
 // success or on failure, exactly once. SendOneway expects no answer: what is lost on the way nobody learns.
@@ -24,20 +24,29 @@
 // of its decisions, registers up to 30 s late, and logs whole messages.
 //
 // The Outbox closes the gap between the order's transaction and the broker: its row is written in the same transaction,
-// and the Relay sends every row that was not confirmed, in order, until the broker took it.
+// and the Relay sends every row that was not confirmed until the broker took it. It works in any database/sql whose Dialect is
+// known. Any number of relays may run: each claims rows for a minute, and sends of its claim only those with no earlier row of
+// their order key outside it.
 //
 // # Invariants
 //
 //   - No call blocks longer than the binding's send timeout plus a short slack, whatever the state of the cluster.
 //   - What waits for the broker is bounded, see rocketmq.Config; above it sending fails at once and says so.
 //   - A row leaves the outbox only when the broker confirmed the message: at least once, never less. Every attempt
-//     carries the same message ID.
+//     carries the same message ID. It is sent twice where an answer was lost, or a process ended between the answer and the
+//     row's removal.
+//   - Rows of one order key are sent in the order of their ids, each when the one before was confirmed. That is the order of
+//     their transactions if one ended before the next wrote its row, as it does where both changed the same order.
+//   - A row that can never be sent is marked with the reason and stays; it stops none behind it, of its key neither.
+//   - A relay holds at most about 20 MiB of rows.
 //
 // # Limits
 //
 //   - A message in a transaction may become visible twice, with one ID: the broker also asks about what it was told in the last
 //     seconds. After 15 questions (transactionCheckMax) without a decision it drops the message.
 //   - A changed binding is read by making a new Producer.
-//   - One Relay per outbox table: a second one is harmless but sends rows twice.
-//   - The outbox speaks SQLite's and MySQL's placeholders.
+//   - The statements of MySQL, SQL Server and Oracle are read by people, in testdata/outbox.sql; those of SQLite and PostgreSQL
+//     run in tests.
+//   - The clocks of hosts with relays should agree within half a minute: a claim that seems over is taken, and its rows may be
+//     sent twice.
 package producer

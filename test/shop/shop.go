@@ -146,7 +146,7 @@ func (s *Shop) check(m manner) error {
 func (s *Shop) pay(ctx context.Context, o producer.OrderEvent, m manner) error {
 	o.PaidAt = now()
 	if m.sent == Coupled {
-		if _, err := s.store.pay(ctx, o, m.sent, nil); err != nil {
+		if err := s.store.pay(ctx, o, m.sent, nil); err != nil {
 			return err
 		}
 		err := s.parties.callAll(ctx, o)
@@ -166,21 +166,20 @@ func (s *Shop) pay(ctx context.Context, o producer.OrderEvent, m manner) error {
 	if m.outbox {
 		promised = &msg
 	}
-	row, err := s.store.pay(ctx, o, m.sent, promised)
-	if err != nil {
+	if err := s.store.pay(ctx, o, m.sent, promised); err != nil {
 		return err
 	}
 	s.tell(o.ID, ledger.Pending)
-	s.send(ctx, o.ID, msg, row, producer.Mode(m.sent))
+	s.send(ctx, o.ID, msg, m.outbox, producer.Mode(m.sent))
 	return nil
 }
 
 // send sends the message of a paid order.
-func (s *Shop) send(ctx context.Context, id string, msg producer.Message, row int64, mode producer.Mode) {
+func (s *Shop) send(ctx context.Context, id string, msg producer.Message, promised bool, mode producer.Mode) {
 	accepted := func(producer.Receipt) {
 		s.tell(id, ledger.Accepted)
-		if row != 0 {
-			s.relay.Sent(row)
+		if promised {
+			s.relay.Sent(msg.ID)
 		}
 	}
 	failed := func(err error) { s.tell(id, toldBy(err)) }

@@ -174,13 +174,13 @@ func TestPayingUpdatesOrderAndStockOrNeither(t *testing.T) {
 		}
 	}
 	msg := &producer.Message{ID: "1", Body: []byte("x")}
-	_, err = s.pay(t.Context(), order("a", producer.Item{SKU: "pen", Quantity: 2}), "Sync", msg)
+	err = s.pay(t.Context(), order("a", producer.Item{SKU: "pen", Quantity: 2}), "Sync", msg)
 	check("paid", nil, err, 3, "a")
-	_, err = s.pay(t.Context(), order("a", producer.Item{SKU: "pen", Quantity: 2}), "Sync", msg)
+	err = s.pay(t.Context(), order("a", producer.Item{SKU: "pen", Quantity: 2}), "Sync", msg)
 	check("paid again", ErrAlreadyPaid, err, 3, "a")
-	_, err = s.pay(t.Context(), order("b", producer.Item{SKU: "pen", Quantity: 1}, producer.Item{SKU: "ink", Quantity: 6}), "Sync", msg)
+	err = s.pay(t.Context(), order("b", producer.Item{SKU: "pen", Quantity: 1}, producer.Item{SKU: "ink", Quantity: 6}), "Sync", msg)
 	check("second article out of stock", fmt.Errorf("%w: ink", ErrOutOfStock), err, 3, "a")
-	_, err = s.pay(t.Context(), order("c", producer.Item{SKU: "pen", Quantity: 1}), "Sync", &producer.Message{Body: []byte("x")})
+	err = s.pay(t.Context(), order("c", producer.Item{SKU: "pen", Quantity: 1}), "Sync", &producer.Message{Body: []byte("x")})
 	if err == nil {
 		t.Error("paid with a message the outbox refuses")
 	}

@@ -32,13 +32,13 @@ CREATE TABLE IF NOT EXISTS orders (
 	content BLOB NOT NULL,
 	paid_ms INTEGER,
 	sent TEXT,
-	outbox_row INTEGER
+	outbox_id TEXT
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS stock (sku TEXT PRIMARY KEY, quantity INTEGER NOT NULL) WITHOUT ROWID;`
 
 const (
 	insertOrder = `INSERT INTO orders (id, status, content) VALUES (?, 'created', ?) ON CONFLICT DO NOTHING`
-	payOrder    = `UPDATE orders SET status = 'paid', paid_ms = ?, sent = ?, outbox_row = ? WHERE id = ? AND status = 'created'`
+	payOrder    = `UPDATE orders SET status = 'paid', paid_ms = ?, sent = ?, outbox_id = ? WHERE id = ? AND status = 'created'`
 	deductStock = `UPDATE stock SET quantity = quantity - ?1 WHERE sku = ?2 AND quantity >= ?1`
 )
 
@@ -67,7 +67,7 @@ func openStore(ctx context.Context, path string) (s *store, err error) {
 	if _, err = s.write.ExecContext(ctx, schema); err != nil {
 		return s, err
 	}
-	if s.outbox, err = producer.NewOutbox(s.write, ""); err != nil {
+	if s.outbox, err = producer.NewOutbox(s.write, producer.SQLite, ""); err != nil {
 		return s, err
 	}
 	if err = s.outbox.CreateTable(ctx); err != nil {
@@ -117,9 +117,9 @@ func (s *store) create(ctx context.Context, orders ...producer.OrderEvent) error
 }
 
 // pay marks the order paid, deducts its items from the stock and, when msg is not nil, writes its outbox row: all or
-// nothing. It answers the outbox row's id, 0 without one.
-func (s *store) pay(ctx context.Context, o producer.OrderEvent, sent string, msg *producer.Message) (row int64, err error) {
-	err = s.transact(ctx, func(tx *sql.Tx) error {
+// nothing.
+func (s *store) pay(ctx context.Context, o producer.OrderEvent, sent string, msg *producer.Message) error {
+	return s.transact(ctx, func(tx *sql.Tx) error {
 		for _, item := range o.Items {
 			if n, err := affected(tx.ExecContext(ctx, deductStock, item.Quantity, item.SKU)); err != nil {
 				return err
@@ -127,19 +127,21 @@ func (s *store) pay(ctx context.Context, o producer.OrderEvent, sent string, msg
 				return fmt.Errorf("%w: %s", ErrOutOfStock, item.SKU)
 			}
 		}
+		var promised sql.NullString
 		if msg != nil {
-			if row, err = s.outbox.Add(ctx, tx, *msg); err != nil {
-				return err
-			}
+			promised = sql.NullString{String: msg.ID, Valid: true}
 		}
-		n, err := affected(tx.ExecContext(ctx, payOrder, o.PaidAt.UnixMilli(), sent,
-			sql.NullInt64{Int64: row, Valid: row != 0}, o.ID))
-		if err == nil && n == 0 {
-			err = ErrAlreadyPaid
+		n, err := affected(tx.ExecContext(ctx, payOrder, o.PaidAt.UnixMilli(), sent, promised, o.ID))
+		switch {
+		case err != nil:
+			return err
+		case n == 0:
+			return ErrAlreadyPaid
+		case msg != nil:
+			return s.outbox.Add(ctx, tx, *msg)
 		}
-		return err
+		return nil
 	})
-	return row, err
 }
 
 func affected(res sql.Result, err error) (int64, error) {
@@ -166,8 +168,8 @@ func (s *store) transact(ctx context.Context, do func(*sql.Tx) error) error {
 // paid calls f for every paid order whose id begins with prefix, oldest first; Told is left to the caller.
 func (s *store) paid(ctx context.Context, prefix string, f func(ledger.Order) error) (err error) {
 	rows, err := s.read.QueryContext(ctx, `
-		SELECT o.id, o.paid_ms, o.sent, o.outbox_row IS NOT NULL, o.outbox_row IS NOT NULL AND b.id IS NULL
-		FROM orders o LEFT JOIN `+producer.DefaultTable+` b ON b.id = o.outbox_row
+		SELECT o.id, o.paid_ms, o.sent, o.outbox_id IS NOT NULL, o.outbox_id IS NOT NULL AND b.id IS NULL
+		FROM orders o LEFT JOIN `+producer.DefaultTable+` b ON b.message_id = o.outbox_id
 		WHERE o.status = 'paid' AND substr(o.id, 1, ?) = ? ORDER BY o.paid_ms, o.id`, len(prefix), prefix)
 	if err != nil {
 		return fmt.Errorf("read orders: %w", err)
