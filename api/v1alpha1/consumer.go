@@ -14,6 +14,10 @@ import (
 // +kubebuilder:validation:XValidation:rule="self.group == oldSelf.group",message="group cannot change: its offsets would be left behind and messages handled twice or never; add a consumer with the new group instead"
 // +kubebuilder:validation:XValidation:rule="self.dispatch == oldSelf.dispatch || self.dispatch == 'Send'",message="dispatch cannot change from Send to Shadow: messages that wait to be sent would pass unsent; add a consumer with a group of its own and dispatch Shadow, or set replicas to 0 to stop sending"
 // +kubebuilder:validation:XValidation:rule="self.dispatch != 'Shadow' || self.adoptionPolicy == 'Never'",message="a shadow passes over messages without sending them, so it takes over nobody's group: leave adoptionPolicy at Never and choose a group that does not exist yet"
+// +kubebuilder:validation:XValidation:rule="self.consume.model != 'Broadcasting' || self.handler.type == 'HTTP'",message="consume.model Broadcasting goes with handler.type HTTP only: other handlers have effects that are wanted once, not once per pod; use model Clustering"
+// +kubebuilder:validation:XValidation:rule="self.consume.model != 'Broadcasting' || self.retry.maxAttempts == 1",message="with consume.model Broadcasting a message that fails is dropped, since retries are a group's and not a pod's: set retry: {maxAttempts: 1}, or use model Clustering"
+// +kubebuilder:validation:XValidation:rule="self.consume.model != 'Broadcasting' || !has(self.scaling)",message="with consume.model Broadcasting more pods do not share the work, they repeat it: remove scaling and set replicas"
+// +kubebuilder:validation:XValidation:rule="self.consume.model != 'Broadcasting' || self.adoptionPolicy != 'Migrate'",message="with consume.model Broadcasting there are no queues to take over: use adoptionPolicy Adopt"
 type ConsumerTemplate struct {
 	// group is the consumer group on the broker. Each group receives every message of the topic once.
 	// +required
@@ -198,6 +202,20 @@ const (
 	ConsumeBroadcasting ConsumeModel = "Broadcasting"
 )
 
+// BroadcastEffect says how often a message has its effect.
+// +kubebuilder:validation:Enum=OncePerPod
+type BroadcastEffect string
+
+// BroadcastOncePerPod: once for each pod that runs, as when each has something of its own refreshed. The pod is part of the idempotency keys.
+const BroadcastOncePerPod BroadcastEffect = "OncePerPod"
+
+// Broadcasting declares what is meant by the model of this name.
+type Broadcasting struct {
+	// effect is OncePerPod: n pods make n requests for each message, each with a key of its own.
+	// +required
+	Effect BroadcastEffect `json:"effect,omitempty"`
+}
+
 // StartPosition says where a group begins that has consumed nothing yet.
 // +kubebuilder:validation:Enum=Latest;Earliest;Timestamp
 type StartPosition string
@@ -215,7 +233,10 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.order != 'Orderly' || has(self.orderKeyExpression)",message="consume.order Orderly needs orderKeyExpression: say whose messages are handled in order, for example orderKeyExpression: order.id, or use Concurrently"
 // +kubebuilder:validation:XValidation:rule="self.order != 'Orderly' || self.model == 'Clustering'",message="consume.order Orderly is for model Clustering only, in which one pod at a time has a queue: use order Concurrently"
 // +kubebuilder:validation:XValidation:rule="!has(self.orderKeyExpression) || self.order == 'Orderly'",message="orderKeyExpression is used with order Orderly only: remove it"
-// +kubebuilder:validation:XValidation:rule="self.model == 'Clustering'",message="consume.model Broadcasting is not available in this version: use Clustering"
+// +kubebuilder:validation:XValidation:rule="self.model != 'Broadcasting' || has(self.broadcasting)",message="consume.model Broadcasting hands every message to every pod, and each makes its own requests: say that this is wanted, broadcasting: {effect: OncePerPod}, or use Clustering"
+// +kubebuilder:validation:XValidation:rule="self.model == 'Broadcasting' || !has(self.broadcasting)",message="consume.broadcasting is used with model Broadcasting only: remove it"
+// +kubebuilder:validation:XValidation:rule="self.model != 'Broadcasting' || self.mode == 'Push'",message="consume.model Broadcasting goes with mode Push only"
+// +kubebuilder:validation:XValidation:rule="self.model != 'Broadcasting' || self.startFrom.position == 'Latest'",message="with consume.model Broadcasting a pod begins with what is sent while it runs: use startFrom: {position: Latest}"
 type Consume struct {
 	// mode is Push or Pull.
 	// +optional
@@ -235,10 +256,16 @@ type Consume struct {
 	// +kubebuilder:validation:MaxLength=1024
 	OrderKeyExpression string `json:"orderKeyExpression,omitempty"`
 
-	// model is Clustering or Broadcasting.
+	// model is Clustering, where one pod handles a message, or Broadcasting, where every pod does: each gets what is sent while it runs, and its position is in
+	// memory only. With Broadcasting a message that fails, or is too old, is dropped, logged and counted (orderflow_dropped_messages_total): there are no
+	// retries, no dead letters, no lag and no scaling. What waits for a third party that is down is lost when its pod ends.
 	// +optional
 	// +default="Clustering"
 	Model ConsumeModel `json:"model,omitempty"`
+
+	// broadcasting declares what is meant by Broadcasting. Needed with it.
+	// +optional
+	Broadcasting *Broadcasting `json:"broadcasting,omitempty"`
 
 	// startFrom is where a group begins that has no committed offset. An existing offset is never touched.
 	// +optional

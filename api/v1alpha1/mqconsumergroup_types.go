@@ -160,7 +160,7 @@ type MQConsumerGroupStatus struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Selector string `json:"selector,omitempty"`
 
-	// lag is the number of messages yet to be handled, retries included. Unset: unknown.
+	// lag is the number of messages yet to be handled, retries included. Unset: unknown; with consume.model Broadcasting there is none.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Lag *int64 `json:"lag,omitempty"`

@@ -27,6 +27,8 @@ type Structure struct {
 
 	// Mode is Push or Pull.
 	Mode Mode `json:"mode"`
+	// Broadcasting gives every pod every message.
+	Broadcasting bool `json:"broadcasting,omitempty"`
 	// MaxUncommitted messages per queue.
 	MaxUncommitted int `json:"maxUncommitted"`
 	// Concurrency is the number of messages handled at once.

@@ -140,7 +140,7 @@ func declareGroup(ctx context.Context, admin *topology.Admin, addr, name string)
 		return err
 	}
 	if !groupRight(have) {
-		have.ConsumeEnable, have.NotifyMembers, have.RetryMaxTimes = true, true, retryLimit
+		have.ConsumeEnable, have.BroadcastEnable, have.NotifyMembers, have.RetryMaxTimes = true, true, true, retryLimit
 		have.RetryQueues = max(have.RetryQueues, retryQueues)
 		if err := admin.PutGroup(ctx, addr, have); err != nil {
 			return err
@@ -159,7 +159,7 @@ func declareGroup(ctx context.Context, admin *topology.Admin, addr, name string)
 }
 
 func groupRight(g rocketmq.GroupConfig) bool {
-	return g.ConsumeEnable && g.NotifyMembers && g.RetryMaxTimes == retryLimit && g.RetryQueues >= retryQueues
+	return g.ConsumeEnable && g.NotifyMembers && g.BroadcastEnable && g.RetryMaxTimes == retryLimit && g.RetryQueues >= retryQueues
 }
 
 // declareTopic corrects one of the group's own topics. Without it the first retry of a new group would be half a minute late, and its dead

@@ -108,7 +108,7 @@ func topicThere(seen *inputs) result.Result {
 
 func enoughQueues(seen *inputs) result.Result {
 	pods, queues := budget.MaxPods(&seen.group.Spec.ConsumerTemplate), seen.broker.queues()
-	if pods <= queues {
+	if pods <= queues || broadcasts(seen.group) {
 		return result.Result{}
 	}
 	field := "replicas"

@@ -125,6 +125,8 @@ func (r *Reconciler) leftBehind(group *v1alpha1.MQConsumerGroup, why string) {
 // unhandled waits until no message is left that the group has not handled.
 func unhandled(seen *inputs, now time.Time) result.Result {
 	switch name := seen.group.Spec.Group; {
+	case broadcasts(seen.group): // what a pod has not handled nobody else would
+		return result.Result{}
 	case !seen.signals.Fresh(now, fresh), seen.signals.Unseeded:
 		return result.Wait(v1alpha1.ReasonNotRead, lookAgain, "waiting to know how many messages of group %s are not handled yet", name)
 	case seen.signals.Lag > 0:

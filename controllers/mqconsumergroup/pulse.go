@@ -93,7 +93,7 @@ func (p *Pulse) Beat(ctx context.Context) ([]*v1alpha1.MQConsumerGroup, error) {
 	for i := range groups {
 		g := &groups[i]
 		cluster := clusters[types.NamespacedName{Namespace: g.Namespace, Name: g.Spec.ClusterRef.Name}]
-		if cluster == nil || g.Status.ClusterIdentity == "" {
+		if cluster == nil || g.Status.ClusterIdentity == "" || broadcasts(g) { // whose positions no broker has
 			continue
 		}
 		key := client.ObjectKeyFromObject(g)

@@ -26,6 +26,9 @@ func retryPlan(seen *inputs) *v1alpha1.RetryPlanStatus {
 	levels, unknown := delayLevels(seen)
 	const says = "a message that keeps failing is tried %d times and waits %v in all in between, then it is a dead letter"
 	switch {
+	case broadcasts(seen.group):
+		plan.Duration = &metav1.Duration{}
+		plan.Message = "a message is tried once; if that fails it is dropped, logged and counted (orderflow_dropped_messages_total)"
 	case len(asked) == 0:
 		plan.Duration = &metav1.Duration{}
 		plan.Message = "a message is tried once; if that fails it is a dead letter"

@@ -23,6 +23,9 @@ const (
 // seed gives every queue of every master that has no offset its start: of the topic, and of the retry topic. An offset that is there is
 // never touched. Where the sampler has just seen that every queue has one, there is nothing to ask.
 func seed(ctx context.Context, seen *inputs, now time.Time) error {
+	if broadcasts(seen.group) { // positions are the pods' own
+		return nil
+	}
 	if seen.group.Status.SeededTime != nil && seen.signals.Fresh(now, fresh) && !seen.signals.Unseeded {
 		return nil
 	}

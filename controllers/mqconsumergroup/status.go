@@ -103,6 +103,8 @@ func conditions(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now t
 	switch {
 	case done.made != nil && pods == 0:
 		ready = fmt.Sprintf("no pod is wanted; messages of topic %s wait in the broker", group.Spec.Topic)
+	case broadcasts(group):
+		ready = fmt.Sprintf("every message of topic %s is handled by each of %d pods, from when it began; positions are the pods' own, so that there is no lag", group.Spec.Topic, pods)
 	case group.Spec.Dispatch == v1alpha1.DispatchShadow:
 		ready = fmt.Sprintf("messages of topic %s are mapped and logged by %d pods, and nothing is sent: dispatch is Shadow", group.Spec.Topic, pods)
 	}

@@ -20,7 +20,7 @@ func structure(in *inputs) worker.Structure {
 		Version: worker.Version, Namespace: in.group.Namespace, Name: in.group.Name,
 		NameServers: in.cluster.Spec.NameServers, ACL: in.cluster.Spec.ACL != nil,
 		Group: spec.Group, Topic: spec.Topic, TagExpression: tagExpression(spec.Subscription), SQLExpression: sqlExpression(spec.Subscription),
-		Mode: worker.Mode(spec.Consume.Mode), MaxUncommitted: int(spec.Consume.MaxUncommitted),
+		Mode: worker.Mode(spec.Consume.Mode), Broadcasting: broadcasts(in.group), MaxUncommitted: int(spec.Consume.MaxUncommitted),
 		Concurrency: int(spec.Concurrency.PerPod), TerminationGrace: worker.Duration(terminationGrace(spec.Workload)),
 		OrderKeyExpression: spec.Consume.OrderKeyExpression, Retry: workerRetry(spec.Retry),
 		Handler: workerHandler(&spec.Handler), Shadow: spec.Dispatch == v1alpha1.DispatchShadow, PrivateNetworks: in.privateNetworks,
@@ -35,6 +35,11 @@ func structure(in *inputs) worker.Structure {
 		s.Adapters = append(s.Adapters, contract.Adapter(in.adapters[name]))
 	}
 	return s
+}
+
+// broadcasts reports whether every pod gets every message.
+func broadcasts(group *v1alpha1.MQConsumerGroup) bool {
+	return group.Spec.Consume.Model == v1alpha1.ConsumeBroadcasting
 }
 
 func workerRetry(r v1alpha1.RetryPlan) worker.Retry {

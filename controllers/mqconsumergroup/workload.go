@@ -141,6 +141,9 @@ func membership(s *worker.Structure) string {
 		what = "SQL92 " + s.SQLExpression
 	}
 	what = fmt.Sprintf("%s, %s", what, s.Mode)
+	if s.Broadcasting {
+		what += ", Broadcasting"
+	}
 	if s.Shadow {
 		what += ", Shadow"
 	}

@@ -45,6 +45,9 @@ func (m *membership) ours(members []string) []rocketmq.Queue {
 	if m.leaving || m.rejoin {
 		return nil
 	}
+	if m.broadcasts() {
+		return m.all()
+	}
 	var ours []rocketmq.Queue
 	for _, topic := range m.routes.topics {
 		ours = append(ours, allocate(m.routes.queues[topic], members, m.id)...)
@@ -86,7 +89,10 @@ func (m *membership) take(l *link, queues []rocketmq.Queue) (missing []rocketmq.
 	ctx, cancel := m.call()
 	defer cancel()
 	at := time.Now()
-	got, err := m.client.Lock(ctx, l.address(), m.cfg.Group, m.lock(), queues)
+	got, err := queues, error(nil)
+	if !m.broadcasts() {
+		got, err = m.client.Lock(ctx, l.address(), m.cfg.Group, m.lock(), queues)
+	}
 	l.doubtful = without(l.doubtful, queues)
 	if err != nil {
 		m.cfg.Log.Warn("cannot take queues", "broker", l.broker, "error", err)

@@ -48,6 +48,10 @@ func (c *Consumer) commitNow(q *queue) error {
 	if !due {
 		return nil
 	}
+	if c.broadcasts() { // the position is ours alone
+		c.cfg.Observer.Committed(c.dispatch.committed(q, offset))
+		return nil
+	}
 	ctx, cancel := c.call()
 	defer cancel()
 	if err := c.client.CommitOffset(ctx, q.link.address(), c.cfg.Group, q.id, offset); err != nil {

@@ -93,6 +93,8 @@ func (c *Consumer) act(t task, o outcome.Outcome) verdict {
 		return fenced
 	case o.Kind == outcome.Park:
 		return parked
+	case c.broadcasts():
+		return c.drop(t, o)
 	case o.Kind == outcome.Retry && c.cfg.OrderKey == nil:
 		return c.sendBack(t, o)
 	case o.Kind == outcome.Retry:

@@ -49,6 +49,8 @@ type Config struct {
 	ExpressionType rocketmq.ExpressionType
 	// Mode is Push by default.
 	Mode Mode
+	// Model is Clustering by default.
+	Model Model
 	// Handler is called for every message. Nil only in Pull mode, for who calls Batch.
 	Handler Handler
 	// OrderKey tells a message's order key, "" if it has none. Messages of one key and one queue are handled one after the other, those without a key
@@ -89,7 +91,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Mode == "" {
 		c.Mode = Push
 	}
-	if err := c.validate(); err != nil {
+	setDefault(&c.Model, Clustering)
+	if err := errors.Join(c.validate(), c.validateModel()); err != nil {
 		return c, fmt.Errorf("configure the consumer of group %q: %w", c.Group, err)
 	}
 	setDefault(&c.Expression, "*")

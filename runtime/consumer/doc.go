@@ -78,5 +78,6 @@
 //   - A dead letter too large for the broker with its reason, even compressed, is copied by the broker without one.
 //   - Where order is kept attempts are counted here, and anew when the queue moves. A message that is tried again and again holds back its queue's
 //     offset, so that once Config.MaxUncommitted messages lie beyond it, other keys wait too.
-//   - Every instance gets its share (no Broadcasting).
+//   - A Broadcasting consumer (broadcast.go) tries nothing again, and begins at the end of its queues whenever its process does: what was sent while it did not
+//     run it never gets.
 package consumer

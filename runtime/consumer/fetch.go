@@ -55,7 +55,7 @@ func (c *Consumer) openQueue(q *queue) bool {
 	var pause backoff
 	for q.fetchCtx.Err() == nil {
 		ctx, cancel := context.WithTimeout(q.fetchCtx, callTimeout)
-		offset, err := c.client.QueryOffset(ctx, q.link.address(), c.cfg.Group, q.id)
+		offset, err := c.begin(ctx, q)
 		cancel()
 		if err == nil {
 			c.dispatch.open(q, c.cfg.MaxUncommitted, offset)
@@ -72,6 +72,14 @@ func (c *Consumer) openQueue(q *queue) bool {
 		pause.wait(q.fetchCtx)
 	}
 	return false
+}
+
+// begin is where to begin in a queue.
+func (c *Consumer) begin(ctx context.Context, q *queue) (int64, error) {
+	if c.broadcasts() {
+		return c.here(ctx, q)
+	}
+	return c.client.QueryOffset(ctx, q.link.address(), c.cfg.Group, q.id)
 }
 
 func (c *Consumer) offsetMissing(q *queue) {

@@ -5,8 +5,11 @@ package consumer
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
 // The periods of membership. The broker frees a lock after 60 s, and forgets a silent member after 120 s.
@@ -38,7 +41,9 @@ type membership struct {
 	kick  chan struct{}
 	pulse pulse
 
-	epoch     int64 // our subscription's version
+	epoch     int64 // when we began, in milliseconds: our subscription's version
+	firstMu   sync.Mutex
+	first     []rocketmq.Queue // of the topic, when we began; for Broadcasting
 	routes    routes
 	links     []*link
 	census    *census

@@ -31,6 +31,8 @@ type Observer interface {
 	Parked(reason outcome.Reason)
 	Probing()
 	Resumed(after time.Duration)
+	// Dropped: a Broadcasting consumer gave a message up; Finished is told too.
+	Dropped(reason outcome.Reason)
 	// Jumped: the position in a queue moved other than by reading.
 	Jumped(jump Jump)
 	// OffsetMissing: the queue has no committed offset and is held until it has one; told again at each look.
@@ -57,6 +59,7 @@ func (Unobserved) Parked(outcome.Reason)                       {}
 func (Unobserved) Probing()                                    {}
 func (Unobserved) Resumed(time.Duration)                       {}
 func (Unobserved) Jumped(Jump)                                 {}
+func (Unobserved) Dropped(outcome.Reason)                      {}
 func (Unobserved) OffsetMissing(rocketmq.Queue)                {}
 func (Unobserved) SendBackFailed(error)                        {}
 func (Unobserved) DeadLetterFailed(error)                      {}

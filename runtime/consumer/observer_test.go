@@ -40,6 +40,8 @@ func (n *noting) Pulled(s rocketmq.PullStatus, _ int) { n.add(s.String(), 1) }
 func (n *noting) PullFailed(error)                    { n.add("PullFailed", 1) }
 func (n *noting) Committed(messages int)              { n.add("Committed", messages) }
 func (n *noting) OffsetMissing(rocketmq.Queue)        { n.add("OffsetMissing", 1) }
+func (n *noting) Dropped(r outcome.Reason)            { n.add("Dropped "+string(r), 1) }
+
 func (n *noting) Jumped(j Jump) {
 	if j.Cause == worker.JumpDeleted {
 		n.add("MessagesLost", int(j.To-j.From))

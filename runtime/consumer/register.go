@@ -117,6 +117,10 @@ func (m *membership) confirm(l *link, generation int) error {
 	ctx, cancel := m.call()
 	defer cancel()
 	at := time.Now()
+	if m.broadcasts() { // nothing is ours alone
+		m.dispatch.confirm(l, generation, at, m.dispatch.held(l))
+		return nil
+	}
 	ours, err := m.client.Lock(ctx, l.address(), m.cfg.Group, m.cfg.Instance, []rocketmq.Queue{m.slotQueue(l, m.slot)})
 	if err != nil {
 		return err
@@ -180,6 +184,11 @@ func (m *membership) look(l *link) error {
 }
 
 func (m *membership) heartbeat() rocketmq.Heartbeat {
+	if m.broadcasts() {
+		return rocketmq.Heartbeat{ClientID: m.id, Consumers: []rocketmq.Membership{{
+			Group: m.cfg.Group, Model: "BROADCASTING", From: "CONSUME_FROM_LAST_OFFSET", Subscriptions: []rocketmq.Subscription{m.subscription(m.cfg.Topic)},
+		}}}
+	}
 	return rocketmq.Heartbeat{
 		ClientID: m.id,
 		Consumers: []rocketmq.Membership{{
@@ -202,7 +211,9 @@ func (m *membership) unregister() {
 			ctx, cancel := m.call()
 			defer cancel()
 			err := m.client.Unregister(ctx, l.address(), m.id, m.cfg.Group)
-			err = errors.Join(err, m.client.Unlock(ctx, l.address(), m.cfg.Group, m.cfg.Instance, []rocketmq.Queue{m.slotQueue(l, m.slot)}))
+			if !m.broadcasts() {
+				err = errors.Join(err, m.client.Unlock(ctx, l.address(), m.cfg.Group, m.cfg.Instance, []rocketmq.Queue{m.slotQueue(l, m.slot)}))
+			}
 			if err != nil {
 				m.cfg.Log.Warn("left without saying so", "broker", l.broker, "error", err)
 			}

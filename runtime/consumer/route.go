@@ -34,10 +34,14 @@ type routeAnswer struct {
 }
 
 func newRoutes(cfg Config) routes {
+	topics := []string{cfg.Topic, rocketmq.RetryTopic(cfg.Group)}
+	if cfg.Model == Broadcasting {
+		topics = topics[:1]
+	}
 	return routes{
 		queues:   map[string][]rocketmq.Queue{},
 		failures: map[string]error{},
-		topics:   []string{cfg.Topic, rocketmq.RetryTopic(cfg.Group)},
+		topics:   topics,
 		answers:  make(chan map[string]routeAnswer, 1),
 	}
 }
@@ -98,4 +102,7 @@ func (m *membership) follow(answers map[string]routeAnswer) {
 		}
 	}
 	m.links = m.dispatch.allLinks()
+	if queues, read := r.queues[m.cfg.Topic]; read && m.broadcasts() {
+		m.remember(queues)
+	}
 }

@@ -51,6 +51,9 @@ func (m *membership) slotQueue(l *link, slot int) rocketmq.Queue {
 // takeSlot finds a slot that is free at every broker that can be reached, one at least. Where the search begins depends on the instance, so that one
 // that comes back gets the slot, and thus the locks, it had.
 func (m *membership) takeSlot() error {
+	if m.broadcasts() {
+		return m.joinAll()
+	}
 	reachable, used, err := m.listedSlots()
 	if len(reachable) == 0 {
 		return cmp.Or(err, fmt.Errorf("the topic %s has no route yet", m.cfg.Topic))

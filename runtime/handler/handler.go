@@ -48,16 +48,20 @@ type Config struct {
 	Structure worker.Structure
 	// Adapters by name; one for each the handler refers to.
 	Adapters map[string]Caller
+	// Recipient is part of the idempotency keys, where each of several recipients is to have the effect. Empty: one effect is for all.
+	Recipient string
 }
 
 // Handler runs the steps of one group. It is safe for concurrent use.
 type Handler struct {
-	group    string
-	when     *expression.Program
-	key      *expression.Program
-	steps    []step.Step
-	adapters map[string]Caller
-	progress progress
+	group string
+	// recipient is that of Config.
+	recipient string
+	when      *expression.Program
+	key       *expression.Program
+	steps     []step.Step
+	adapters  map[string]Caller
+	progress  progress
 }
 
 // New compiles the handler's expressions, or says all that is wrong with them.
@@ -78,11 +82,12 @@ func New(c Config) (*Handler, error) {
 		return nil, err
 	}
 	h := &Handler{
-		group:    c.Structure.Group,
-		when:     programs["handler.whenExpression"],
-		key:      programs["idempotency.keyExpression"],
-		steps:    steps(spec, programs),
-		adapters: c.Adapters,
+		group:     c.Structure.Group,
+		recipient: c.Recipient,
+		when:      programs["handler.whenExpression"],
+		key:       programs["idempotency.keyExpression"],
+		steps:     steps(spec, programs),
+		adapters:  c.Adapters,
 	}
 	for _, s := range h.steps {
 		if h.adapters[s.Adapter] == nil {
@@ -106,6 +111,9 @@ func (h *Handler) Handle(ctx context.Context, m *message.Message, at string) out
 	business, err := m.BusinessKey(ctx, h.key)
 	if err != nil {
 		return Unmapped(ctx, err)
+	}
+	if h.recipient != "" {
+		business = append(business, h.recipient)
 	}
 	return h.run(ctx, m, at, business)
 }

@@ -208,6 +208,21 @@ func TestEveryAttemptCarriesTheSameKeysAndBeginsAtTheFirstStep(t *testing.T) {
 	}
 }
 
+func TestEachRecipientHasKeysOfItsOwn(t *testing.T) {
+	seen := map[string]string{}
+	for _, recipient := range []string{"", "pod-a", "pod-b"} {
+		r := &recorder{}
+		h := build(t, twoSteps, r)
+		h.recipient = recipient
+		h.Handle(t.Context(), paid(order), at)
+		_, keys := made(r)
+		if other, known := seen[keys[0]]; known {
+			t.Errorf("recipients %q and %q share the key %s: one would have the effect for both", other, recipient, keys[0])
+		}
+		seen[keys[0]] = recipient
+	}
+}
+
 func TestAParkedMessageGoesOnWhereItWas(t *testing.T) {
 	park := outcome.ParkUntil(t.Context().Done(), adapter.CircuitOpen, "")
 	r := &recorder{script: []outcome.Outcome{outcome.Succeed(), park, park}}

@@ -41,6 +41,7 @@ type Metrics struct {
 	probes        prometheus.Counter
 	lost          prometheus.Counter
 	jumps         *prometheus.CounterVec
+	dropped       *prometheus.CounterVec
 	offsetMissing prometheus.Counter
 	liveReloads   *prometheus.CounterVec
 }
@@ -96,6 +97,7 @@ func New(s worker.Structure) *Metrics {
 	b.counterFunc("parked_seconds_total", "Time during which handing out was stopped.", m.parkedTime.seconds)
 	m.probes = b.counter("probes_total", "Messages handed out to find out whether handing out may go on.")
 	m.lost = b.counter("messages_lost_total", "Messages the broker deleted before they were read: its retention is too short.")
+	m.dropped = b.counters("dropped_messages_total", "Messages given up where every pod gets every message: nothing is tried again.", "reason")
 	m.jumps = b.counters("offset_jumps_total", "Moves of a position in a queue other than by reading: messages were deleted unread, an administrator moved it, or it lay beyond the queue's end.", "cause")
 	m.offsetMissing = b.counter("offset_missing_total", "Looks at a queue that has no committed offset and is held.")
 	m.liveReloads = b.counters("live_reloads_total", "Changes of the limits, by what became of them.", "result")
@@ -172,6 +174,8 @@ func (m *Metrics) Parked(reason outcome.Reason) {
 
 func (m *Metrics) Resumed(after time.Duration) { m.parkedTime.stop(after) }
 func (m *Metrics) Probing()                    { m.probes.Inc() }
+
+func (m *Metrics) Dropped(reason outcome.Reason) { m.dropped.WithLabelValues(label(reason)).Inc() }
 
 func (m *Metrics) Jumped(j consumer.Jump) {
 	m.jumps.WithLabelValues(string(j.Cause)).Inc()

@@ -57,6 +57,7 @@ func observeAll(m *Metrics) {
 	m.Parked("CircuitOpen")
 	m.Probing()
 	m.Resumed(2 * time.Second)
+	m.Dropped("Busy")
 	m.Jumped(consumer.Jump{Cause: worker.JumpDeleted, From: 2, To: 5})
 	m.Jumped(consumer.Jump{Cause: worker.JumpReset, From: 9, To: 5})
 	m.OffsetMissing(rocketmq.Queue{})
@@ -95,6 +96,7 @@ func TestWhatIsObservedIsCounted(t *testing.T) {
 		`probes_total{group="g",namespace="shop"} 1`,
 		`messages_lost_total{group="g",namespace="shop"} 3`,
 		`offset_jumps_total{cause="MessagesDeleted",group="g",namespace="shop"} 1`,
+		`dropped_messages_total{group="g",namespace="shop",reason="Busy"} 1`,
 		`offset_jumps_total{cause="Reset",group="g",namespace="shop"} 1`,
 		`offset_missing_total{group="g",namespace="shop"} 1`,
 		`live_reloads_total{group="g",namespace="shop",result="applied"} 1`,

@@ -61,7 +61,7 @@ func (w *Worker) assemble() error {
 	if err := w.buildAdapters(); err != nil {
 		return err
 	}
-	h, err := handler.New(handler.Config{Structure: w.structure, Adapters: w.callers()})
+	h, err := handler.New(handler.Config{Structure: w.structure, Adapters: w.callers(), Recipient: w.recipient()})
 	if err != nil {
 		return fmt.Errorf("build the handler: %w", err)
 	}
@@ -83,6 +83,10 @@ func (w *Worker) assemble() error {
 	if s.SQLExpression != "" {
 		expression, expressionType = s.SQLExpression, rocketmq.TypeSQL92
 	}
+	model := consumer.Clustering
+	if s.Broadcasting {
+		model = consumer.Broadcasting
+	}
 	w.consumer, err = consumer.New(consumer.Config{
 		NameServers:    s.NameServers,
 		Remoting:       rocketmq.Config{DialContext: w.options.DialBroker, Credentials: w.brokerCredentials()},
@@ -92,6 +96,7 @@ func (w *Worker) assemble() error {
 		Expression:     expression,
 		ExpressionType: expressionType,
 		Mode:           consumer.Mode(s.Mode),
+		Model:          model,
 		Handler:        w.messages(),
 		OrderKey:       orderKey,
 		Concurrency:    s.Concurrency,
@@ -103,6 +108,14 @@ func (w *Worker) assemble() error {
 		Log:            w.log,
 	})
 	return err
+}
+
+// recipient is whose effect a message has, where that is not the group's: this pod's.
+func (w *Worker) recipient() string {
+	if w.structure.Broadcasting {
+		return w.options.Instance
+	}
+	return ""
 }
 
 // journal opens the pod's. Without one the worker still does its work.

@@ -129,11 +129,53 @@ var groupCases = []admissionCase{{
 	message:  "orderKeyExpression is used with order Orderly only: remove it",
 	accepted: fields{"spec.consume": `{mode: Pull}`},
 }, {
-	sentence: "Broadcasting, which comes later",
+	sentence: "Broadcasting that nobody says is meant",
 	kind:     "MQConsumerGroup",
-	refused:  fields{"spec.consume": `{model: Broadcasting}`},
-	message:  "consume.model Broadcasting is not available in this version: use Clustering",
+	refused:  broadcast("spec.consume", `{model: Broadcasting}`),
+	message:  "consume.model Broadcasting hands every message to every pod, and each makes its own requests: say that this is wanted, broadcasting: {effect: OncePerPod}, or use Clustering",
+	accepted: broadcast("spec.consume", `{model: Broadcasting, broadcasting: {effect: OncePerPod}}`),
+}, {
+	sentence: "an effect of Broadcasting where messages are shared",
+	kind:     "MQConsumerGroup",
+	refused:  fields{"spec.consume": `{broadcasting: {effect: OncePerPod}}`},
+	message:  "consume.broadcasting is used with model Broadcasting only: remove it",
 	accepted: fields{"spec.consume": `{model: Clustering}`},
+}, {
+	sentence: "Broadcasting at the handler's pace",
+	kind:     "MQConsumerGroup",
+	refused:  broadcast("spec.consume", "{model: Broadcasting, broadcasting: {effect: OncePerPod}, mode: Pull}"),
+	message:  "consume.model Broadcasting goes with mode Push only",
+	accepted: broadcast("spec.consume", "{model: Broadcasting, broadcasting: {effect: OncePerPod}, mode: Push}"),
+}, {
+	sentence: "Broadcasting of what was sent before",
+	kind:     "MQConsumerGroup",
+	refused:  broadcast("spec.consume", "{model: Broadcasting, broadcasting: {effect: OncePerPod}, startFrom: {position: Earliest}}"),
+	message:  "with consume.model Broadcasting a pod begins with what is sent while it runs: use startFrom: {position: Latest}",
+	accepted: broadcast("spec.consume", "{model: Broadcasting, broadcasting: {effect: OncePerPod}, startFrom: {position: Latest}}"),
+}, {
+	sentence: "a push to the customer from every pod",
+	kind:     "MQConsumerGroup",
+	refused:  broadcast("spec.handler", "{type: Push, push: "+pushHandler+"}"),
+	message:  "consume.model Broadcasting goes with handler.type HTTP only: other handlers have effects that are wanted once, not once per pod; use model Clustering",
+	accepted: broadcast("spec.handler", "{type: HTTP, http: {steps: ["+httpStepOf+"]}}"),
+}, {
+	sentence: "retries of a pod",
+	kind:     "MQConsumerGroup",
+	refused:  broadcast("spec.retry", "{maxAttempts: 2}"),
+	message:  "with consume.model Broadcasting a message that fails is dropped, since retries are a group's and not a pod's: set retry: {maxAttempts: 1}, or use model Clustering",
+	accepted: broadcast("spec.retry", "{maxAttempts: 1}"),
+}, {
+	sentence: "scaling of what every pod does",
+	kind:     "MQConsumerGroup",
+	refused:  broadcast("spec.scaling", "{maxReplicas: 4}"),
+	message:  "with consume.model Broadcasting more pods do not share the work, they repeat it: remove scaling and set replicas",
+	accepted: broadcast("spec.replicas", "4"),
+}, {
+	sentence: "Broadcasting beside members that share",
+	kind:     "MQConsumerGroup",
+	refused:  broadcast("spec.adoptionPolicy", "Migrate"),
+	message:  "with consume.model Broadcasting there are no queues to take over: use adoptionPolicy Adopt",
+	accepted: broadcast("spec.adoptionPolicy", "Adopt"),
 }, {
 	sentence: "a start at a time that is not given",
 	kind:     "MQConsumerGroup",
@@ -177,3 +219,14 @@ var groupCases = []admissionCase{{
 	message:  "the name of an MQConsumerGroup has at most 61 characters: lower-case letters, digits and '-'; it names Deployment and Service",
 	accepted: fields{"metadata.name": "order-paid"},
 }}
+
+// broadcast is a group that may broadcast, but for one field.
+func broadcast(path, value string) fields {
+	group := fields{
+		"spec.handler": "{type: HTTP, http: {steps: [" + httpStepOf + "]}}",
+		"spec.retry":   "{maxAttempts: 1}",
+		"spec.consume": "{model: Broadcasting, broadcasting: {effect: OncePerPod}}",
+	}
+	group[path] = value
+	return group
+}
