@@ -75,3 +75,17 @@ func (h *messages) Handle(ctx context.Context, raw *rocketmq.Message) outcome.Ou
 	h.log.WarnContext(ctx, "message passed: shadow", "wouldBe", o.Kind.String(), "reason", o.Reason, "detail", o.Detail, "messageId", message.New(raw).ID())
 	return outcome.Outcome{Kind: outcome.Done, Reason: o.Reason}
 }
+
+// OrderKey is key, nil for none, where no message is lost to it: one whose key cannot be told is logged, and handled as one without.
+func OrderKey(key func(*rocketmq.Message) (string, error), log *slog.Logger) func(*rocketmq.Message) (string, error) {
+	if key == nil {
+		return nil
+	}
+	return func(raw *rocketmq.Message) (string, error) {
+		k, err := key(raw)
+		if err != nil {
+			log.Warn("message passed: shadow", "wouldBe", outcome.Dead.String(), "reason", consumer.OrderKeyFailed, "detail", err.Error(), "messageId", message.New(raw).ID())
+		}
+		return k, nil
+	}
+}

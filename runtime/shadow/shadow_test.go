@@ -6,6 +6,7 @@ package shadow
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -104,5 +105,24 @@ func TestEveryMessagePassesAndIsCountedByItsReason(t *testing.T) {
 		if got != test.want || !strings.Contains(out.String(), test.says) || test.says == "" && out.Len() > 0 {
 			t.Errorf("%v became %v, and the log says %q", test.is, got, out.String())
 		}
+	}
+}
+
+func TestAMessageWithoutItsOrderKeyIsHandledAndSaid(t *testing.T) {
+	var out bytes.Buffer
+	log := slog.New(slog.NewJSONHandler(&out, nil))
+	if OrderKey(nil, log) != nil {
+		t.Error("where no order is kept there is a key")
+	}
+	fails := func(*rocketmq.Message) (string, error) { return "", errors.New("order.id is missing") }
+	if key, err := OrderKey(fails, log)(&rocketmq.Message{}); key != "" || err != nil {
+		t.Errorf("got %q, %v", key, err)
+	}
+	if want := `"wouldBe":"dead","reason":"OrderKeyFailed","detail":"order.id is missing"`; !strings.Contains(out.String(), want) {
+		t.Errorf("%s is not in %s", want, out.String())
+	}
+	same := func(*rocketmq.Message) (string, error) { return "o1", nil }
+	if key, err := OrderKey(same, log)(&rocketmq.Message{}); key != "o1" || err != nil {
+		t.Errorf("got %q, %v", key, err)
 	}
 }

@@ -147,7 +147,7 @@ func TestATraceLeadsFromTheSenderToTheThirdParty(t *testing.T) {
 func said(s sdk.ReadOnlySpan) string {
 	text := s.Name() + "\n" + s.Status().Description + "\n"
 	for _, a := range s.Attributes() {
-		text += string(a.Key) + "=" + a.Value.Emit() + "\n"
+		text += string(a.Key) + "=" + a.Value.String() + "\n"
 	}
 	for _, e := range s.Events() {
 		text += fmt.Sprintln(e.Name, e.Attributes)

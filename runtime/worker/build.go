@@ -76,6 +76,9 @@ func (w *Worker) assemble() error {
 	if err != nil {
 		return fmt.Errorf("build the consumer: %w", err)
 	}
+	if w.structure.Shadow {
+		orderKey = shadow.OrderKey(orderKey, w.log)
+	}
 	w.delivery.Allow(handlingTime(w.structure.Handler, w.live.current))
 	w.delivery.Skip(w.live.current.SkipMessageIDs)
 	s := w.structure

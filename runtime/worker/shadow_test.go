@@ -11,14 +11,15 @@ import (
 	"github.com/orderflow-dev/orderflow/test/broker"
 )
 
-// TestAShadowPassesEveryMessageAndSendsNothing has a third party that would be called, a message that cannot be mapped, and one that is no order.
+// TestAShadowPassesEveryMessageAndSendsNothing has a third party that would be called, a message without what it is mapped and kept in order by, and one that
+// is no order.
 func TestAShadowPassesEveryMessageAndSendsNothing(t *testing.T) {
 	nameServer := broker.Shared(t).NameServer()
 	shop, sms := newShop(t, nameServer, nil), newProvider(t)
 	structure := structureFor(sms.server.URL)
 	structure.NameServers, structure.Topic, structure.Group = []string{nameServer}, shop.topic, shop.group
 	structure.PrivateNetworks = []string{sms.addr.String() + "/32"}
-	structure.Shadow = true
+	structure.Shadow, structure.OrderKeyExpression = true, "order.phone"
 	shop.pay(0, 4)
 	shop.send(4, rocketmq.OutMessage{Body: []byte(`{"id":"o4","eventType":"OrderPaid"}`)})
 	shop.send(5, rocketmq.OutMessage{Body: []byte("no order")})
@@ -40,7 +41,7 @@ func TestAShadowPassesEveryMessageAndSendsNothing(t *testing.T) {
 		t.Errorf("%d dead letters", letters)
 	}
 	logs := r.logs.text()
-	if !strings.Contains(logs, `"path":"/send"`) || !strings.Contains(logs, `to:string(14)`) || !strings.Contains(logs, `"wouldBe":"dead","reason":"MappingFailed"`) {
+	if !strings.Contains(logs, `"path":"/send"`) || !strings.Contains(logs, `to:string(14)`) || !strings.Contains(logs, `"wouldBe":"dead","reason":"MappingFailed"`) || !strings.Contains(logs, `"reason":"OrderKeyFailed"`) {
 		t.Errorf("the log does not show what would be sent, and what not:\n%s", logs)
 	}
 	for _, canary := range []string{phone, password} {
