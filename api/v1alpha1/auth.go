@@ -29,7 +29,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type == 'Bearer' ? has(self.bearer) : !has(self.bearer)",message="auth.bearer is given with auth type Bearer, and only with it"
 // +kubebuilder:validation:XValidation:rule="self.type == 'APIKey' ? has(self.apiKey) : !has(self.apiKey)",message="auth.apiKey is given with auth type APIKey, and only with it"
 // +kubebuilder:validation:XValidation:rule="self.type == 'HMAC' ? has(self.hmac) : !has(self.hmac)",message="auth.hmac is given with auth type HMAC, and only with it"
-// +kubebuilder:validation:XValidation:rule="!(self.type in ['OAuth2', 'MTLS'])",message="auth types OAuth2 and MTLS are not available in this version: use Basic, Bearer, APIKey or HMAC"
+// +kubebuilder:validation:XValidation:rule="self.type == 'OAuth2' ? has(self.oauth2) : !has(self.oauth2)",message="auth.oauth2 is given with auth type OAuth2, and only with it"
+// +kubebuilder:validation:XValidation:rule="self.type != 'MTLS'",message="auth type MTLS is not available in this version: use Basic, Bearer, APIKey, HMAC or OAuth2"
 type Auth struct {
 	// type selects the way.
 	// +unionDiscriminator
@@ -47,6 +48,9 @@ type Auth struct {
 	// hmac signs the request.
 	// +optional
 	HMAC *HMACAuth `json:"hmac,omitempty"`
+	// oauth2 sends a token it gets with client credentials.
+	// +optional
+	OAuth2 *OAuth2Auth `json:"oauth2,omitempty"`
 }
 
 // BasicAuth sends user name and password (RFC 7617).
@@ -119,4 +123,43 @@ type HMACAuth struct {
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9-]+$')",message="a header name consists of letters, digits and '-'"
 	KeyIDHeader string `json:"keyIDHeader,omitempty"`
+}
+
+// ClientCredentialsLocation says where the token endpoint is told client id and secret.
+// +kubebuilder:validation:Enum=Header;Body
+type ClientCredentialsLocation string
+
+const (
+	// ClientCredentialsInHeader sends them as user and password of Basic authentication, which every endpoint supports.
+	ClientCredentialsInHeader ClientCredentialsLocation = "Header"
+	// ClientCredentialsInBody sends them in the form.
+	ClientCredentialsInBody ClientCredentialsLocation = "Body"
+)
+
+// OAuth2Auth sends a bearer token that it gets with client credentials (RFC 6749, 4.4). A token is kept until shortly before it ends, and a request that
+// is answered 401 is made once again with a new one. While there is none to be had, messages wait and no attempt is counted.
+type OAuth2Auth struct {
+	// secretRef names a Secret with the keys `client-id` and `client-secret`. Its annotation orderflow.dev/allowed-hosts names the hosts of both, url and
+	// tokenURL.
+	// +required
+	SecretRef LocalObjectReference `json:"secretRef,omitzero"`
+	// tokenURL is the token endpoint, http or https.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != ''",message="auth.oauth2.tokenURL is an absolute http or https URL, for example https://login.example.com/token"
+	// +kubebuilder:validation:XValidation:rule="!isURL(self) || (!self.contains('@') && !self.contains('#'))",message="auth.oauth2.tokenURL has no user or fragment: client id and secret belong in the Secret"
+	// +kubebuilder:validation:XValidation:rule="!isURL(self) || [url(self).getHostname()].all(h, isIP(h) ? ip(h).isGlobalUnicast() && !['0.0.0.0/8', '192.0.0.0/24', '240.0.0.0/4', 'fec0::/10', '64:ff9b::/96', '64:ff9b:1::/48', '2001::/32', '2002::/16', 'fd00:ec2::254/128', 'fd20:ce::254/128', '100.100.100.200/32', '168.63.129.16/32'].exists(n, cidr(n).containsIP(h)) : !h.contains(':') && !h.matches('(?i)^((.*[.])?localhost|metadata|metadata[.]google[.]internal)[.]?$') && !h.matches('(?i)(^|[.])(0x[0-9a-f]*|[0-9]+)[.]?$'))",message="auth.oauth2.tokenURL must not point to a loopback, link-local or metadata address, nor to another that is reserved: a token endpoint has an address of its own"
+	TokenURL string `json:"tokenURL,omitempty"`
+	// scopes to ask for. Unset: the endpoint's default.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	Scopes []string `json:"scopes,omitempty"`
+	// credentialsIn is Header or Body.
+	// +optional
+	// +default="Header"
+	CredentialsIn ClientCredentialsLocation `json:"credentialsIn,omitempty"`
 }

@@ -148,6 +148,8 @@ const (
 	ReasonCredentialMissing = "CredentialMissing"
 	// ReasonCredentialRefused: the third party does not take the account's credential.
 	ReasonCredentialRefused = "CredentialRefused"
+	// ReasonTokenUnavailable: the token endpoint of spec.auth.oauth2 gives no token.
+	ReasonTokenUnavailable = "TokenUnavailable"
 	// ReasonAccountRefused: the third party refuses the account, as a response rule with the outcome Park says.
 	ReasonAccountRefused = "AccountRefused"
 	// ReasonDeadLetterRefused: a broker does not take a dead letter, so its queue waits.

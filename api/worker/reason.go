@@ -3,6 +3,9 @@
 
 package worker
 
+// ReplayProperty is on a message that was a dead letter and is sent again: it was attempted before, whatever the broker's count.
+const ReplayProperty = "ORDERFLOW_REPLAY"
+
 // Reasons for which a pod is parked, as SyncResponse.ParkedReason and AdapterReport.LastError name them.
 const (
 	// ReasonCircuitOpen: the third party fails.
@@ -13,6 +16,8 @@ const (
 	ReasonCredentialMissing = "CredentialMissing"
 	// ReasonCredentialRefused: the third party does not take the account's credential.
 	ReasonCredentialRefused = "CredentialRefused"
+	// ReasonTokenUnavailable: the token endpoint gives no token.
+	ReasonTokenUnavailable = "TokenUnavailable"
 	// ReasonAccountRefused: a response rule says that the account is refused rather than the message.
 	ReasonAccountRefused = "AccountRefused"
 	// ReasonAddressRefused: the URL's host has an address third parties may not have.

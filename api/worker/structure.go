@@ -121,12 +121,13 @@ const (
 	AuthBearer AuthType = "Bearer"
 	AuthAPIKey AuthType = "APIKey"
 	AuthHMAC   AuthType = "HMAC"
+	AuthOAuth2 AuthType = "OAuth2"
 )
 
 // Auth is how to authenticate; the secret values are in AdaptersDir/<adapter>/.
 type Auth struct {
 	Type AuthType `json:"type"`
-	// In is Header or Query, for APIKey.
+	// In is Header or Query, for APIKey; Header or Body, for OAuth2.
 	In string `json:"in,omitempty"`
 	// Name of the header or query parameter, for APIKey.
 	Name string `json:"name,omitempty"`
@@ -134,6 +135,9 @@ type Auth struct {
 	SignatureHeader string `json:"signatureHeader,omitempty"`
 	TimestampHeader string `json:"timestampHeader,omitempty"`
 	KeyIDHeader     string `json:"keyIDHeader,omitempty"`
+	// TokenURL and Scopes, for OAuth2.
+	TokenURL string   `json:"tokenURL,omitempty"`
+	Scopes   []string `json:"scopes,omitempty"`
 }
 
 // Idempotency is what the third party does with a key it has seen before.

@@ -42,6 +42,8 @@ func auth(a *v1alpha1.Auth) *worker.Auth {
 	switch {
 	case a.APIKey != nil:
 		out.In, out.Name = string(a.APIKey.In), a.APIKey.Name
+	case a.OAuth2 != nil:
+		out.In, out.TokenURL, out.Scopes = string(a.OAuth2.CredentialsIn), a.OAuth2.TokenURL, a.OAuth2.Scopes
 	case a.HMAC != nil:
 		out.SignatureHeader, out.TimestampHeader, out.KeyIDHeader = a.HMAC.SignatureHeader, a.HMAC.TimestampHeader, a.HMAC.KeyIDHeader
 	}

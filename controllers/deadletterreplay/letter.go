@@ -24,7 +24,7 @@ const (
 	propertyAttempts = "ORDERFLOW_ATTEMPTS"
 	propertyBorn     = "ORDERFLOW_BORN"
 	// propertyReplay of a message that was given back names replay and dead letter.
-	propertyReplay = "ORDERFLOW_REPLAY"
+	propertyReplay = worker.ReplayProperty
 
 	ourProperties = "ORDERFLOW_"
 )

@@ -105,7 +105,11 @@ func endpoints(in *inputs) []endpoint {
 	}
 	var urls []string
 	for _, name := range in.group.Spec.Handler.Adapters() {
-		urls = append(urls, in.adapters[name].Spec.URL)
+		spec := &in.adapters[name].Spec
+		urls = append(urls, spec.URL)
+		if spec.Auth != nil && spec.Auth.OAuth2 != nil {
+			urls = append(urls, spec.Auth.OAuth2.TokenURL)
+		}
 	}
 	if in.tracing.Endpoint != "" {
 		urls = append(urls, in.tracing.Endpoint)

@@ -41,6 +41,8 @@ func obstacleOf(reason string) obstacle {
 		return obstacle{v1alpha1.ReasonDeadLetterRefused, "a broker does not take a dead letter, and without it the message is not given up: check that the broker is up, its disk, and that the pods' access key may write the group's %DLQ% topic", false}
 	case worker.ReasonCredentialRefused:
 		return obstacle{v1alpha1.ReasonCredentialRefused, "the third party does not take the account's credential: renew it in the Secret that spec.auth of the ThirdPartyAdapter names, or settle it with the third party", false}
+	case worker.ReasonTokenUnavailable:
+		return obstacle{v1alpha1.ReasonTokenUnavailable, "the token endpoint of an adapter gives no token: if it does not come back by itself, correct spec.auth.oauth2.tokenURL of the ThirdPartyAdapter", false}
 	case worker.ReasonAccountRefused:
 		return obstacle{v1alpha1.ReasonAccountRefused, "the third party refuses the account, by a rule in response.rules of the ThirdPartyAdapter: settle it with the third party; a message is tried every 5 s", false}
 	case worker.ReasonRateLimited:

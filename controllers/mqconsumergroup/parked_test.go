@@ -46,6 +46,8 @@ func TestWhyPodsAreParked(t *testing.T) {
 			metav1.ConditionTrue, v1alpha1.ReasonDeadLetterRefused, "check that the broker is up", false},
 		"a credential is refused": {[]workersync.Report{parkedPod("a", "CredentialRefused", time.Minute)},
 			metav1.ConditionTrue, v1alpha1.ReasonCredentialRefused, "renew it in the Secret", false},
+		"no token is to be had": {[]workersync.Report{parkedPod("a", "TokenUnavailable", time.Minute)},
+			metav1.ConditionTrue, v1alpha1.ReasonTokenUnavailable, "spec.auth.oauth2.tokenURL", false},
 		"the account is refused": {[]workersync.Report{parkedPod("a", "AccountRefused", time.Minute)},
 			metav1.ConditionTrue, v1alpha1.ReasonAccountRefused, "settle it with the third party", false},
 		"the account's limit is reached": {[]workersync.Report{parkedPod("a", "RateLimited", time.Minute)},

@@ -86,6 +86,8 @@ func secretOf(a *v1alpha1.Auth) string {
 		return a.APIKey.SecretRef.Name
 	case a.HMAC != nil:
 		return a.HMAC.SecretRef.Name
+	case a.OAuth2 != nil:
+		return a.OAuth2.SecretRef.Name
 	}
 	return ""
 }

@@ -54,6 +54,7 @@ func standing(reason string, circuit worker.Circuit, age time.Duration) bool {
 var cures = map[string]string{
 	worker.ReasonAddressRefused:    "correct spec.url, or, if the address is in a private network of yours, open that with the operator's flag -private-networks",
 	worker.ReasonCredentialMissing: "put the keys that spec.auth needs into its Secret; pods see them about a minute later",
+	worker.ReasonTokenUnavailable:  "see that the token endpoint is up, or correct spec.auth.oauth2.tokenURL; it is asked again every second",
 	worker.ReasonAccountRefused:    "settle it with the third party, or correct the rule in spec.response.rules; a message is tried every 5 s",
 	worker.ReasonCredentialRefused: "correct the values in the Secret that spec.auth names, or give spec.auth if there is none; pods see new values about a minute later",
 }

@@ -100,6 +100,20 @@ func TestWhatKeepsAnAdapterFromBeingUsedIsSaid(t *testing.T) {
 			},
 			reason: v1alpha1.ReasonSecretNotAllowed, message: []string{"sms.example.com", "orderflow.dev/allowed-hosts"},
 		},
+		"the secret is for the third party, and not for its token endpoint": {
+			auth: &v1alpha1.Auth{Type: v1alpha1.AuthOAuth2, OAuth2: &v1alpha1.OAuth2Auth{SecretRef: ref, TokenURL: "https://login.example.org/token"}},
+			secret: func(s *suite.Suite) client.Object {
+				return s.Credential("account", "sms.example.com", map[string]string{"client-id": "i", "client-secret": "s"})
+			},
+			reason: v1alpha1.ReasonSecretNotAllowed, message: []string{"login.example.org", "orderflow.dev/allowed-hosts"},
+		},
+		"nothing, as the secret is for both": {
+			auth: &v1alpha1.Auth{Type: v1alpha1.AuthOAuth2, OAuth2: &v1alpha1.OAuth2Auth{SecretRef: ref, TokenURL: "https://login.example.org/token"}},
+			secret: func(s *suite.Suite) client.Object {
+				return s.Credential("account", "sms.example.com, login.example.org", map[string]string{"client-id": "i", "client-secret": "s"})
+			},
+			reason: v1alpha1.ReasonReady,
+		},
 		"the expression does not compile": {
 			success: "response.body.code = 0", reason: v1alpha1.ReasonInvalidExpression, message: []string{"spec.response.successExpression", "column"},
 		},

@@ -69,10 +69,18 @@ func secretUse(adapter *v1alpha1.ThirdPartyAdapter) (use credential.Use, needed 
 		name, use.Field, use.Keys = auth.APIKey.SecretRef.Name, "spec.auth.apiKey.secretRef", []string{worker.APIKeyKey}
 	case auth.HMAC != nil:
 		name, use.Field, use.Keys = auth.HMAC.SecretRef.Name, "spec.auth.hmac.secretRef", []string{worker.HMACKeyIDKey, worker.HMACSecretKey}
+	case auth.OAuth2 != nil:
+		name, use.Field, use.Keys = auth.OAuth2.SecretRef.Name, "spec.auth.oauth2.secretRef", []string{worker.ClientIDKey, worker.ClientSecretKey}
 	}
 	use.Name = types.NamespacedName{Namespace: adapter.Namespace, Name: name}
-	if target, err := url.Parse(adapter.Spec.URL); err == nil { // admission has parsed it before
-		use.Hosts = []string{target.Hostname()}
+	urls := []string{adapter.Spec.URL}
+	if auth.OAuth2 != nil {
+		urls = append(urls, auth.OAuth2.TokenURL)
+	}
+	for _, u := range urls {
+		if target, err := url.Parse(u); err == nil { // admission has parsed it before
+			use.Hosts = append(use.Hosts, target.Hostname())
+		}
 	}
 	return use, true
 }

@@ -46,6 +46,7 @@ type Adapter struct {
 	meaning     meaning
 	query       *query                            // nil without a status query
 	credentials func() (map[string]string, error) // nil without auth
+	tokens      *tokens                           // nil but for OAuth2
 	transport   http.RoundTripper
 	observer    Observer
 
@@ -88,6 +89,9 @@ func New(c Config) (*Adapter, error) {
 			return nil, fmt.Errorf("adapter %q: this worker does not know auth type %q", c.Spec.Name, auth.Type)
 		}
 		a.credentials = credentials(c.CredentialDir, needed)
+		if auth.Type == worker.AuthOAuth2 {
+			a.tokens = newTokens(*auth, c.Transport)
+		}
 	}
 	a.gate.callers = c.Callers
 	a.circuit = newCircuit(c.Limits.Breaker, a.moved)

@@ -25,6 +25,8 @@ type answer struct {
 	fateUnknown bool
 	// untouched: an answer to a status query, which says that an earlier request had no effect.
 	untouched bool
+	// unauthorized: another token may help.
+	unauthorized bool
 	// absent: the third party has nothing at this URL, or not for this method.
 	absent bool
 }
@@ -37,6 +39,7 @@ const (
 	permanent            // will not pass
 	misconfigured        // will not pass until someone changes something, whatever the message
 	cut                  // our own context ended
+	denied               // nothing was asked, as there is no token to ask with
 )
 
 // verdict is what the answer says about the third party rather than the message.
@@ -44,7 +47,7 @@ func (a answer) verdict() verdict {
 	switch {
 	case a.result == success, a.result == permanent, a.reason == KeyInUse, a.reason == AccountRefused:
 		return healthy
-	case a.result == transient:
+	case a.result == transient, a.result == denied:
 		return failing
 	default:
 		return noVerdict
@@ -70,7 +73,7 @@ func classify(response *http.Response, body []byte, honoursKeys bool, now time.T
 	case status == http.StatusTooManyRequests:
 		ans.reason = TooManyRequests
 	case status == http.StatusUnauthorized, status == http.StatusProxyAuthRequired, status == http.StatusForbidden, status == http.StatusPaymentRequired:
-		ans.reason = CredentialRefused
+		ans.reason, ans.unauthorized = CredentialRefused, status == http.StatusUnauthorized
 		ans.detail += ": the account is refused rather than the message, see the adapter's auth"
 	case status == http.StatusConflict && honoursKeys:
 		ans.reason = KeyInUse

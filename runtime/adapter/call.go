@@ -168,6 +168,8 @@ func (a *Adapter) conclude(ans answer) outcome.Outcome {
 		return outcome.Kill(ans.reason, ans.detail)
 	case misconfigured:
 		return outcome.ParkUntil(after(recheck), ans.reason, ans.detail)
+	case denied:
+		return outcome.ParkUntil(after(tokenRecheck), ans.reason, ans.detail)
 	}
 	if a.unsettled(ans) && a.query != nil && ans.result != cut { // who has the queue next would not know that there was an attempt
 		return outcome.RetryLater(ans.after, ans.reason, ans.detail+"; the next attempt asks first whether it had its effect")
@@ -220,7 +222,7 @@ func after(d time.Duration) <-chan struct{} {
 func (a *Adapter) send(ctx context.Context, r Request, secret map[string]string, limits *worker.AdapterLimits) (ans answer, took time.Duration) {
 	start := time.Now()
 	a.inFlight.Add(1)
-	ans = a.absent.judge(r.Step, a.exchange(ctx, r, secret, limits.Timeout.D()))
+	ans = a.absent.judge(r.Step, a.authorized(ctx, r, secret, limits.Timeout.D()))
 	a.inFlight.Add(-1)
 	took = time.Since(start)
 	a.observer.Requested(a.spec.Name, r.Step, ans.reason, took)

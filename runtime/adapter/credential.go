@@ -20,6 +20,7 @@ var keys = map[worker.AuthType][]string{
 	worker.AuthBasic:  {worker.UsernameKey, worker.PasswordKey},
 	worker.AuthBearer: {worker.TokenKey},
 	worker.AuthAPIKey: {worker.APIKeyKey},
+	worker.AuthOAuth2: {worker.ClientIDKey, worker.ClientSecretKey},
 	worker.AuthHMAC:   {worker.HMACKeyIDKey, worker.HMACSecretKey},
 }
 
@@ -43,7 +44,7 @@ func authenticate(r *http.Request, auth worker.Auth, values map[string]string, b
 	switch auth.Type {
 	case worker.AuthBasic:
 		r.SetBasicAuth(values[worker.UsernameKey], values[worker.PasswordKey])
-	case worker.AuthBearer:
+	case worker.AuthBearer, worker.AuthOAuth2: // whose token authorized has added
 		r.Header.Set("Authorization", "Bearer "+values[worker.TokenKey])
 	case worker.AuthAPIKey:
 		if auth.In == "Query" {

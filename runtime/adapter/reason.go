@@ -52,6 +52,8 @@ const (
 	CredentialMissing outcome.Reason = worker.ReasonCredentialMissing
 	// AddressRefused: the URL's host has an address third parties may not have.
 	AddressRefused outcome.Reason = worker.ReasonAddressRefused
+	// TokenUnavailable: the token endpoint gives no token, without which nobody can be asked.
+	TokenUnavailable outcome.Reason = worker.ReasonTokenUnavailable
 	// AccountRefused: a rule says Park: the third party refuses the account, whatever the message.
 	AccountRefused outcome.Reason = worker.ReasonAccountRefused
 	// NothingThere: 404 or 405, several in a row, at a step of which nothing ever succeeded: the URL is wrong.

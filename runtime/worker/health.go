@@ -116,7 +116,7 @@ func handlingTime(h worker.Handler, l worker.Live) time.Duration {
 	longest := handlingMargin
 	for _, name := range h.StepAdapters() {
 		limits := find(l, name)
-		longest += time.Duration(limits.RequestAttempts+1) * limits.Timeout.D() // a status query may come before
+		longest += time.Duration(2*limits.RequestAttempts+1) * limits.Timeout.D() // a status query may come before, and a token before each
 		for try, delay := 1, limits.RetryDelay.D(); try < limits.RequestAttempts; try, delay = try+1, 2*delay {
 			longest += 2 * delay // more than jitter adds
 		}

@@ -82,8 +82,8 @@ func TestHandlingMayTakeAsLongAsItsRequests(t *testing.T) {
 	limits := liveFor("r1", func(l *worker.AdapterLimits) {
 		l.RequestAttempts, l.Timeout, l.RetryDelay = 3, worker.Duration(10*time.Second), worker.Duration(time.Second)
 	})
-	// Each step: a status query and three requests, and delays of one and two seconds that jitter makes longer.
-	if got, want := handlingTime(handler, limits), time.Minute+2*(40+6)*time.Second; got != want {
+	// Each step: a status query, three requests with a token for each, and delays of one and two seconds that jitter makes longer.
+	if got, want := handlingTime(handler, limits), time.Minute+2*(70+6)*time.Second; got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

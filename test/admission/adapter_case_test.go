@@ -174,10 +174,34 @@ var authCases = []admissionCase{{
 	message:  "auth.hmac is given with auth type HMAC, and only with it",
 	accepted: fields{"spec.auth": `{type: HMAC, hmac: {secretRef: {name: sms}}}`},
 }, {
+	sentence: "OAuth2 without its member",
+	kind:     "ThirdPartyAdapter",
+	refused:  fields{"spec.auth": `{type: OAuth2}`},
+	message:  "auth.oauth2 is given with auth type OAuth2, and only with it",
+	accepted: fields{"spec.auth": `{type: OAuth2, oauth2: {secretRef: {name: sms}, tokenURL: "https://login.example.com/token?tenant=a", scopes: [send]}}`},
+}, {
+	sentence: "a token endpoint that is no URL",
+	kind:     "ThirdPartyAdapter",
+	refused:  fields{"spec.auth": `{type: OAuth2, oauth2: {secretRef: {name: sms}, tokenURL: login.example.com}}`},
+	message:  "auth.oauth2.tokenURL is an absolute http or https URL, for example https://login.example.com/token",
+	accepted: fields{"spec.auth": `{type: OAuth2, oauth2: {secretRef: {name: sms}, tokenURL: "https://login.example.com"}}`},
+}, {
+	sentence: "a password in the URL of a token endpoint",
+	kind:     "ThirdPartyAdapter",
+	refused:  fields{"spec.auth": `{type: OAuth2, oauth2: {secretRef: {name: sms}, tokenURL: "https://a:b@login.example.com"}}`},
+	message:  "auth.oauth2.tokenURL has no user or fragment: client id and secret belong in the Secret",
+	accepted: fields{"spec.auth": `{type: OAuth2, oauth2: {secretRef: {name: sms}, tokenURL: "https://login.example.com"}}`},
+}, {
+	sentence: "a token endpoint on the metadata service",
+	kind:     "ThirdPartyAdapter",
+	refused:  fields{"spec.auth": `{type: OAuth2, oauth2: {secretRef: {name: sms}, tokenURL: "http://169.254.169.254/token"}}`},
+	message:  "auth.oauth2.tokenURL must not point to a loopback, link-local or metadata address, nor to another that is reserved: a token endpoint has an address of its own",
+	accepted: fields{"spec.auth": `{type: OAuth2, oauth2: {secretRef: {name: sms}, tokenURL: "https://login.example.com"}}`},
+}, {
 	sentence: "a client certificate, which comes later",
 	kind:     "ThirdPartyAdapter",
 	refused:  fields{"spec.auth": `{type: MTLS}`},
-	message:  "auth types OAuth2 and MTLS are not available in this version: use Basic, Bearer, APIKey or HMAC",
+	message:  "auth type MTLS is not available in this version: use Basic, Bearer, APIKey, HMAC or OAuth2",
 	accepted: fields{"spec.auth": `{type: Bearer, bearer: {secretRef: {name: sms}}}`},
 }, {
 	sentence: "an API key in a parameter with a strange name",
