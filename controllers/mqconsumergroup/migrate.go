@@ -31,7 +31,7 @@ func membersAgree(seen *inputs) result.Result {
 	for _, broker := range slices.Sorted(maps.Keys(seen.broker.agreed)) {
 		online := seen.broker.agreed[broker]
 		theirs, subscribed := online.Subscriptions[seen.group.Spec.Topic]
-		what := ""
+		var what string
 		switch {
 		case online.Model != "CLUSTERING":
 			what = "consume as " + online.Model + ", where each gets every message: there is nothing to migrate; give this object a group of its own"
@@ -61,6 +61,6 @@ var errTheirs = errors.New("has no committed offset yet, and members that somebo
 
 // awaitTheirs sets no offset: a queue that others read begins where they do, which they write down within half a minute. An offset of ours could lie beyond what
 // they have not handled.
-func awaitTheirs(_ *topology.Admin, _ context.Context, _ string, q rocketmq.Queue) (int64, error) {
+func awaitTheirs(_ *topology.Admin, _ context.Context, _ string, q rocketmq.Queue) (int64, error) { //nolint:revive // the order is that of a method expression
 	return 0, fmt.Errorf("queue %v %w", q, errTheirs)
 }

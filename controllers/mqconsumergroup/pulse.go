@@ -155,10 +155,7 @@ func worthTelling(seen *inputs, now, last time.Time) bool {
 			return true
 		}
 	}
-	if !slices.Equal(skipped(seen), status.SkippedMessageIDs) {
-		return true
-	}
-	if !slices.Equal(adapterUses(seen), status.Adapters) || jumpsMoved(seen) {
+	if reportsMoved(seen) {
 		return true
 	}
 	switch age := now.Sub(last); {
@@ -168,6 +165,12 @@ func worthTelling(seen *inputs, now, last time.Time) bool {
 		return true
 	}
 	return now.Sub(last) >= lagPeriod && lagMoved(seen, now)
+}
+
+// reportsMoved reports whether pods report what the status has otherwise.
+func reportsMoved(seen *inputs) bool {
+	status := &seen.group.Status
+	return !slices.Equal(skipped(seen), status.SkippedMessageIDs) || !slices.Equal(adapterUses(seen), status.Adapters) || jumpsMoved(seen)
 }
 
 // onlyLoss reports whether what was lost is all that stalls a group: the rest of its work goes on.

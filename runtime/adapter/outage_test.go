@@ -127,7 +127,7 @@ func TestAnOutageGoesOnAfterALuckyProbe(t *testing.T) {
 		pause := func() time.Duration {
 			t.Helper()
 			open(t, a)
-			return a.circuit.until.Sub(time.Now())
+			return time.Until(a.circuit.until)
 		}
 		if got := pause(); got < 150*time.Millisecond || got > 200*time.Millisecond {
 			t.Errorf("opened again at once, it stays open for %v, want 150ms to 200ms as after one failed probe", got)

@@ -83,10 +83,10 @@ func TestWhatRestsHoldsUpItsLaneAloneAndComesAgainAsTheNextAttempt(t *testing.T)
 		if f.running != 0 {
 			t.Errorf("%d hands are held by messages that rest", f.running)
 		}
-		time.Sleep(2*time.Second - 1)
+		time.Sleep(2*time.Second - time.Nanosecond)
 		synctest.Wait()
 		f.expectNothing()
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		second := f.expect(q, 2)[0]
 		f.expectNothing()

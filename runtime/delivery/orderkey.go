@@ -23,7 +23,7 @@ func OrderKey(s worker.Structure) (func(*rocketmq.Message) (string, error), erro
 	return func(raw *rocketmq.Message) (string, error) {
 		m := message.New(raw)
 		if m.Decode() != nil {
-			return "", nil
+			return "", nil //nolint:nilerr // said where it is handed out
 		}
 		return program.String(context.Background(), expression.OfMessage(m))
 	}, err

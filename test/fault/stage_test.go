@@ -108,8 +108,8 @@ func (s *stage) only() {
 
 // end heals.
 func (s *stage) end() {
-	if s.fault.heal != nil {
-		s.fault.heal(s)
+	if s.heal != nil {
+		s.heal(s)
 	}
 	s.healed = time.Now().UnixMilli()
 }
