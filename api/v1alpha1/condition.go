@@ -29,6 +29,8 @@ const (
 	ConditionThirdPartyDown = "ThirdPartyDown"
 	// ConditionParked (MQConsumerGroup): pods hand out no message, or hold queues back; the reason says why.
 	ConditionParked = "Parked"
+	// ConditionOrderViolatedUpstream (MQConsumerGroup): messages of one order key came in two queues, so that their order cannot be kept.
+	ConditionOrderViolatedUpstream = "OrderViolatedUpstream"
 	// ConditionScaling (MQConsumerGroup): the number of pods follows the lag; False says what holds it.
 	ConditionScaling = "Scaling"
 )
@@ -43,6 +45,16 @@ const (
 	ReasonNotRead = "NotRead"
 	// ReasonDeleting: the object is being deleted.
 	ReasonDeleting = "Deleting"
+)
+
+// Reasons of OrderViolatedUpstream.
+const (
+	// ReasonKeyInTwoQueues: the producer does not send a key always to the same queue, or queues were added.
+	ReasonKeyInTwoQueues = "KeyInTwoQueues"
+	// ReasonOrderKept: no pod has seen a key in two queues lately.
+	ReasonOrderKept = "OrderKept"
+	// ReasonNotOrderly: the group keeps no order.
+	ReasonNotOrderly = "NotOrderly"
 )
 
 // Reasons concerning a reference. Stalled, since somebody has to create or correct the other object.

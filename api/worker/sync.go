@@ -41,6 +41,8 @@ type SyncResponse struct {
 	JumpsTotal   int64 `json:"jumpsTotal,omitempty"`
 	// Jumps are the last of them, oldest first, at most MaxJumps.
 	Jumps []Jump `json:"jumps,omitempty"`
+	// OrderViolation: messages of one order key came in two queues. Nil: none did since the start.
+	OrderViolation *OrderViolation `json:"orderViolation,omitempty"`
 	// Parked says that the pod hands out no message but probes.
 	Parked bool `json:"parked"`
 	// ParkedReason, one of Reason…, and ParkedSince say why and since when. Empty: it is not parked.
@@ -48,6 +50,15 @@ type SyncResponse struct {
 	ParkedSince  *time.Time `json:"parkedSince,omitempty"`
 	// Adapters by name.
 	Adapters []AdapterReport `json:"adapters"`
+}
+
+// OrderViolation tells of messages whose order key was seen last in another queue.
+type OrderViolation struct {
+	// Messages counts them.
+	Messages int64 `json:"messages"`
+	// Last is when one came, in the first of Queues; the second is where its key had been: topic@broker#id.
+	Last   time.Time `json:"last"`
+	Queues [2]string `json:"queues"`
 }
 
 // Circuit is the state of a circuit breaker; the values are v1alpha1's.

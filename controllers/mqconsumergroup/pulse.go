@@ -161,7 +161,7 @@ func worthTelling(seen *inputs, now, last time.Time) bool {
 	switch age := now.Sub(last); {
 	case age >= lookAgain && status.SeededTime != nil && seen.signals.Unseeded:
 		return true
-	case age >= lookAgain && (configMoved(seen) || parkingMoved(seen, now)):
+	case age >= lookAgain && (configMoved(seen) || parkingMoved(seen, now) || upstreamMoved(seen, now)):
 		return true
 	}
 	return now.Sub(last) >= lagPeriod && lagMoved(seen, now)

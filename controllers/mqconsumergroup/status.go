@@ -114,7 +114,7 @@ func conditions(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now t
 	}
 	return append(condition.Summary(ready, done.results()...),
 		brokerReady(done), workloadReady(seen, done), configCurrent(seen),
-		foreignConsumers(seen), parked, thirdPartyDown(group, seen, now), follows(group),
+		foreignConsumers(seen), parked, thirdPartyDown(group, seen, now), upstreamOrder(seen, now), follows(group),
 	)
 }
 

@@ -25,8 +25,10 @@ type Consumer struct {
 	members  *membership
 	clock    clock
 	// seed is that of the hashes of order keys.
-	seed    maphash.Seed
-	jumpLog jumpLog
+	seed maphash.Seed
+	// upstream remembers which queues order keys came in.
+	upstream upstream
+	jumpLog  jumpLog
 	// calls bounds the calls, handling the handlers: both outlive the context of Run, which only begins the stop.
 	calls, handling       context.Context
 	endCalls, endHandling context.CancelFunc

@@ -137,7 +137,9 @@ func (c *Consumer) pull(q *queue, offset int64, n int) error {
 	case rocketmq.Found:
 		bytes := weigh(r.Messages)
 		wanted := c.wanted(q, r.Messages)
-		c.dispatch.put(q, wanted, c.keys(wanted), bytes, r.Next)
+		keys := c.keys(wanted)
+		c.watchUpstream(q, keys)
+		c.dispatch.put(q, wanted, keys, bytes, r.Next)
 	case rocketmq.NoMatchedMessage, rocketmq.NoNewMessage: // both may have passed over messages that do not match
 		c.dispatch.put(q, nil, nil, 0, r.Next)
 	}

@@ -37,6 +37,8 @@ type Observer interface {
 	Jumped(jump Jump)
 	// OffsetMissing: the queue has no committed offset and is held until it has one; told again at each look.
 	OffsetMissing(queue rocketmq.Queue)
+	// OrderViolated: messages came whose order key was seen last in another queue.
+	OrderViolated(messages int)
 	// SendBackFailed and DeadLetterFailed: the broker did not take a message; it is tried again.
 	SendBackFailed(err error)
 	DeadLetterFailed(err error)
@@ -61,5 +63,6 @@ func (Unobserved) Resumed(time.Duration)                       {}
 func (Unobserved) Jumped(Jump)                                 {}
 func (Unobserved) Dropped(outcome.Reason)                      {}
 func (Unobserved) OffsetMissing(rocketmq.Queue)                {}
+func (Unobserved) OrderViolated(int)                           {}
 func (Unobserved) SendBackFailed(error)                        {}
 func (Unobserved) DeadLetterFailed(error)                      {}

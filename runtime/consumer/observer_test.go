@@ -41,6 +41,7 @@ func (n *noting) PullFailed(error)                    { n.add("PullFailed", 1) }
 func (n *noting) Committed(messages int)              { n.add("Committed", messages) }
 func (n *noting) OffsetMissing(rocketmq.Queue)        { n.add("OffsetMissing", 1) }
 func (n *noting) Dropped(r outcome.Reason)            { n.add("Dropped "+string(r), 1) }
+func (n *noting) OrderViolated(messages int)          { n.add("OrderViolated", messages) }
 
 func (n *noting) Jumped(j Jump) {
 	if j.Cause == worker.JumpDeleted {

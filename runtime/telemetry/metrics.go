@@ -43,6 +43,7 @@ type Metrics struct {
 	jumps         *prometheus.CounterVec
 	dropped       *prometheus.CounterVec
 	offsetMissing prometheus.Counter
+	violations    prometheus.Counter
 	liveReloads   *prometheus.CounterVec
 }
 
@@ -100,6 +101,7 @@ func New(s worker.Structure) *Metrics {
 	m.dropped = b.counters("dropped_messages_total", "Messages given up where every pod gets every message: nothing is tried again.", "reason")
 	m.jumps = b.counters("offset_jumps_total", "Moves of a position in a queue other than by reading: messages were deleted unread, an administrator moved it, or it lay beyond the queue's end.", "cause")
 	m.offsetMissing = b.counter("offset_missing_total", "Looks at a queue that has no committed offset and is held.")
+	m.violations = b.counter("order_violations_total", "Messages whose order key was seen last in another queue: their sender does not keep their order.")
 	m.liveReloads = b.counters("live_reloads_total", "Changes of the limits, by what became of them.", "result")
 	return m
 }
@@ -185,6 +187,7 @@ func (m *Metrics) Jumped(j consumer.Jump) {
 }
 
 func (m *Metrics) OffsetMissing(rocketmq.Queue) { m.offsetMissing.Inc() }
+func (m *Metrics) OrderViolated(messages int)   { m.violations.Add(float64(messages)) }
 
 // label is the reason as a label: an empty one would be no label at all.
 func label(reason outcome.Reason) string { return cmp.Or(string(reason), "none") }

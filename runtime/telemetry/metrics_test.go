@@ -61,6 +61,7 @@ func observeAll(m *Metrics) {
 	m.Jumped(consumer.Jump{Cause: worker.JumpDeleted, From: 2, To: 5})
 	m.Jumped(consumer.Jump{Cause: worker.JumpReset, From: 9, To: 5})
 	m.OffsetMissing(rocketmq.Queue{})
+	m.OrderViolated(3)
 	m.LiveChanged("applied")
 	m.Watch(structure,
 		func() consumer.Snapshot {

@@ -135,6 +135,9 @@ func (w *Worker) sync(now consumer.Snapshot, totals delivery.Totals) worker.Sync
 		Started:           w.started,
 	}
 	tellJumps(&response, w.consumer.Jumps())
+	if v := w.consumer.Violation(); v.Messages > 0 {
+		response.OrderViolation = &worker.OrderViolation{Messages: v.Messages, Last: v.Last, Queues: [2]string{v.Queues[0].String(), v.Queues[1].String()}}
+	}
 	if now.Parked {
 		response.ParkedSince = &now.ParkedSince
 	}
