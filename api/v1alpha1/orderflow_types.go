@@ -47,7 +47,7 @@ const (
 
 // TopicSpec declares a topic.
 // +kubebuilder:validation:XValidation:rule="self.queuesPerBroker >= oldSelf.queuesPerBroker",message="queuesPerBroker can only grow: messages in a removed queue would never be read"
-// +kubebuilder:validation:XValidation:rule="self.messageType == 'Normal'",message="topic.messageType other than Normal is not available in this version: use Normal"
+// +kubebuilder:validation:XValidation:rule="self.messageType == oldSelf.messageType",message="topic.messageType cannot change: brokers keep the type a topic was made with; create a second OrderFlow with another topic"
 // +kubebuilder:validation:XValidation:rule="self.growthPolicy == 'Refuse'",message="topic.growthPolicy AcceptReorder is not available in this version: use Refuse; it concerns Orderly groups only"
 // +kubebuilder:validation:XValidation:rule="self.permission == 'ReadWrite'",message="topic.permission other than ReadWrite is not available in this version: use ReadWrite"
 // +kubebuilder:validation:XValidation:rule="self.adoptionPolicy != 'Migrate'",message="a topic has no members to migrate: use adoptionPolicy Adopt to take over an existing topic"
@@ -79,7 +79,8 @@ type TopicSpec struct {
 	// +default="ReadWrite"
 	Permission TopicPermission `json:"permission,omitempty"`
 
-	// messageType is the topic's type.
+	// messageType is the type the topic is made with; it cannot change. Clients that send through RocketMQ's gRPC proxy must send messages of this type only;
+	// others, runtime/producer among them, may send any. Consumers are not concerned.
 	// +optional
 	// +default="Normal"
 	MessageType MessageType `json:"messageType,omitempty"`

@@ -152,6 +152,23 @@ func TestATopicIsKeptAsDeclared(t *testing.T) {
 	w.wantQueues(t, w.topic(), 6, 6)
 }
 
+func TestATopicIsMadeWithItsType(t *testing.T) {
+	for _, kind := range []v1alpha1.MessageType{v1alpha1.MessageFIFO, v1alpha1.MessageDelay, v1alpha1.MessageTransaction} {
+		t.Run(string(kind), func(t *testing.T) {
+			w := newWorld(t)
+			flow := w.Flow("order-paid", w.topic())
+			flow.Spec.Topic.MessageType = kind
+			w.Create(t, flow)
+			w.settle(t, flow)
+			suite.WantCondition(t, flow.Status.Conditions, v1alpha1.ConditionTopicReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+			topic, err := w.admin(t).TopicConfig(t.Context(), w.mq.Broker().Addr(), w.topic())
+			if want := strings.ToUpper(string(kind)); err != nil || topic.Attributes["message.type"] != want {
+				t.Errorf("the broker has %v, %v; want type %s", topic.Attributes, err, want)
+			}
+		})
+	}
+}
+
 func TestATopicWithMoreQueuesThanDeclaredKeepsThem(t *testing.T) {
 	w := newWorld(t)
 	w.put(t, rocketmq.TopicConfig{Name: w.topic(), ReadQueues: 9, WriteQueues: 9, Perm: readWrite})

@@ -46,6 +46,25 @@ func TestADelayedMessageIsStoredWhenItsTimeHasCome(t *testing.T) {
 	}
 }
 
+func TestATopicOfAnyTypeTakesAnyMessage(t *testing.T) {
+	mq := broker.Shared(t)
+	for _, kind := range []string{"FIFO", "DELAY", "TRANSACTION"} {
+		cfg := config(t, mq)
+		topic := topicOf(cfg.Topic, 1)
+		topic.Attributes = map[string]string{"message.type": kind}
+		rocketmqtest.CreateTopicOf(t, mq, topic)
+		c := open(t, cfg)
+		waitReady(t, c)
+		for name, msg := range map[string]Message{
+			"plain": {Body: body(1)}, "in order": {OrderKey: "k", Body: body(1)}, "delayed": {Delay: Delay{Level: 1}, Body: body(1)},
+		} {
+			if _, err := send(t, c, msg); err != nil {
+				t.Errorf("%s topic, message %s: %v", kind, name, err)
+			}
+		}
+	}
+}
+
 func TestADelayThatIsTooLongIsRefusedForGood(t *testing.T) {
 	c := newClient(t, broker.Shared(t))
 	for name, delay := range map[string]Delay{"for": {For: 96 * time.Hour}, "until": {Until: time.Now().Add(96 * time.Hour)}} {

@@ -91,11 +91,12 @@ var flowCases = []admissionCase{{
 	message:  "queuesPerBroker can only grow: messages in a removed queue would never be read",
 	accepted: fields{"spec.topic.queuesPerBroker": "16"},
 }, {
-	sentence: "a topic type that comes later",
+	sentence: "a topic that becomes of another type",
 	kind:     "OrderFlow",
-	refused:  fields{"spec.topic.messageType": "FIFO"},
-	message:  "topic.messageType other than Normal is not available in this version: use Normal",
-	accepted: fields{"spec.topic.messageType": "Normal"},
+	was:      fields{"spec.topic.messageType": "FIFO"},
+	refused:  fields{"spec.topic.messageType": "Delay"},
+	message:  "topic.messageType cannot change: brokers keep the type a topic was made with; create a second OrderFlow with another topic",
+	accepted: fields{"spec.topic.messageType": "FIFO"},
 }, {
 	sentence: "growth at the cost of order, which comes later",
 	kind:     "OrderFlow",
