@@ -235,7 +235,7 @@ func (p *TransactionProducer) check(ctx context.Context, msg Message) (d Decisio
 	return p.cfg.Check(ctx, msg)
 }
 
-// Close waits for what is under way, leaves the producer group and disconnects. Closing again does nothing.
+// Close waits for what is under way, the user's local transactions included, leaves the producer group and disconnects. Closing again does nothing.
 func (p *TransactionProducer) Close() {
 	p.mu.Lock()
 	was := p.closed
