@@ -99,7 +99,8 @@ type APIKeyAuth struct {
 // HMACAuth signs the request: header = hex(HMAC-SHA256(secret, timestamp ‖ "." ‖ method ‖ "." ‖ path with query ‖ "." ‖ body)). The Unix time in
 // seconds goes along in timestampHeader, the key's id in keyIDHeader.
 type HMACAuth struct {
-	// secretRef names a Secret with the keys `key-id` and `secret`.
+	// secretRef names a Secret with the keys `key-id` and `secret`, and for a rotation `previous-key-id` and `previous-secret`: requests are signed with the
+	// newest key; where that is refused, once again with the previous, and for a minute with that at once. So it does not matter who knows the new key first.
 	// +required
 	SecretRef LocalObjectReference `json:"secretRef,omitzero"`
 	// signatureHeader carries the signature.

@@ -42,6 +42,9 @@ const (
 	// HMACKeyIDKey and HMACSecretKey are the keys for HMAC authentication.
 	HMACKeyIDKey  = "key-id"
 	HMACSecretKey = "secret"
+	// HMACPreviousKeyIDKey and HMACPreviousSecretKey are optional: the key before, still valid.
+	HMACPreviousKeyIDKey  = "previous-key-id"
+	HMACPreviousSecretKey = "previous-secret"
 	// ClientIDKey and ClientSecretKey are the keys for OAuth2 authentication.
 	ClientIDKey     = "client-id"
 	ClientSecretKey = "client-secret"

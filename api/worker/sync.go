@@ -77,6 +77,8 @@ type AdapterReport struct {
 	Circuit Circuit `json:"circuit"`
 	// InFlight requests.
 	InFlight int `json:"inFlight"`
+	// CredentialProblem says what is wrong with what the adapter's Secret holds now, while the pod goes on with what it held before. Empty: nothing.
+	CredentialProblem string `json:"credentialProblem,omitempty"`
 	// LastError names the last failure, without any data of the order. Empty: none since the start.
 	LastError string `json:"lastError,omitempty"`
 	// LastErrorTime is when it happened.

@@ -92,6 +92,9 @@ func TestConfigCurrent(t *testing.T) {
 		"a pod has an older structure": {[]workersync.Report{current("a", "old", "r")}, nil, metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated, "pod a"},
 		"a pod cannot take its limits over": {[]workersync.Report{{Pod: "a", Answer: worker.SyncResponse{Structure: "s", LiveRevision: "old", LiveProblem: "version 2 is not known"}}}, nil,
 			metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated, "pod a keeps the limits old, as it cannot take over those wanted, r: version 2 is not known"},
+		"a pod cannot use a Secret as it is now": {[]workersync.Report{{Pod: "a", Answer: worker.SyncResponse{Structure: "s", LiveRevision: "r",
+			Adapters: []worker.AdapterReport{{Name: "sms", CredentialProblem: `the Secret's key "token" is empty`}}}}}, nil,
+			metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated, `pod a calls adapter sms with the credentials it had before, as it cannot use those there are now: the Secret's key "token" is empty: correct the Secret`},
 		"a pod does not answer":   {[]workersync.Report{silent("a")}, nil, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "pod a does not answer: connection refused: check that no NetworkPolicy but ours keeps the operator from port 8443"},
 		"a pod was not asked yet": {nil, []corev1.Pod{runningPod("a")}, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering, "pod a was not asked yet: it has no address, or runs for some seconds only"},
 	} {

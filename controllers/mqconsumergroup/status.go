@@ -160,6 +160,10 @@ func configCurrent(seen *inputs) metav1.Condition {
 			c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated
 			c.Message = fmt.Sprintf("pod %s keeps the limits %s, as it cannot take over those wanted, %s: %s", r.Pod, r.Answer.LiveRevision, revision, r.Answer.LiveProblem)
 			return c
+		case credentialProblem(r.Answer) != "":
+			c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated
+			c.Message = fmt.Sprintf("pod %s %s", r.Pod, credentialProblem(r.Answer))
+			return c
 		case r.Answer.LiveRevision != revision || r.Answer.Structure != structure:
 			c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated
 			c.Message = fmt.Sprintf("pod %s runs with %s and limits %s, wanted are %s and %s", r.Pod, r.Answer.Structure, r.Answer.LiveRevision, structure, revision)
@@ -175,6 +179,16 @@ func configCurrent(seen *inputs) metav1.Condition {
 	}
 	c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonReady, "every pod has the current configuration"
 	return c
+}
+
+// credentialProblem says that a pod cannot use what a Secret holds now, "" if it can.
+func credentialProblem(answer worker.SyncResponse) string {
+	for _, a := range answer.Adapters {
+		if a.CredentialProblem != "" {
+			return fmt.Sprintf("calls adapter %s with the credentials it had before, as it cannot use those there are now: %s: correct the Secret that spec.auth of the ThirdPartyAdapter names; pods see it about a minute later", a.Name, a.CredentialProblem)
+		}
+	}
+	return ""
 }
 
 func foreignConsumers(seen *inputs) metav1.Condition {

@@ -44,9 +44,10 @@ type Adapter struct {
 	spec        worker.Adapter
 	url         string
 	meaning     meaning
-	query       *query                            // nil without a status query
-	credentials func() (map[string]string, error) // nil without auth
-	tokens      *tokens                           // nil but for OAuth2
+	query       *query       // nil without a status query
+	credentials *credentials // nil without auth
+	previous    previous
+	tokens      *tokens // nil but for OAuth2
 	transport   http.RoundTripper
 	observer    Observer
 
@@ -84,11 +85,10 @@ func New(c Config) (*Adapter, error) {
 		return nil, fmt.Errorf("adapter %q: %w", c.Spec.Name, err)
 	}
 	if auth := c.Spec.Auth; auth != nil {
-		needed, known := keys[auth.Type]
-		if !known {
+		if keys[auth.Type] == nil {
 			return nil, fmt.Errorf("adapter %q: this worker does not know auth type %q", c.Spec.Name, auth.Type)
 		}
-		a.credentials = credentials(c.CredentialDir, needed)
+		a.credentials = newCredentials(c.CredentialDir, auth.Type)
 		if auth.Type == worker.AuthOAuth2 {
 			a.tokens = newTokens(*auth, c.Transport)
 		}
@@ -120,6 +120,11 @@ func (a *Adapter) moved(to worker.Circuit) {
 func (a *Adapter) Report() worker.AdapterReport {
 	report := worker.AdapterReport{Name: a.spec.Name, InFlight: int(a.inFlight.Load())}
 	a.circuit.report(&report)
+	if a.credentials != nil {
+		if problem := a.credentials.problem.Load(); problem != nil {
+			report.CredentialProblem = *problem
+		}
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	report.LastError = a.lastErr

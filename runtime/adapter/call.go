@@ -102,7 +102,7 @@ func (a *Adapter) admit(ctx context.Context) (p permit, hold *outcome.Outcome) {
 	}
 	if a.credentials != nil {
 		var err error
-		if p.secret, err = a.credentials(); err != nil {
+		if p.secret, err = a.credentials.get(); err != nil {
 			a.failed(CredentialMissing, err.Error())
 			return permit{}, park(after(recheck), CredentialMissing, err.Error())
 		}

@@ -7,8 +7,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
@@ -24,19 +26,54 @@ var keys = map[worker.AuthType][]string{
 	worker.AuthHMAC:   {worker.HMACKeyIDKey, worker.HMACSecretKey},
 }
 
-// credentials returns what reads the values an adapter's Secret has for these keys.
-func credentials(dir string, keys []string) func() (map[string]string, error) {
-	return secret.Cached(func() (map[string]string, error) {
-		values := map[string]string{}
-		for _, key := range keys {
-			value, err := secret.Text(dir, key)
-			if err != nil {
-				return nil, err
-			}
-			values[key] = value
+// optional are files that may be there too: an HMAC key that is still valid while the newest becomes so.
+var optional = map[worker.AuthType][]string{
+	worker.AuthHMAC: {worker.HMACPreviousKeyIDKey, worker.HMACPreviousSecretKey},
+}
+
+// credentials are what an adapter's Secret holds, read again when it changes.
+type credentials struct {
+	// get returns the values; the last that could be used, while those there are now cannot.
+	get func() (map[string]string, error)
+	// problem says what is wrong with those there are now; nil if nothing is.
+	problem atomic.Pointer[string]
+}
+
+func newCredentials(dir string, auth worker.AuthType) *credentials {
+	c := &credentials{}
+	var last map[string]string
+	c.get = secret.Cached(func() (map[string]string, error) {
+		values, err := readSecret(dir, auth)
+		c.problem.Store(nil)
+		if err == nil {
+			last = values
+		} else if last != nil {
+			c.problem.Store(new(err.Error()))
+			return last, nil
 		}
-		return values, nil
+		return values, err
 	})
+	return c
+}
+
+func readSecret(dir string, auth worker.AuthType) (map[string]string, error) {
+	version, values := secret.Version(dir), map[string]string{}
+	for _, key := range keys[auth] {
+		value, err := secret.Text(version, key)
+		if err != nil {
+			return nil, err
+		}
+		values[key] = value
+	}
+	for _, key := range optional[auth] {
+		value, err := secret.Text(version, key)
+		if err == nil {
+			values[key] = value
+		} else if !errors.Is(err, secret.ErrMissing) {
+			return nil, err
+		}
+	}
+	return values, nil
 }
 
 // authenticate adds what auth says to a request with this body.

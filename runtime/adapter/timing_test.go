@@ -447,9 +447,42 @@ func TestASecretIsReadAgain(t *testing.T) {
 		for _, bad := range []string{"", "two\nlines"} {
 			swapSecret(t, dir, bad)
 			time.Sleep(time.Second)
-			if o := a.Call(t.Context(), request()); o.Reason != CredentialMissing {
-				t.Errorf("with the token %q: got %v", bad, o)
+			if o := a.Call(t.Context(), request()); o.Kind != outcome.Done || token != "Bearer new" || !strings.Contains(a.Report().CredentialProblem, `key "token"`) {
+				t.Errorf("with the token %q: got %v with %q, and the problem is %q", bad, o, token, a.Report().CredentialProblem)
 			}
+		}
+	})
+}
+
+func TestAnHMACKeyIsRotatedAtEitherEndFirst(t *testing.T) {
+	taken, seen := "old", ""
+	script := answers{func(r *http.Request) (*http.Response, error) {
+		id := r.Header.Get("X-Id")
+		seen += id + " "
+		if id != taken {
+			return status(http.StatusForbidden)(r)
+		}
+		return status(200)(r)
+	}}
+	overlapping := func(c *Config) {
+		c.Spec.Auth = &worker.Auth{Type: worker.AuthHMAC, SignatureHeader: "X-Sig", TimestampHeader: "X-Time", KeyIDHeader: "X-Id"}
+		c.CredentialDir = writeSecret(t, map[string]string{"key-id": "new", "secret": "2", "previous-key-id": "old", "previous-secret": "1"})
+	}
+	bubble(t, overlapping, script, func(t *testing.T, a *Adapter, _ *scripted, _ *observed) {
+		for _, step := range []struct{ sentence, taken, want string }{
+			{"the third party does not know the newest yet", "old", "new old "},
+			{"nor a moment later", "old", "old "},
+			{"it does by now", "new", "new "},
+		} {
+			if taken, seen = step.taken, ""; taken == "new" {
+				time.Sleep(olderFor)
+			}
+			if o := a.Call(t.Context(), request()); o.Kind != outcome.Done || seen != step.want {
+				t.Errorf("%s: got %v after requests signed by %s, want %s", step.sentence, o, seen, step.want)
+			}
+		}
+		if taken, seen = "none", ""; a.Call(t.Context(), request()).Reason != CredentialRefused || seen != "new old " {
+			t.Errorf("where neither is taken, requests were signed by %s", seen)
 		}
 	})
 }

@@ -125,7 +125,7 @@ func (t *tokens) forget(text string) {
 // authorized makes the request with what it authenticates with. One whose token is not taken is made once again, with a new one.
 func (a *Adapter) authorized(ctx context.Context, r Request, secret map[string]string, timeout time.Duration) answer {
 	if a.tokens == nil {
-		return a.exchange(ctx, r, secret, timeout)
+		return a.signed(ctx, r, secret, timeout)
 	}
 	ans, used := a.withToken(ctx, r, secret, timeout)
 	if !ans.unauthorized {

@@ -39,6 +39,15 @@ func Cached[T any](read func() (T, error)) func() (T, error) {
 // ErrMissing is Text's answer where the folder has no file for the key.
 var ErrMissing = errors.New("is missing")
 
+// Version is the folder of the files as they are together. The kubelet puts each version of a Secret into a folder of its own and swaps a link to it: read
+// through the link, two files can be of two versions.
+func Version(dir string) string {
+	if version, err := filepath.EvalSymlinks(filepath.Join(dir, "..data")); err == nil {
+		return version
+	}
+	return dir
+}
+
 // Text reads a value that is one line, without the line break at its end that files made by hand have. The error names the key, and never contains
 // what was read.
 func Text(dir, key string) (string, error) {

@@ -60,3 +60,25 @@ func TestCachedReadsOnceASecond(t *testing.T) {
 		}
 	})
 }
+
+func TestFilesOfOneVersionAreReadTogether(t *testing.T) {
+	dir := t.TempDir()
+	if got := Version(dir); got != dir {
+		t.Errorf("a folder that is no mounted Secret: got %s", got)
+	}
+	put := func(version string) {
+		t.Helper()
+		if err := errors.Join(os.Mkdir(filepath.Join(dir, version), 0o700), os.WriteFile(filepath.Join(dir, version, "k"), []byte(version), 0o600),
+			os.Symlink(version, filepath.Join(dir, "..next")), os.Rename(filepath.Join(dir, "..next"), filepath.Join(dir, "..data"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("..1")
+	first := Version(dir)
+	put("..2")
+	for folder, want := range map[string]string{first: "..1", Version(dir): "..2"} {
+		if got, err := Text(folder, "k"); err != nil || got != want {
+			t.Errorf("got %q, %v, want %q", got, err, want)
+		}
+	}
+}

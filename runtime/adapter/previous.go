@@ -1,0 +1,51 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package adapter
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
+)
+
+// olderFor is how long the previous HMAC key is used without a look whether the newest is taken by now.
+const olderFor = time.Minute
+
+// previous remembers that the third party takes the previous HMAC key, and not yet the newest: until then, in nanoseconds since 1970.
+type previous struct{ until atomic.Int64 }
+
+// signed makes the request with the newest key. Where that is refused and there is a previous one, it is made once again with that: whoever rotates a key at both ends
+// can do it in either order.
+func (a *Adapter) signed(ctx context.Context, r Request, secret map[string]string, timeout time.Duration) answer {
+	older := older(secret)
+	if older == nil {
+		return a.exchange(ctx, r, secret, timeout)
+	}
+	if time.Now().UnixNano() < a.previous.until.Load() {
+		return a.exchange(ctx, r, older, timeout)
+	}
+	ans := a.exchange(ctx, r, secret, timeout)
+	if ans.reason != CredentialRefused {
+		return ans
+	}
+	if far, err := a.pace.wait(ctx); err != nil || far > 0 {
+		return ans // the rate admits no second request now
+	}
+	again := a.exchange(ctx, r, older, timeout)
+	if again.reason != CredentialRefused {
+		a.previous.until.Store(time.Now().Add(olderFor).UnixNano())
+	}
+	return again
+}
+
+// older is the Secret with its previous HMAC key in the newest's place, nil if it has none.
+func older(secret map[string]string) map[string]string {
+	id, key := secret[worker.HMACPreviousKeyIDKey], secret[worker.HMACPreviousSecretKey]
+	if id == "" || key == "" {
+		return nil
+	}
+	return map[string]string{worker.HMACKeyIDKey: id, worker.HMACSecretKey: key}
+}
