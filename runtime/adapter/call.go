@@ -67,11 +67,16 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 		if (p.probe || late) && ans.result == transient && !a.mustNotRepeat(ans) {
 			return a.park(ans.reason, ans.detail)
 		}
-		if try >= limits.RequestAttempts || !ans.repeatable() || a.unsettled(ans) || !a.circuit.closed(p.ticket) || !pause(ctx, delay) {
+		if try >= limits.RequestAttempts || a.final(ans, p.ticket) || !pause(ctx, delay) {
 			return a.conclude(ans)
 		}
 		failure = ans
 	}
+}
+
+// final: the request is not to be made again at once.
+func (a *Adapter) final(ans answer, t ticket) bool {
+	return !ans.repeatable() || a.unsettled(ans) || !a.circuit.closed(t)
 }
 
 // finish tells those who protect the third party what a request that took so long says about it. An answer that came too late to be of use says what none

@@ -85,7 +85,7 @@ func (t *tokens) get(ctx context.Context, values map[string]string) (string, err
 	}
 	fresh, err := t.fetch(ctx, values)
 	if err != nil && kept != nil {
-		return kept.text, nil //nolint:nilerr // it is asked for again by the next request, and told when there is none
+		return kept.text, nil // the next request tries again
 	}
 	if err != nil {
 		return "", err
