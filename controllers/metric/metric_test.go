@@ -26,6 +26,7 @@ func shop() (o Objects) {
 	o.Clusters.Items = []v1alpha1.MQCluster{{ObjectMeta: meta("mq"), Status: v1alpha1.MQClusterStatus{Conditions: ready(v1alpha1.ReasonReady)}}}
 	o.Flows.Items = []v1alpha1.OrderFlow{{ObjectMeta: meta("paid"), Status: v1alpha1.OrderFlowStatus{Conditions: ready(v1alpha1.ReasonReady)}}}
 	o.Adapters.Items = []v1alpha1.ThirdPartyAdapter{{ObjectMeta: meta("sms"), Status: v1alpha1.ThirdPartyAdapterStatus{Conditions: ready(v1alpha1.ReasonUnused)}}}
+	o.Replays.Items = []v1alpha1.DeadLetterReplay{{ObjectMeta: meta("again"), Status: v1alpha1.DeadLetterReplayStatus{Conditions: ready(v1alpha1.ReasonReady)}}}
 	known := v1alpha1.MQConsumerGroup{ObjectMeta: meta("paid-push"), Status: v1alpha1.MQConsumerGroupStatus{
 		Conditions: ready(v1alpha1.ReasonReady), Lag: new(int64(42)), RetryLag: new(int64(2)), DeadLetters: new(int64(1)), ReadyReplicas: 2,
 		Scaling: &v1alpha1.ScalingStatus{DesiredReplicas: 3, Bound: v1alpha1.BoundQueues},
@@ -52,6 +53,7 @@ func TestEveryDecisionIsAMetric(t *testing.T) {
 	want := `
 # HELP orderflow_condition_state 1 for the status and reason that a condition of an object has; kubectl describe shows its message.
 # TYPE orderflow_condition_state gauge
+orderflow_condition_state{condition="Ready",kind="DeadLetterReplay",name="again",namespace="shop",reason="Ready",status="True"} 1
 orderflow_condition_state{condition="Ready",kind="MQCluster",name="mq",namespace="shop",reason="Ready",status="True"} 1
 orderflow_condition_state{condition="Ready",kind="MQConsumerGroup",name="paid-push",namespace="shop",reason="Ready",status="True"} 1
 orderflow_condition_state{condition="Ready",kind="OrderFlow",name="paid",namespace="shop",reason="Ready",status="True"} 1

@@ -19,11 +19,12 @@ type Objects struct {
 	Flows    v1alpha1.OrderFlowList
 	Groups   v1alpha1.MQConsumerGroupList
 	Adapters v1alpha1.ThirdPartyAdapterList
+	Replays  v1alpha1.DeadLetterReplayList
 }
 
 // Read reads them, from a cache in an operator.
 func Read(ctx context.Context, from client.Reader) (o Objects, err error) {
-	return o, errors.Join(from.List(ctx, &o.Clusters), from.List(ctx, &o.Flows), from.List(ctx, &o.Groups), from.List(ctx, &o.Adapters))
+	return o, errors.Join(from.List(ctx, &o.Clusters), from.List(ctx, &o.Flows), from.List(ctx, &o.Groups), from.List(ctx, &o.Adapters), from.List(ctx, &o.Replays))
 }
 
 // conditions calls each with all conditions of all objects.
@@ -39,5 +40,8 @@ func (o *Objects) conditions(each func(kind string, object metav1.Object, condit
 	}
 	for i := range o.Adapters.Items {
 		each("ThirdPartyAdapter", &o.Adapters.Items[i], o.Adapters.Items[i].Status.Conditions)
+	}
+	for i := range o.Replays.Items {
+		each("DeadLetterReplay", &o.Replays.Items[i], o.Replays.Items[i].Status.Conditions)
 	}
 }
