@@ -114,6 +114,13 @@ func TestWhatIsSelected(t *testing.T) {
 	}
 }
 
+// askable is an adapter whose third party tells what became of a request.
+func askable(keys v1alpha1.KeySupport) *v1alpha1.ThirdPartyAdapter {
+	return &v1alpha1.ThirdPartyAdapter{Spec: v1alpha1.ThirdPartyAdapterSpec{Idempotency: v1alpha1.IdempotencyContract{
+		Keys: keys, Window: metav1.Duration{Duration: time.Hour}, StatusQuery: &v1alpha1.StatusQuery{},
+	}}}
+}
+
 func TestWhatMayHaveASecondEffectIsNotGivenBack(t *testing.T) {
 	adapter := func(keys v1alpha1.KeySupport, duplicates v1alpha1.DuplicatePolicy, window time.Duration) *v1alpha1.ThirdPartyAdapter {
 		a := &v1alpha1.ThirdPartyAdapter{}
@@ -132,6 +139,8 @@ func TestWhatMayHaveASecondEffectIsNotGivenBack(t *testing.T) {
 		"the narrowest window counts":               {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyHonoured, v1alpha1.DuplicatesRefuse, 9*time.Hour), adapter(v1alpha1.KeyHonoured, v1alpha1.DuplicatesRefuse, time.Hour)}, 2 * time.Hour, "RetriesExhausted", "IdempotencyWindowPassed"},
 		"beyond it, duplicates are accepted":        {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyHonoured, v1alpha1.DuplicatesAccept, time.Hour)}, 2 * time.Hour, "RetriesExhausted", ""},
 		"its fate is unknown, keys are ignored":     {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyIgnored, v1alpha1.DuplicatesRefuse, 0)}, time.Minute, "FateUnknown", "FateUnknown"},
+		"its fate is unknown, and asked for":        {[]*v1alpha1.ThirdPartyAdapter{askable(v1alpha1.KeyIgnored)}, time.Minute, "FateUnknown", ""},
+		"beyond the window, and asked for":          {[]*v1alpha1.ThirdPartyAdapter{askable(v1alpha1.KeyHonoured)}, 2 * time.Hour, "RetriesExhausted", ""},
 		"its fate is unknown, repeating is allowed": {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyIgnored, v1alpha1.DuplicatesAccept, 0)}, time.Minute, "FateUnknown", ""},
 	} {
 		l := letter{Message: &mq.Message{Born: now.Add(-c.age).UnixMilli()}}

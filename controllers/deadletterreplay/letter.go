@@ -141,7 +141,7 @@ func contractOf(adapters []*v1alpha1.ThirdPartyAdapter) (c contract) {
 	for _, a := range adapters {
 		i := a.Spec.Idempotency
 		switch window := i.Window.Duration; {
-		case i.Duplicates == v1alpha1.DuplicatesAccept:
+		case i.Duplicates == v1alpha1.DuplicatesAccept, i.StatusQuery != nil: // the latter is asked before anything is sent
 		case i.Keys != v1alpha1.KeyHonoured:
 			c.repeats = true
 		case window > 0 && (c.window == 0 || window < c.window):
