@@ -3,9 +3,6 @@
 
 package worker
 
-// ReplayProperty is on a message that was a dead letter and is sent again: it was attempted before, whatever the broker's count.
-const ReplayProperty = "ORDERFLOW_REPLAY"
-
 // Reasons for which a pod is parked, as SyncResponse.ParkedReason and AdapterReport.LastError name them.
 const (
 	// ReasonCircuitOpen: the third party fails.

@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
-	"github.com/orderflow-dev/orderflow/hack/local/rocketmq"
+	local "github.com/orderflow-dev/orderflow/hack/local/rocketmq"
 	mq "github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
 	"github.com/orderflow-dev/orderflow/test/broker"
@@ -25,8 +25,10 @@ func one(reason string, count int64) v1alpha1.ReplayOutcome {
 
 func TestDeadLettersGoBackToTheirGroup(t *testing.T) {
 	for name, nameServer := range map[string]func(t *testing.T) string{
-		"fake": func(t *testing.T) string { return fake.Start(t, fake.Config{}).NameServer() },
-		"real": func(t *testing.T) string { return broker.Own(t, rocketmq.Options{}).NameServer() },
+		"fake": func(t *testing.T) string {
+			return fake.Start(t, fake.Config{DelayLevels: []time.Duration{10 * time.Millisecond}}).NameServer()
+		},
+		"real": func(t *testing.T) string { return broker.Own(t, local.Options{}).NameServer() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, nameServer(t), nil)
@@ -42,17 +44,16 @@ func TestDeadLettersGoBackToTheirGroup(t *testing.T) {
 			w.want(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "41 dead letters matched: 40 were given back, 1 skipped, 1 of them Duplicate")
 			w.want(v1alpha1.ConditionReconciling, metav1.ConditionFalse, v1alpha1.ReasonReady)
 			w.wantCounts(41, 40, 1, one("Duplicate", 1))
-			back := w.stored(w.retries())
+			back := w.await(40)
 			if len(back) != 40 {
 				t.Fatalf("%d messages were given back, want 40: %v", len(back), w.ids())
 			}
-			m := back[7]
-			if m.Topic != "Orders" || m.Reconsumed != 0 || m.Born != born || string(m.Body) != `{"id":"o7","amount":7}` {
-				t.Errorf("it came back as a message of topic %s, attempt %d, born at %d: %s", m.Topic, m.Reconsumed+1, m.Born, m.Body)
+			m := back[slices.IndexFunc(back, func(m mq.Message) bool { return m.Property(mq.PropertyUniqueKey) == "U7" })]
+			if m.Topic != "Orders" || m.Reconsumed != 1 || m.FirstBorn() != born || string(m.Body) != `{"id":"o7","amount":7}` {
+				t.Errorf("it came back as a message of topic %s, attempt %d, born at %d: %s", m.Topic, m.Reconsumed+1, m.FirstBorn(), m.Body)
 			}
 			for name, want := range map[string]string{
 				mq.PropertyUniqueKey: "U7", mq.PropertyOriginID: "0A00000100002A9F0000000000000300", mq.PropertyTags: "paid", mq.PropertyKeys: "k7",
-				"ORDERFLOW_REPLAY": fmt.Sprintf("%s/%s/0/7", w.replay.UID, w.broker), "ORDERFLOW_REASON": "", "ORDERFLOW_ATTEMPTS": "", "REAL_TOPIC": "",
 			} {
 				if got := m.Property(name); got != want {
 					t.Errorf("its property %s is %q, want %q", name, got, want)
@@ -75,7 +76,7 @@ func TestDeadLettersGoBackToTheirGroup(t *testing.T) {
 }
 
 func TestWhatIsSelected(t *testing.T) {
-	cluster := fake.Start(t, fake.Config{})
+	cluster := fake.Start(t, fake.Config{DelayLevels: []time.Duration{10 * time.Millisecond}})
 	w := newWorld(t, cluster.NameServer(), func(r *v1alpha1.DeadLetterReplay) {
 		r.Spec.Mode = v1alpha1.ReplayModeDryRun
 		r.Spec.Filter = &v1alpha1.ReplayFilter{
@@ -128,6 +129,8 @@ func TestWhatMayHaveASecondEffectIsNotGivenBack(t *testing.T) {
 		return a
 	}
 	now := time.Now()
+	asked := adapter(v1alpha1.KeyHonoured, v1alpha1.DuplicatesRefuse, time.Hour)
+	asked.Spec.Idempotency.StatusQuery = &v1alpha1.StatusQuery{}
 	for sentence, c := range map[string]struct {
 		adapters []*v1alpha1.ThirdPartyAdapter
 		age      time.Duration
@@ -138,6 +141,7 @@ func TestWhatMayHaveASecondEffectIsNotGivenBack(t *testing.T) {
 		"beyond the window":                         {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyHonoured, v1alpha1.DuplicatesRefuse, time.Hour)}, 2 * time.Hour, "RetriesExhausted", "IdempotencyWindowPassed"},
 		"the narrowest window counts":               {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyHonoured, v1alpha1.DuplicatesRefuse, 9*time.Hour), adapter(v1alpha1.KeyHonoured, v1alpha1.DuplicatesRefuse, time.Hour)}, 2 * time.Hour, "RetriesExhausted", "IdempotencyWindowPassed"},
 		"beyond it, duplicates are accepted":        {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyHonoured, v1alpha1.DuplicatesAccept, time.Hour)}, 2 * time.Hour, "RetriesExhausted", ""},
+		"beyond it, the worker asks first":          {[]*v1alpha1.ThirdPartyAdapter{asked}, 2 * time.Hour, "RetriesExhausted", ""},
 		"its fate is unknown, keys are ignored":     {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyIgnored, v1alpha1.DuplicatesRefuse, 0)}, time.Minute, "FateUnknown", "FateUnknown"},
 		"its fate is unknown, and asked for":        {[]*v1alpha1.ThirdPartyAdapter{askable(v1alpha1.KeyIgnored)}, time.Minute, "FateUnknown", ""},
 		"beyond the window, and asked for":          {[]*v1alpha1.ThirdPartyAdapter{askable(v1alpha1.KeyHonoured)}, 2 * time.Hour, "RetriesExhausted", ""},
@@ -156,7 +160,7 @@ func TestWhatMayHaveASecondEffectIsNotGivenBack(t *testing.T) {
 }
 
 func TestAReplayWaitsForTheThirdParty(t *testing.T) {
-	w := newWorld(t, fake.Start(t, fake.Config{}).NameServer(), nil)
+	w := newWorld(t, fake.Start(t, fake.Config{DelayLevels: []time.Duration{10 * time.Millisecond}}).NameServer(), nil)
 	w.bury(1)
 	w.group.Status.Circuit = v1alpha1.CircuitOpen
 	w.must(w.Status().Update(t.Context(), w.group))
@@ -192,7 +196,7 @@ func TestAReplayThatCannotBe(t *testing.T) {
 		}, v1alpha1.ReasonInvalidExpression, "filter.whenExpression"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			w := newWorld(t, fake.Start(t, fake.Config{}).NameServer(), c.change)
+			w := newWorld(t, fake.Start(t, fake.Config{DelayLevels: []time.Duration{10 * time.Millisecond}}).NameServer(), c.change)
 			w.reconcile()
 			w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, c.reason, c.text)
 		})
@@ -201,7 +205,7 @@ func TestAReplayThatCannotBe(t *testing.T) {
 
 // TestAManagerThatDiesInABatch loses the manager after it noted what it was about to send: what it had sent of that is not sent again, the rest is.
 func TestAManagerThatDiesInABatch(t *testing.T) {
-	w := newWorld(t, fake.Start(t, fake.Config{}).NameServer(), nil)
+	w := newWorld(t, fake.Start(t, fake.Config{DelayLevels: []time.Duration{10 * time.Millisecond}}).NameServer(), nil)
 	for n := range 4 {
 		w.bury(n)
 	}
@@ -210,21 +214,21 @@ func TestAManagerThatDiesInABatch(t *testing.T) {
 	var places []int
 	for offset, id := range []string{"U0", "U1", "U2"} {
 		places = append(places, len(noted.entries))
-		noted.add(entry{letter: place(w.letters(), int64(offset)), id: id, outcome: outcomeResending})
+		noted.add(entry{letter: place(w.letters(), int64(offset)), id: id, outcome: outcomeResending, noted: w.Now().UnixMilli()})
 	}
 	w.must(w.r.writeRecord(t.Context(), w.replay, noted, places))
-	for offset, m := range w.stored(w.letters())[:2] { // two of them were sent
-		if offset == 0 {
-			_, err := w.client.Send(t.Context(), w.addr, again(letter{Message: &m}, w.group, fmt.Sprintf("%s/%s", w.replay.UID, place(w.letters(), 0))))
-			w.must(err)
-			continue
-		}
-		_, err := w.client.Send(t.Context(), w.addr, again(letter{Message: &m}, w.group, "another replay/"+place(w.letters(), 1)))
-		w.must(err)
+	for _, m := range w.stored(w.letters())[:2] { // two of them were sent
+		w.must(w.client.SendBack(t.Context(), w.addr, mq.SendBackRequest{Group: w.group.Spec.Group, Message: &m, DelayLevel: 1, MaxReconsume: 9}))
 	}
+	if answer := w.reconcile(); answer.RequeueAfter == 0 || *w.replay.Status.Matched != 3 || *w.replay.Status.Resent != 0 {
+		t.Errorf("what cannot be seen yet counts as %+v", w.replay.Status)
+	}
+	w.await(2)
+	w.later = time.Minute
 	w.run()
 	w.wantCounts(4, 4, 0)
-	if ids := w.ids(); !slices.Equal(ids, []string{"U0", "U1", "U1", "U2", "U3"}) { // U1 by another replay, too
+	w.await(4)
+	if ids := w.ids(); !slices.Equal(ids, []string{"U0", "U1", "U2", "U3"}) {
 		t.Errorf("given back were %v", ids)
 	}
 }
@@ -232,17 +236,22 @@ func TestAManagerThatDiesInABatch(t *testing.T) {
 func TestASendThatIsNotAnsweredIsLookedUp(t *testing.T) {
 	for name, late := range map[string]bool{"it never arrived": false, "its answer was lost": true} {
 		t.Run(name, func(t *testing.T) {
-			cluster := fake.Start(t, fake.Config{})
+			cluster := fake.Start(t, fake.Config{DelayLevels: []time.Duration{10 * time.Millisecond}})
 			w := newWorld(t, cluster.NameServer(), nil)
 			w.bury(1)
 			w.reconcile()
-			cluster.Inject(fake.Fault{Op: mq.OpSend, Cut: true, Late: late, Times: 1})
+			cluster.Inject(fake.Fault{Op: mq.OpSendBack, Cut: true, Late: late, Times: 1})
 			w.reconcile()
 			if s := w.replay.Status; s.CompletionTime != nil || *s.Matched != 1 || *s.Resent+*s.Skipped != 0 {
 				t.Errorf("a send that was not answered counts as %+v", s)
 			}
+			if late {
+				w.await(1)
+			}
+			w.later = time.Minute
 			w.run()
 			w.wantCounts(1, 1, 0)
+			w.await(1)
 			if ids := w.ids(); !slices.Equal(ids, []string{"U1"}) {
 				t.Errorf("given back were %v", ids)
 			}
@@ -251,13 +260,13 @@ func TestASendThatIsNotAnsweredIsLookedUp(t *testing.T) {
 }
 
 func TestARunEndsAtItsLimitAndKeepsToItsRate(t *testing.T) {
-	w := newWorld(t, fake.Start(t, fake.Config{}).NameServer(), func(r *v1alpha1.DeadLetterReplay) { r.Spec.Limit, r.Spec.Rate = 7, 5 })
+	w := newWorld(t, fake.Start(t, fake.Config{DelayLevels: []time.Duration{10 * time.Millisecond}}).NameServer(), func(r *v1alpha1.DeadLetterReplay) { r.Spec.Limit, r.Spec.Rate = 7, 5 })
 	for n := range 9 {
 		w.bury(n)
 	}
 	w.reconcile()
-	if answer := w.reconcile(); answer.RequeueAfter < 900*time.Millisecond || answer.RequeueAfter > 1200*time.Millisecond || len(w.ids()) != 5 {
-		t.Errorf("after %d messages at 5/s it goes on in %v, want 5 messages and a second", len(w.ids()), answer.RequeueAfter)
+	if answer := w.reconcile(); answer.RequeueAfter < 900*time.Millisecond || answer.RequeueAfter > 1200*time.Millisecond || *w.replay.Status.Resent != 5 {
+		t.Errorf("after %d messages at 5/s it goes on in %v, want 5 messages and a second", *w.replay.Status.Resent, answer.RequeueAfter)
 	}
 	w.run()
 	w.wantCounts(7, 7, 0)

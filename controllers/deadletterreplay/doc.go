@@ -1,7 +1,7 @@
 // Copyright The OrderFlow Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package deadletterreplay gives dead letters back to their group: to that one group, by writing them to its retry topic as if they had just arrived, with the
+// Package deadletterreplay gives dead letters back to their group, and to that one group: the broker is asked to put them into its retry topic, with the
 // message's original ids, so that every step asks with the idempotency keys it asked with before.
 //
 //	start ─▶ ends of the queues noted ─▶ batch ─▶ … ─▶ batch ─▶ done: matched = resent + skipped
@@ -13,14 +13,16 @@
 //
 // # Not obvious
 //
-//   - What was noted as "resending" when the manager died, or when a send was not answered, was sent or not. The retry topic tells: from the offset that
-//     was noted with it, it is searched for the replay's own property. What is not found is sent again. A send that arrives after that search makes a
+//   - A message that is written to a retry topic goes to the dead letters, while a member of the group holds a lock: the broker takes the group for one that
+//     keeps order. So the dead letter itself is sent back, which brokers do in any case, after their shortest delay.
+//   - What was noted as "resending" when the manager died, or when a broker did not answer, was sent or not. The retry topic tells, some seconds later: from the
+//     offset that was noted with it, it is searched for the message. What is not found is sent again. A send that arrives after that search makes a
 //     message come twice: at most a batch of them for each death, with the same idempotency keys.
 //   - The dead letters that exist when a replay begins are its all: those its own messages end as are not replayed by it.
-//   - The time a message was born is kept, so that it expires, or is refused for its age, as it would have.
-//   - Where the time for which a third party remembers keys is over, nothing is sent, unless duplicates are accepted.
+//   - The time a message was born is in its dead letter, and workers go by it: it expires as it would have. Its attempt is the second, whatever it had.
+//   - Where the time for which a third party remembers keys is over, nothing is sent, unless duplicates are accepted, or the worker asks first (statusQuery).
 //   - Objects and records are read from the API server: a cache may be behind what the last batch wrote.
 //
-// Limits: 5000 dead letters for one replay, whose record is ten ConfigMaps. An adapter's statusQuery is not asked: what is too old is skipped. In an Orderly group, letters of a
+// Limits: 5000 dead letters for one replay, whose record is ten ConfigMaps. In an Orderly group, letters of a
 // broker come back in the order in which they died, after what was handled meanwhile.
 package deadletterreplay

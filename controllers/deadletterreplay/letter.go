@@ -23,17 +23,7 @@ const (
 	propertyReason   = "ORDERFLOW_REASON"
 	propertyAttempts = "ORDERFLOW_ATTEMPTS"
 	propertyBorn     = "ORDERFLOW_BORN"
-	// propertyReplay of a message that was given back names replay and dead letter.
-	propertyReplay = worker.ReplayProperty
-
-	ourProperties = "ORDERFLOW_"
 )
-
-// ofLetter are properties that speak of the dead letter and not of its message, or that the broker would act on again.
-func ofLetter(name string) bool {
-	return strings.HasPrefix(name, ourProperties) || strings.HasPrefix(name, "TIMER_") || strings.HasPrefix(name, "DLQ_ORIGIN_") ||
-		slices.Contains([]string{rocketmq.PropertyDelayLevel, "REAL_TOPIC", "TRAN_MSG", "INNER_NUM", rocketmq.PropertyRetryTopic}, name)
-}
 
 // letter is a dead letter as an expression sees it: the message, as far as it can be told.
 type letter struct {
@@ -164,24 +154,4 @@ func (c contract) judge(l letter, taken map[string]bool, now time.Time) string {
 		return skippedFateUnknown
 	}
 	return ""
-}
-
-// again is the message that is given back: as it was sent first, to the group's retry topic at the broker of its letter.
-func again(l letter, group *v1alpha1.MQConsumerGroup, replay string) rocketmq.SendRequest {
-	out := rocketmq.OutMessage{Body: l.Body, Flag: l.Flag}
-	for name, value := range l.Message.Properties() {
-		if !ofLetter(name) {
-			out.Properties = append(out.Properties, rocketmq.Field{Name: name, Value: value})
-		}
-	}
-	out.Properties = append(out.Properties,
-		rocketmq.Field{Name: rocketmq.PropertyRetryTopic, Value: cmp.Or(l.Topic(), group.Spec.Topic)},
-		rocketmq.Field{Name: propertyReplay, Value: replay})
-	if l.Compressed() {
-		out.Compress()
-	}
-	return rocketmq.SendRequest{
-		Group: group.Spec.Group, Queue: rocketmq.Queue{Topic: rocketmq.RetryTopic(group.Spec.Group), Broker: l.Queue.Broker},
-		Born: l.born(), Messages: []rocketmq.OutMessage{out},
-	}
 }

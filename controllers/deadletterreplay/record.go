@@ -6,6 +6,7 @@ package deadletterreplay
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,6 +51,8 @@ type entry struct {
 	outcome string
 	// since is the retry topic's end when it was about to be sent.
 	since int64
+	// noted is when that was written down, in milliseconds since 1970.
+	noted int64
 }
 
 // chunk is how many entries are in one ConfigMap: it is written anew for each batch.
@@ -82,11 +85,11 @@ func (r *record) counts() map[string]int64 {
 	return counts
 }
 
-// encode writes entries from a chunk as lines: letter, id, outcome, since.
+// encode writes entries from a chunk as lines: letter, id, outcome, since, noted.
 func (r *record) encode(n int) string {
 	var b strings.Builder
 	for _, e := range r.entries[n*chunk : min((n+1)*chunk, len(r.entries))] {
-		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\n", e.letter, e.id, e.outcome, e.since)
+		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\t%d\n", e.letter, e.id, e.outcome, e.since, e.noted)
 	}
 	return b.String()
 }
@@ -94,14 +97,15 @@ func (r *record) encode(n int) string {
 func (r *record) decode(lines string) error {
 	for scanner := bufio.NewScanner(strings.NewReader(lines)); scanner.Scan(); {
 		fields := strings.Split(scanner.Text(), "\t")
-		if len(fields) != 4 {
+		if len(fields) != 5 {
 			return fmt.Errorf("the line %q of the record is none of ours", scanner.Text())
 		}
 		since, err := strconv.ParseInt(fields[3], 10, 64)
-		if err != nil {
+		noted, errNoted := strconv.ParseInt(fields[4], 10, 64)
+		if err := errors.Join(err, errNoted); err != nil {
 			return fmt.Errorf("the line %q of the record is none of ours: %w", scanner.Text(), err)
 		}
-		r.add(entry{letter: fields[0], id: fields[1], outcome: fields[2], since: since})
+		r.add(entry{letter: fields[0], id: fields[1], outcome: fields[2], since: since, noted: noted})
 	}
 	return nil
 }

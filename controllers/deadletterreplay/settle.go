@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/result"
@@ -15,8 +16,15 @@ import (
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
+// appears is how long a message that was given back may take to be seen in the retry topic: the broker's shortest delay, and some.
+const appears = 10 * time.Second
+
 // settle finds out of what was about to be sent whether it was, and sends what was not.
 func (b *batch) settle(ctx context.Context, pending []int) (result.Result, error) {
+	last := time.UnixMilli(b.record.entries[pending[len(pending)-1]].noted)
+	if young := appears - b.Now().Sub(last); young > 0 {
+		return result.Wait(v1alpha1.ReasonReplaying, young, "whether a broker has what was about to be given back can be seen in a moment"), nil
+	}
 	sent := map[string]bool{}
 	searched := map[string]bool{}
 	for _, at := range pending {
@@ -33,7 +41,7 @@ func (b *batch) settle(ctx context.Context, pending []int) (result.Result, error
 	sending := 0
 	for _, at := range pending {
 		e := &b.record.entries[at]
-		if sent[b.mark(e.letter)] {
+		if sent[e.id] {
 			e.outcome = outcomeResent
 			continue
 		}
@@ -57,7 +65,7 @@ func (b *batch) settle(ctx context.Context, pending []int) (result.Result, error
 	return b.pace(max(sending, 1)), nil
 }
 
-// search notes which messages of this replay the retry topic of a broker has, from an offset on.
+// search notes which messages the retry topic of a broker has, from an offset on.
 func (b *batch) search(ctx context.Context, broker string, from int64, sent map[string]bool) result.Result {
 	end, broken := b.retryEnd(ctx, broker)
 	topic := rocketmq.RetryTopic(b.group.Spec.Group)
@@ -73,7 +81,7 @@ func (b *batch) search(ctx context.Context, broker string, from int64, sent map[
 			return topology.Explain(err, "reading the group's retry topic at broker %s", broker)
 		}
 		for i := range pulled.Messages {
-			sent[pulled.Messages[i].Property(propertyReplay)] = true
+			sent[oneWord(letter{Message: &pulled.Messages[i]}.ID())] = true
 		}
 		if pulled.Next <= from {
 			break

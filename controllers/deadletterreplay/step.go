@@ -6,7 +6,6 @@ package deadletterreplay
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -187,7 +186,7 @@ func (b *batch) judge(ctx context.Context, letters []letter, since int64) map[in
 			outcome = outcomeResending
 		}
 		found[len(b.record.entries)] = i
-		b.record.add(entry{letter: l.place(), id: oneWord(l.ID()), outcome: outcome, since: since})
+		b.record.add(entry{letter: l.place(), id: oneWord(l.ID()), outcome: outcome, since: since, noted: b.Now().UnixMilli()})
 	}
 	return found
 }
@@ -218,21 +217,26 @@ func (b *batch) pace(sent int) result.Result {
 	return going(time.Duration(sent) * time.Second / time.Duration(b.replay.Spec.Rate))
 }
 
+// The broker is asked to give the message back after its shortest delay, which it does at once for nobody. Its own limit of attempts is not what ends it.
+const (
+	shortestDelay = 1
+	moreAttempts  = 100
+)
+
 // send gives one message back and returns its outcome: as it was, if whether the broker has it is not known.
 func (b *batch) send(ctx context.Context, l letter) string {
-	sent, err := b.admin.Send(ctx, b.masters[l.Queue.Broker], again(l, b.group, b.mark(l.place())))
+	err := b.admin.SendBack(ctx, b.masters[l.Queue.Broker], rocketmq.SendBackRequest{
+		Group: b.group.Spec.Group, Message: l.Message, DelayLevel: shortestDelay, MaxReconsume: l.Reconsumed + moreAttempts,
+	})
 	var refusal *rocketmq.Error
 	switch {
-	case err == nil || sent.ID != "":
+	case err == nil:
 		return outcomeResent
 	case errors.As(err, &refusal) && refusal.Code == rocketmq.CodeMessageIllegal:
 		return skippedTooLarge
 	}
 	return outcomeResending
 }
-
-// mark is how a message that was given back is known.
-func (b *batch) mark(place string) string { return fmt.Sprintf("%s/%s", b.replay.UID, place) }
 
 // retryEnd is where the next message of the group's retry topic will be.
 func (b *batch) retryEnd(ctx context.Context, broker string) (int64, result.Result) {

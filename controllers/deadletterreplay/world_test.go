@@ -67,6 +67,9 @@ func newWorld(t *testing.T, nameServer string, change func(*v1alpha1.DeadLetterR
 	for _, topic := range []string{"Orders", w.letters().Topic, w.retries().Topic, rocketmq.RetryTopic("other")} {
 		w.must(w.client.PutTopic(t.Context(), w.addr, rocketmq.TopicConfig{Name: topic, ReadQueues: 1, WriteQueues: 1, Perm: rocketmq.PermRead | rocketmq.PermWrite}))
 	}
+	// Its consumers hold the locks of their queues: a broker takes the group for one that keeps order, and what is written to its retry topic for dead.
+	_, err = w.client.Lock(t.Context(), w.addr, w.group.Spec.Group, "pod", []rocketmq.Queue{{Topic: "Orders", Broker: w.broker}})
+	w.must(err)
 	return w
 }
 
@@ -122,12 +125,26 @@ func (w *world) stored(q rocketmq.Queue) (all []rocketmq.Message) {
 	return all
 }
 
-// ids are the messages' that were given back, in their order.
+// await waits until so many messages were given back, and returns all.
+func (w *world) await(n int) []rocketmq.Message {
+	w.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if all := w.stored(w.retries()); len(all) >= n {
+			return all
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("waited a minute for %d messages to be given back: %v", n, w.ids())
+		}
+	}
+}
+
+// ids are the messages' that were given back.
 func (w *world) ids() (ids []string) {
 	w.t.Helper()
 	for _, m := range w.stored(w.retries()) {
 		ids = append(ids, m.Property(rocketmq.PropertyUniqueKey))
 	}
+	slices.Sort(ids)
 	return ids
 }
 

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -22,6 +23,7 @@ const (
 	PropertyRetryTopic  = "RETRY_TOPIC"       // in %RETRY% and %DLQ%: the original topic
 	PropertyOriginID    = "ORIGIN_MESSAGE_ID" // in %RETRY% and %DLQ%: the original message id
 	PropertyDelayLevel  = "DELAY"             // deliver after this delay level
+	PropertyBorn        = "ORDERFLOW_BORN"    // of OrderFlow's dead letters: when the message was born, in milliseconds since 1970
 	PropertyShardingKey = "__SHARDINGKEY"
 	propertySeparator   = '\x01'
 	propertyEnd         = '\x02'
@@ -82,6 +84,17 @@ const idTail = 4 + 8
 
 // BornAt is Born as a time.
 func (m *Message) BornAt() time.Time { return time.UnixMilli(m.Born) }
+
+// FirstBorn is Born, or what a dead letter that was given back says of the message it is of, in milliseconds
+// since 1970.
+func (m *Message) FirstBorn() int64 {
+	if m.Reconsumed > 0 {
+		if born, err := strconv.ParseInt(m.Property(PropertyBorn), 10, 64); err == nil {
+			return born
+		}
+	}
+	return m.Born
+}
 
 // StoredAt is Stored as a time.
 func (m *Message) StoredAt() time.Time { return time.UnixMilli(m.Stored) }

@@ -4,7 +4,6 @@
 package rocketmq
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -16,8 +15,6 @@ type SendRequest struct {
 	// Group is the producer group the broker notes; it need not exist.
 	Group string
 	Queue Queue
-	// Born is when the sender made the message, in milliseconds since 1970. 0: now.
-	Born int64
 	// Messages are stored in this order; more than one travel as a batch, all
 	// or none.
 	Messages []OutMessage
@@ -57,7 +54,6 @@ func (c *Client) Send(ctx context.Context, addr string, s SendRequest) (SendResu
 		return SendResult{}, fmt.Errorf("send to %v: there is no message", s.Queue)
 	}
 	op, first := OpSend, s.Messages[0]
-	born := cmp.Or(s.Born, time.Now().UnixMilli())
 	body, batch := first.Body, len(s.Messages) > 1
 	properties, err := EncodeProperties(first.Properties)
 	if batch {
@@ -74,7 +70,7 @@ func (c *Client) Send(ctx context.Context, addr string, s SendRequest) (SendResu
 		{"d", "4"}, // queues of a topic made by sending
 		{"e", itoa(s.Queue.ID)},
 		{"f", itoa(first.sysFlag())},
-		{"g", itoa64(born)},
+		{"g", itoa64(time.Now().UnixMilli())},
 		{"h", itoa(int(first.Flag))},
 		{"i", properties},
 		{"j", "0"},

@@ -41,7 +41,7 @@ func (a *Adapter) asksFirst(r Request) bool {
 		return false
 	}
 	contract := a.spec.Idempotency
-	again := r.Message.Attempt() > 1 || r.Message.Properties()[worker.ReplayProperty] != ""
+	again := r.Message.Attempt() > 1
 	if contract.KeysHonoured {
 		return again && contract.Window > 0 && time.Since(r.Message.BornTime()) > contract.Window.D()
 	}

@@ -25,7 +25,7 @@ const (
 	// PropertyQueue (topic@broker#id) and PropertyOffset are where it was read, PropertyBorn when its sender made it, in milliseconds since 1970.
 	PropertyQueue  = "ORDERFLOW_QUEUE"
 	PropertyOffset = "ORDERFLOW_OFFSET"
-	PropertyBorn   = "ORDERFLOW_BORN"
+	PropertyBorn   = rocketmq.PropertyBorn
 
 	propertyRealTopic = "REAL_TOPIC"
 )
@@ -66,7 +66,7 @@ func deadLetter(group string, m *rocketmq.Message, o outcome.Outcome) rocketmq.O
 	add(PropertyAttempts, strconv.Itoa(m.Reconsumed+1))
 	add(PropertyQueue, m.Queue.String())
 	add(PropertyOffset, strconv.FormatInt(m.Offset, 10))
-	add(PropertyBorn, strconv.FormatInt(m.Born, 10))
+	add(PropertyBorn, strconv.FormatInt(m.FirstBorn(), 10))
 	return letter
 }
 

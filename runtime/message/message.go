@@ -101,8 +101,8 @@ func (m *Message) Properties() map[string]string {
 	return properties
 }
 
-// BornTime is when it was sent, by the sender's clock.
-func (m *Message) BornTime() time.Time { return m.raw.BornAt().UTC() }
+// BornTime is when it was sent, by the sender's clock: of one that came back from the dead letters, when it was sent first.
+func (m *Message) BornTime() time.Time { return time.UnixMilli(m.raw.FirstBorn()).UTC() }
 
 // Attempt counts from 1. Time spent waiting or parked makes no attempt.
 func (m *Message) Attempt() int { return m.raw.Reconsumed + 1 }

@@ -42,7 +42,18 @@ type Paid struct {
 // NewFlow makes topic and group, as the operator does.
 func NewFlow(t testing.TB, l *Lab) *Flow {
 	t.Helper()
-	f := &Flow{Lab: l, t: t, Topic: broker.Name(t, "Orders"), Group: broker.Name(t, "push")}
+	return newFlow(t, l, broker.Name(t, "Orders"))
+}
+
+// Beside is another group on the flow's topic.
+func (f *Flow) Beside(t testing.TB) *Flow {
+	t.Helper()
+	return newFlow(t, f.Lab, f.Topic)
+}
+
+func newFlow(t testing.TB, l *Lab, topic string) *Flow {
+	t.Helper()
+	f := &Flow{Lab: l, t: t, Topic: topic, Group: broker.Name(t, "push")}
 	cluster, err := rocketmq.NewCluster(l.client, []string{l.NameServer()}, nil)
 	must(t, err)
 	masters, err := cluster.Masters(t.Context(), "")

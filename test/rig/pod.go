@@ -117,7 +117,7 @@ func (p *Pod) Launch() {
 	p.health = freeAddress(p.t)
 	at := func(name string) string { return filepath.Join(p.dir, name) }
 	line := []string{p.Binary, "-structure", at("structure.json"), "-live", at("live.json"), "-sync-dir", at("sync"), "-broker-dir", at("broker"),
-		"-adapter-dir", at("adapters"), "-sync-address", freeAddress(p.t), "-health-address", p.health, "-instance", p.Name}
+		"-adapter-dir", at("adapters"), "-journal", at("in-flight"), "-sync-address", freeAddress(p.t), "-health-address", p.health, "-instance", p.Name}
 	attributes := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if p.Hosts != "" {
 		line = append([]string{"sh", "-c", "mount --bind " + p.Hosts + ` /etc/hosts && exec "$0" "$@"`}, line...)

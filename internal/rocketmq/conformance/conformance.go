@@ -52,7 +52,7 @@ func Run(t *testing.T, newTarget func(t *testing.T) Target) {
 		{"a filter that matches nothing moves on", filtered},
 		{"a subscription by properties is refused where they are not filtered, or its expression is wrong", checkSubscription},
 		{"a message sent back returns after its delay", sendBack},
-		{"a message is given to one group, as old as it is", giveTo},
+		{"a dead letter goes back to its group while its queues are locked, and is not written to its retry topic", giveBack},
 		{"a message given up is in the dead letters", deadLetter},
 		{"a request that is not signed well is refused", signing},
 		{"an unknown request is refused", unknownRequest},

@@ -346,22 +346,34 @@ func sendBack(t *testing.T, e *env) {
 	wantErr(t, "send back what is not there", e.SendBack(e, e.addr, rocketmq.SendBackRequest{Group: group, Message: &lost, MaxReconsume: 5}), rocketmq.ErrRefused)
 }
 
-func giveTo(t *testing.T, e *env) {
+func giveBack(t *testing.T, e *env) {
 	group, topic := e.group(t), e.topic(t)
 	join(t, e, e.Client, group, "m@1", topic) // makes the retry topic
-	const born, origin = 1_600_000_000_000, "0A00000100002A9F0000000000000300"
-	_, err := e.Send(e, e.addr, rocketmq.SendRequest{Group: group, Queue: e.queue(rocketmq.RetryTopic(group), 0), Born: born, Messages: []rocketmq.OutMessage{{
-		Body: []byte("again"), Properties: rocketmq.Fields{{Name: rocketmq.PropertyRetryTopic, Value: topic}, {Name: rocketmq.PropertyOriginID, Value: origin}},
-	}}})
+	retry, dead := e.queue(rocketmq.RetryTopic(group), 0), e.queue(rocketmq.DeadLetterTopic(group), 0)
+	must(t, e.PutTopic(e, e.addr, rocketmq.TopicConfig{Name: dead.Topic, ReadQueues: 1, WriteQueues: 1, Perm: rocketmq.PermRead | rocketmq.PermWrite}))
+	held, err := e.Lock(e, e.addr, group, "m@1", []rocketmq.Queue{e.queue(topic, 0)})
 	must(t, err)
-	m := e.pull(t, rocketmq.PullRequest{Group: group, Queue: e.queue(rocketmq.RetryTopic(group), 0)})[0]
-	if m.Topic != topic || m.Reconsumed != 0 || m.Born != born || m.Property(rocketmq.PropertyOriginID) != origin || string(m.Body) != "again" {
-		t.Errorf("it came as %+v", m)
+	if len(held) != 1 {
+		t.Fatalf("locked are %v", held)
 	}
-	n, err := e.MaxOffset(e, e.addr, e.queue(topic, 0))
-	must(t, err)
-	if n != 0 {
-		t.Errorf("its topic has %d messages", n)
+	const origin = "0A00000100002A9F0000000000000300"
+	write := func(q rocketmq.Queue) {
+		_, err := e.Send(e, e.addr, rocketmq.SendRequest{Group: group, Queue: q, Messages: []rocketmq.OutMessage{{
+			Body: []byte("dead"), Properties: rocketmq.Fields{{Name: rocketmq.PropertyRetryTopic, Value: topic}, {Name: rocketmq.PropertyOriginID, Value: origin}},
+		}}})
+		must(t, err)
+	}
+	write(dead)
+	write(retry) // a group with locks is taken for one that keeps order, and has no retries
+	letters := e.pull(t, rocketmq.PullRequest{Group: group, Queue: dead, Offset: 1})
+	if len(letters) != 1 || string(letters[0].Body) != "dead" {
+		t.Errorf("what was written to the retry topic is not among the dead letters: %+v", letters)
+	}
+	letter := e.pull(t, rocketmq.PullRequest{Group: group, Queue: dead})[0]
+	must(t, e.SendBack(e, e.addr, rocketmq.SendBackRequest{Group: group, Message: &letter, DelayLevel: 1, MaxReconsume: 5}))
+	m := e.pull(t, rocketmq.PullRequest{Group: group, Queue: retry})[0]
+	if m.Topic != topic || m.Reconsumed != 1 || m.Property(rocketmq.PropertyOriginID) != origin || string(m.Body) != "dead" {
+		t.Errorf("it came as %+v", m)
 	}
 }
 

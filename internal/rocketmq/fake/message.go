@@ -70,6 +70,10 @@ func (b *Broker) send(q call) answer {
 		return a
 	}
 	m := born(q, q.Body, int32(q.int("h")), q.Fields.Get("i"))
+	if group, retry := strings.CutPrefix(t.config.Name, rocketmq.RetryTopic("")); retry && b.keepsOrder(group) {
+		kept := b.store(b.groupTopic(rocketmq.DeadLetterTopic(group), 1), 0, m)
+		return stored(kept, kept.ID())
+	}
 	level, _ := strconv.Atoi(m.Property(rocketmq.PropertyDelayLevel))
 	if level > 0 {
 		b.storeLater(t.config.Name, id, m, level)
@@ -77,6 +81,16 @@ func (b *Broker) send(q call) answer {
 	}
 	kept := b.store(t, id, m)
 	return stored(kept, kept.ID())
+}
+
+// keepsOrder reports whether the broker takes the group for one that keeps order: since it holds locks. Such a one has no retries.
+func (b *Broker) keepsOrder(group string) bool {
+	for key, l := range b.locks {
+		if key.group == group && time.Since(l.since) < b.cluster.cfg.LockExpiry {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *Broker) sendBatch(q call) answer {
