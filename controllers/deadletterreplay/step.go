@@ -79,9 +79,9 @@ func (b *batch) begin(ctx context.Context, lost []v1alpha1.BrokerStatus) result.
 		if err != nil {
 			return topology.Explain(err, "reading the group's dead letters at broker %s", name)
 		}
-		for queue, s := range stats.Queues {
-			id := int32(queue.ID)
-			queues = append(queues, v1alpha1.ReplayQueue{Broker: name, Queue: &id, Next: new(s.Min), End: new(s.Max)})
+		for queue, offsets := range stats.Queues {
+			id, first, end := int32(queue.ID), offsets.Min, offsets.Max
+			queues = append(queues, v1alpha1.ReplayQueue{Broker: name, Queue: &id, Next: &first, End: &end})
 		}
 	}
 	sortQueues(queues)
