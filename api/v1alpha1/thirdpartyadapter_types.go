@@ -88,6 +88,14 @@ type RequestRetry struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1ms') && duration(self) <= duration('5s')",message="retry.initialDelay lies between 1ms and 5s: longer waits are the group's retry, in the broker"
 	InitialDelay metav1.Duration `json:"initialDelay,omitzero"`
+	// budgetPercentage bounds repetitions in the long run: so many of a hundred requests may be repeated, and ten more (or circuitBreaker.minimumRequests, if
+	// that is more) in reserve. What is not repeated is retried by the group, in the broker. So a third party that begins to fail does not get a multiple of
+	// the usual load.
+	// +optional
+	// +default=20
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	BudgetPercentage int32 `json:"budgetPercentage,omitempty"`
 }
 
 // CircuitBreaker stops calling a third party that fails. While the circuit is open no message is handed out and no attempt is counted. Every pod has a

@@ -110,8 +110,8 @@ func (l Live) Validate() error {
 		switch {
 		case a.Name == "":
 			errs = append(errs, errors.New("an adapter has no name"))
-		case a.Timeout <= 0 || a.RequestAttempts < 1 || a.RetryDelay < 0:
-			errs = append(errs, fmt.Errorf("adapter %q needs a positive timeout and requestAttempts", a.Name))
+		case a.Timeout <= 0 || a.RequestAttempts < 1 || a.RetryDelay < 0 || a.RetryPercentage < 0:
+			errs = append(errs, fmt.Errorf("adapter %q needs a positive timeout and requestAttempts, and no negative retryDelay or retryPercentage", a.Name))
 		case !a.Breaker.valid():
 			errs = append(errs, fmt.Errorf("adapter %q has a breaker without failurePercentage, minimumRequests, window or openDuration, or with a negative slowRequest", a.Name))
 		case a.RequestsPerSecond < 0 || a.Concurrency < 0 || (a.RequestsPerSecond > 0 && a.Burst < 1):

@@ -24,6 +24,8 @@ type AdapterLimits struct {
 	RequestAttempts int `json:"requestAttempts"`
 	// RetryDelay before the second request, doubled for each further one.
 	RetryDelay Duration `json:"retryDelay"`
+	// RetryPercentage is how many of a hundred requests may be repeated in the long run. 0: no bound.
+	RetryPercentage int `json:"retryPercentage,omitempty"`
 	// Breaker opens and closes the circuit.
 	Breaker Breaker `json:"breaker"`
 	// RequestsPerSecond of this pod. 0: no limit.

@@ -53,6 +53,7 @@ func Limits(name string, adapter *v1alpha1.ThirdPartyAdapterSpec, pods int32) wo
 		Timeout:         worker.Duration(adapter.Timeout.Duration),
 		RequestAttempts: int(adapter.Retry.MaxAttempts),
 		RetryDelay:      worker.Duration(adapter.Retry.InitialDelay.Duration),
+		RetryPercentage: int(adapter.Retry.BudgetPercentage),
 		Breaker: worker.Breaker{
 			FailurePercentage: int(adapter.CircuitBreaker.FailurePercentage),
 			MinimumRequests:   int(adapter.CircuitBreaker.MinimumRequests),

@@ -57,7 +57,7 @@ func TestPods(t *testing.T) {
 func adapter(rate, burst, concurrency int32, period time.Duration) *v1alpha1.ThirdPartyAdapterSpec {
 	spec := &v1alpha1.ThirdPartyAdapterSpec{
 		Timeout: metav1.Duration{Duration: 3 * time.Second},
-		Retry:   v1alpha1.RequestRetry{MaxAttempts: 2, InitialDelay: metav1.Duration{Duration: 100 * time.Millisecond}},
+		Retry:   v1alpha1.RequestRetry{MaxAttempts: 2, BudgetPercentage: 20, InitialDelay: metav1.Duration{Duration: 100 * time.Millisecond}},
 		CircuitBreaker: v1alpha1.CircuitBreaker{
 			FailurePercentage: 50, MinimumRequests: 10,
 			Window: metav1.Duration{Duration: 10 * time.Second}, OpenDuration: metav1.Duration{Duration: time.Second},
@@ -92,7 +92,7 @@ func TestOnePodsPart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := budget.Limits("sms", test.spec, test.pods)
 			want := worker.AdapterLimits{
-				Name: "sms", Timeout: worker.Duration(3 * time.Second), RequestAttempts: 2, RetryDelay: worker.Duration(100 * time.Millisecond),
+				Name: "sms", Timeout: worker.Duration(3 * time.Second), RequestAttempts: 2, RetryDelay: worker.Duration(100 * time.Millisecond), RetryPercentage: 20,
 				Breaker:           worker.Breaker{FailurePercentage: 50, MinimumRequests: 10, Window: worker.Duration(10 * time.Second), OpenDuration: worker.Duration(time.Second)},
 				RequestsPerSecond: test.rate, Burst: test.burst, Concurrency: test.concurrency,
 			}

@@ -22,6 +22,8 @@ type Observer interface {
 	Requested(adapter, step string, reason outcome.Reason, took time.Duration)
 	// Waited: a request waited so long for its turn.
 	Waited(adapter string, took time.Duration)
+	// Repeated: a failed request is repeated at once, or is not because too many are (allowed is false).
+	Repeated(adapter string, allowed bool)
 	// CircuitChanged: the circuit has a new state.
 	CircuitChanged(adapter string, state worker.Circuit)
 }
@@ -55,6 +57,7 @@ type Adapter struct {
 	circuit *circuit
 	gate    gate
 	pace    *pace
+	repeats repeats
 	absent  absences
 
 	inFlight atomic.Int64
@@ -104,6 +107,7 @@ func (a *Adapter) SetLimits(l worker.AdapterLimits) {
 	a.limits.Store(&l)
 	a.circuit.configure(l.Breaker)
 	a.gate.resize(l.Concurrency)
+	a.repeats.set(l.RetryPercentage, l.Breaker.MinimumRequests)
 	a.pace.set(l.RequestsPerSecond, l.Burst)
 }
 

@@ -17,6 +17,7 @@ type unobserved struct{}
 
 func (unobserved) Requested(string, string, outcome.Reason, time.Duration) {}
 func (unobserved) Waited(string, time.Duration)                            {}
+func (unobserved) Repeated(string, bool)                                   {}
 func (unobserved) CircuitChanged(string, worker.Circuit)                   {}
 
 // instant is a third party that answers at once.

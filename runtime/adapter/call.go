@@ -48,6 +48,7 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 		}
 	}
 	var failure answer
+	a.repeats.earn()
 	for try, delay := 1, limits.RetryDelay.D(); ; try, delay = try+1, 2*delay {
 		p, hold := a.admit(ctx)
 		if hold != nil && try > 1 {
@@ -67,7 +68,7 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 		if (p.probe || late) && ans.result == transient && !a.mustNotRepeat(ans) {
 			return a.park(ans.reason, ans.detail)
 		}
-		if try >= limits.RequestAttempts || a.final(ans, p.ticket) || !pause(ctx, delay) {
+		if try >= limits.RequestAttempts || a.final(ans, p.ticket) || !a.mayRepeat() || !pause(ctx, delay) {
 			return a.conclude(ans)
 		}
 		failure = ans
@@ -77,6 +78,13 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 // final: the request is not to be made again at once.
 func (a *Adapter) final(ans answer, t ticket) bool {
 	return !ans.repeatable() || a.unsettled(ans) || !a.circuit.closed(t)
+}
+
+// mayRepeat asks the budget for a repetition.
+func (a *Adapter) mayRepeat() bool {
+	allowed := a.repeats.spend()
+	a.observer.Repeated(a.spec.Name, allowed)
+	return allowed
 }
 
 // finish tells those who protect the third party what a request that took so long says about it. An answer that came too late to be of use says what none

@@ -32,6 +32,7 @@ type observed struct {
 	reasons  []outcome.Reason
 	circuits []worker.Circuit
 	waited   time.Duration
+	repeated map[bool]int
 }
 
 func (o *observed) Requested(_, _ string, reason outcome.Reason, _ time.Duration) {
@@ -44,6 +45,15 @@ func (o *observed) Waited(_ string, took time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.waited += took
+}
+
+func (o *observed) Repeated(_ string, allowed bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.repeated == nil {
+		o.repeated = map[bool]int{}
+	}
+	o.repeated[allowed]++
 }
 
 func (o *observed) CircuitChanged(_ string, state worker.Circuit) {

@@ -29,6 +29,7 @@ type Metrics struct {
 	requests      *children[requested, prometheus.Counter]
 	requestTime   *children[step, prometheus.Observer]
 	waiting       *children[string, prometheus.Counter]
+	repeats       *prometheus.CounterVec
 	circuits      *prometheus.CounterVec
 	pulls         *children[rocketmq.PullStatus, prometheus.Counter]
 	pulled        prometheus.Counter
@@ -86,6 +87,7 @@ func New(s worker.Structure) *Metrics {
 	m.requestTime = newChildren(func(s step) prometheus.Observer { return requestTime.WithLabelValues(s.adapter, s.step) })
 	waiting := b.counters("limit_wait_seconds_total", "Time requests waited for concurrency and rate.", "adapter")
 	m.waiting = newChildren(func(adapter string) prometheus.Counter { return waiting.WithLabelValues(adapter) })
+	m.repeats = b.counters("request_repeats_total", "Requests that failed and are repeated at once (made), or are not because too many are (refused).", "adapter", "result")
 	m.circuits = b.counters("circuit_changes_total", "Changes of a circuit, by its new state.", "adapter", "state")
 	pulls := b.counters("pulls_total", "Pulls the broker answered, by status.", "status")
 	m.pulls = newChildren(func(s rocketmq.PullStatus) prometheus.Counter { return pulls.WithLabelValues(s.String()) })
@@ -124,7 +126,7 @@ func (m *Metrics) Delivered(o outcome.Outcome, busy time.Duration) {
 	}
 }
 
-// Requested, Waited and CircuitChanged implement adapter.Observer.
+// Requested, Waited, Repeated and CircuitChanged implement adapter.Observer.
 func (m *Metrics) Requested(adapter, name string, reason outcome.Reason, took time.Duration) {
 	s := step{adapter, name}
 	m.requests.of(requested{s, reason}).Inc()
@@ -133,6 +135,14 @@ func (m *Metrics) Requested(adapter, name string, reason outcome.Reason, took ti
 
 func (m *Metrics) Waited(adapter string, took time.Duration) {
 	m.waiting.of(adapter).Add(took.Seconds())
+}
+
+func (m *Metrics) Repeated(adapter string, allowed bool) {
+	result := "made"
+	if !allowed {
+		result = "refused"
+	}
+	m.repeats.WithLabelValues(adapter, result).Inc()
 }
 
 func (m *Metrics) CircuitChanged(adapter string, state worker.Circuit) {

@@ -45,6 +45,8 @@ func observeAll(m *Metrics) {
 	m.Requested("sms", "push", "Timeout", 3*time.Second)
 	m.Requested("sms", "push", "", 0)
 	m.Waited("sms", 1500*time.Millisecond)
+	m.Repeated("sms", true)
+	m.Repeated("sms", false)
 	m.CircuitChanged("sms", worker.CircuitOpen)
 	m.Pulled(rocketmq.Found, 32)
 	for _, failed := range []func(error){m.PullFailed, m.CommitFailed, m.SendBackFailed, m.DeadLetterFailed} {
@@ -85,6 +87,7 @@ func TestWhatIsObservedIsCounted(t *testing.T) {
 		`requests_total{adapter="sms",group="g",namespace="shop",reason="Timeout",step="push"} 1`,
 		`request_seconds_sum{adapter="sms",group="g",namespace="shop",step="push"} 3`,
 		`limit_wait_seconds_total{adapter="sms",group="g",namespace="shop"} 1.5`,
+		`request_repeats_total{adapter="sms",group="g",namespace="shop",result="refused"} 1`,
 		`circuit_changes_total{adapter="sms",group="g",namespace="shop",state="Open"} 1`,
 		`pulls_total{group="g",namespace="shop",status="FOUND"} 1`,
 		`pulled_messages_total{group="g",namespace="shop"} 32`,

@@ -64,6 +64,12 @@ var adapterCases = []admissionCase{{
 	message:  "retry.initialDelay lies between 1ms and 5s: longer waits are the group's retry, in the broker",
 	accepted: fields{"spec.retry": `{initialDelay: 5s}`},
 }, {
+	sentence: "repetitions for every request and more",
+	kind:     "ThirdPartyAdapter",
+	refused:  fields{"spec.retry": `{budgetPercentage: 500}`},
+	message:  "spec.retry.budgetPercentage: Invalid value: 500: spec.retry.budgetPercentage in body should be less than or equal to 100",
+	accepted: fields{"spec.retry": `{budgetPercentage: 100}`},
+}, {
 	sentence: "a circuit breaker that judges no time at all",
 	kind:     "ThirdPartyAdapter",
 	refused:  fields{"spec.circuitBreaker": `{window: 10ms}`},
