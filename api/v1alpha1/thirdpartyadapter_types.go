@@ -181,14 +181,14 @@ type ConcurrencyMode string
 const (
 	// ConcurrencyFixed uses the whole limit.
 	ConcurrencyFixed ConcurrencyMode = "Fixed"
-	// ConcurrencyAdaptive uses less while the third party is slower than usual.
+	// ConcurrencyAdaptive uses less where less serves as well.
 	ConcurrencyAdaptive ConcurrencyMode = "Adaptive"
 )
 
 // AdapterConcurrency bounds the requests in flight of the whole account.
-// +kubebuilder:validation:XValidation:rule="self.mode == 'Fixed'",message="concurrency.mode Adaptive is not available in this version: use Fixed"
 type AdapterConcurrency struct {
-	// mode is Fixed or Adaptive.
+	// mode is Fixed or Adaptive. Fixed uses all of max. Adaptive lets each pod find how much of its share serves best, by trying a little more and a little
+	// less again and again: where more requests in flight bring no more successes, as with a third party that queues or is overloaded, there are fewer.
 	// +optional
 	// +default="Fixed"
 	Mode ConcurrencyMode `json:"mode,omitempty"`

@@ -34,6 +34,8 @@ type AdapterLimits struct {
 	Burst int `json:"burst,omitempty"`
 	// Concurrency is the number of requests this pod may have in flight. 0: no limit.
 	Concurrency int `json:"concurrency,omitempty"`
+	// Adaptive: less than Concurrency is used where that serves as well.
+	Adaptive bool `json:"adaptive,omitempty"`
 }
 
 // Breaker opens a circuit when FailurePercentage of at least MinimumRequests within Window failed, or MinimumRequests in a row did; at first for

@@ -75,8 +75,9 @@ const (
 type AdapterReport struct {
 	Name    string  `json:"name"`
 	Circuit Circuit `json:"circuit"`
-	// InFlight requests.
+	// InFlight requests, and how many of them this pod allows itself now; 0 is any number.
 	InFlight int `json:"inFlight"`
+	Allowed  int `json:"allowed,omitempty"`
 	// CredentialProblem says what is wrong with what the adapter's Secret holds now, while the pod goes on with what it held before. Empty: nothing.
 	CredentialProblem string `json:"credentialProblem,omitempty"`
 	// LastError names the last failure, without any data of the order. Empty: none since the start.

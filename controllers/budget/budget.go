@@ -70,6 +70,7 @@ func Limits(name string, adapter *v1alpha1.ThirdPartyAdapterSpec, pods int32) wo
 	}
 	if adapter.Concurrency != nil {
 		limits.Concurrency = int(part(adapter.Concurrency.Max, pods))
+		limits.Adaptive = adapter.Concurrency.Mode == v1alpha1.ConcurrencyAdaptive
 	}
 	return limits
 }

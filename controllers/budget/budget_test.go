@@ -109,6 +109,16 @@ func TestOnePodsPart(t *testing.T) {
 	}
 }
 
+func TestAdaptiveConcurrencyIsToldToThePods(t *testing.T) {
+	spec := adapter(0, 0, 10, 0)
+	for mode, want := range map[v1alpha1.ConcurrencyMode]bool{v1alpha1.ConcurrencyFixed: false, v1alpha1.ConcurrencyAdaptive: true} {
+		spec.Concurrency.Mode = mode
+		if got := budget.Limits("sms", spec, 2); got.Adaptive != want || got.Concurrency != 5 {
+			t.Errorf("%s: got %+v, want adaptive %t and 5 of 10", mode, got, want)
+		}
+	}
+}
+
 func TestASlowRequestIsOneWhereItIsDeclared(t *testing.T) {
 	spec := adapter(0, 0, 0, 0)
 	if got := budget.Limits("sms", spec, 4).Breaker.SlowRequest; got != 0 {

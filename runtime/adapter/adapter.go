@@ -106,7 +106,7 @@ func New(c Config) (*Adapter, error) {
 func (a *Adapter) SetLimits(l worker.AdapterLimits) {
 	a.limits.Store(&l)
 	a.circuit.configure(l.Breaker)
-	a.gate.resize(l.Concurrency)
+	a.gate.resize(l.Concurrency, l.Adaptive)
 	a.repeats.set(l.RetryPercentage, l.Breaker.MinimumRequests)
 	a.pace.set(l.RequestsPerSecond, l.Burst)
 }
@@ -122,7 +122,7 @@ func (a *Adapter) moved(to worker.Circuit) {
 
 // Report is the third party as this pod sees it now.
 func (a *Adapter) Report() worker.AdapterReport {
-	report := worker.AdapterReport{Name: a.spec.Name, InFlight: int(a.inFlight.Load())}
+	report := worker.AdapterReport{Name: a.spec.Name, InFlight: int(a.inFlight.Load()), Allowed: a.gate.now()}
 	a.circuit.report(&report)
 	if a.credentials != nil {
 		if problem := a.credentials.problem.Load(); problem != nil {

@@ -58,8 +58,8 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 			hold.Detail = a.detail(r, hold.Detail)
 			return *hold
 		}
-		ans, took := a.send(ctx, r, p.secret, limits)
-		late := a.finish(p.ticket, ans, took, limits.Breaker.SlowRequest.D())
+		ans, seen := a.send(ctx, r, p.secret, limits)
+		late := a.finish(p.ticket, ans, seen, limits.Breaker.SlowRequest.D())
 		if ans.result == success {
 			return outcome.Succeed()
 		}
@@ -87,15 +87,15 @@ func (a *Adapter) mayRepeat() bool {
 	return allowed
 }
 
-// finish tells those who protect the third party what a request that took so long says about it. An answer that came too late to be of use says what none
+// finish tells those who protect the third party what a request says about it. An answer that came too late to be of use says what none
 // would. late: the circuit has moved meanwhile.
-func (a *Adapter) finish(t ticket, ans answer, took, slow time.Duration) (late bool) {
+func (a *Adapter) finish(t ticket, ans answer, seen sample, slow time.Duration) (late bool) {
 	v := ans.verdict()
-	if v == healthy && slow > 0 && took > slow {
+	if v == healthy && slow > 0 && seen.ended.Sub(seen.began) > slow {
 		v = failing
 	}
 	late = a.circuit.end(t, v, ans.after)
-	if part, changed := a.gate.finish(v); changed {
+	if part, changed := a.gate.finish(seen, v); changed {
 		a.pace.admit(part)
 	}
 	return late
@@ -232,15 +232,15 @@ func after(d time.Duration) <-chan struct{} {
 }
 
 // send makes one request and reads what of the answer matters.
-func (a *Adapter) send(ctx context.Context, r Request, secret map[string]string, limits *worker.AdapterLimits) (ans answer, took time.Duration) {
-	start := time.Now()
+func (a *Adapter) send(ctx context.Context, r Request, secret map[string]string, limits *worker.AdapterLimits) (ans answer, seen sample) {
+	seen.began = time.Now()
 	a.inFlight.Add(1)
 	ans = a.absent.judge(r.Step, a.authorized(ctx, r, secret, limits.Timeout.D()))
 	a.inFlight.Add(-1)
-	took = time.Since(start)
-	a.observer.Requested(a.spec.Name, r.Step, ans.reason, took)
+	seen.ended, seen.tooMany = time.Now(), ans.reason == TooManyRequests
+	a.observer.Requested(a.spec.Name, r.Step, ans.reason, seen.ended.Sub(seen.began))
 	if ans.result != success && ans.result != cut {
 		a.failed(ans.reason, ans.detail)
 	}
-	return ans, took
+	return ans, seen
 }

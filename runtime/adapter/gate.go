@@ -15,9 +15,11 @@ type gate struct {
 	mu sync.Mutex
 	// limit may change at any time; 0 is none. callers is how many there can be at once, which is what a ramp without a limit leads to.
 	limit, callers int
-	ramp           ramp
-	inside         int
-	waiting        []chan struct{} // closed when let in, in the order of coming
+	// climber finds how much of the limit serves best; nil: all of it.
+	climber *climber
+	ramp    ramp
+	inside  int
+	waiting []chan struct{} // closed when let in, in the order of coming
 }
 
 // tryEnter enters if there is room and nobody waits.
@@ -56,13 +58,35 @@ func (g *gate) leave() {
 }
 
 // finish leaves after a request, and reports whether the ramp went on; part is then what it admits of the limits.
-func (g *gate) finish(v verdict) (part float64, changed bool) {
+func (g *gate) finish(s sample, v verdict) (part float64, changed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.inside--
 	changed = g.ramp.note(v, time.Now)
+	if g.climber != nil {
+		g.teach(s, v, changed)
+	}
+	g.inside--
 	g.admit()
 	return g.ramp.part(), changed
+}
+
+// teach shows the climber a request that ended. What is seen on a ramp is the ramp's doing. g.mu is held.
+func (g *gate) teach(s sample, v verdict, stepped bool) {
+	switch {
+	case stepped:
+		g.climber.rest(s.ended, g.most())
+	case g.ramp.part() == 1 && v != noVerdict:
+		s.inFlight, s.ok = g.inside, v == healthy
+		g.climber.add(s, g.most())
+	}
+}
+
+// most is how many can be inside at all; 0 is any number. g.mu is held.
+func (g *gate) most() int {
+	if g.limit == 0 || g.callers > 0 && g.callers < g.limit {
+		return g.callers
+	}
+	return g.limit
 }
 
 // restart begins a ramp.
@@ -72,20 +96,46 @@ func (g *gate) restart() {
 	g.ramp.start(time.Now())
 }
 
-func (g *gate) resize(limit int) {
+// resize changes the limit, and whether all of it is used.
+func (g *gate) resize(limit int, adaptive bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.limit = limit
+	switch {
+	case !adaptive || limit == 0:
+		g.climber = nil
+	case g.climber == nil:
+		g.climber = newClimber(time.Now(), g.most())
+	}
 	g.admit()
 }
 
 // room reports whether one more may be inside. g.mu is held.
 func (g *gate) room() bool {
-	limit := g.limit
-	if g.ramp.part() < 1 {
-		limit = g.ramp.of(limit, g.callers)
+	allowed := g.allowed()
+	return allowed == 0 || g.inside < allowed
+}
+
+// allowed is how many may be inside; 0 is any number. g.mu is held.
+func (g *gate) allowed() int {
+	allowed := g.limit
+	if g.climber != nil {
+		allowed = min(g.climber.limit, g.most())
 	}
-	return limit == 0 || g.inside < limit
+	if part := g.ramp.part(); part < 1 && g.most() > 0 {
+		ramped := max(1, int(part*float64(g.most())))
+		if allowed == 0 || ramped < allowed {
+			allowed = ramped
+		}
+	}
+	return allowed
+}
+
+// now is what allowed says.
+func (g *gate) now() (allowed int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.allowed()
 }
 
 // admit lets in who there is room for. g.mu is held.

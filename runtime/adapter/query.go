@@ -59,8 +59,8 @@ func (a *Adapter) settle(ctx context.Context, r Request, limits *worker.AdapterL
 		hold.Detail = a.detail(r, hold.Detail)
 		return hold
 	}
-	ans, took := a.send(ctx, ask, p.secret, limits)
-	late := a.finish(p.ticket, ans, took, limits.Breaker.SlowRequest.D())
+	ans, seen := a.send(ctx, ask, p.secret, limits)
+	late := a.finish(p.ticket, ans, seen, limits.Breaker.SlowRequest.D())
 	ans.fateUnknown = false // a question has no effect
 	ans.detail = a.detail(ask, ans.detail)
 	var o outcome.Outcome

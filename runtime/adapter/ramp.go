@@ -32,17 +32,6 @@ func (r *ramp) part() float64 {
 	return r.admitted
 }
 
-// of is how many requests may be in flight, of a limit or else of so many callers: one at least. 0 is no limit.
-func (r *ramp) of(limit, callers int) int {
-	if limit == 0 || callers > 0 && callers < limit {
-		limit = callers
-	}
-	if limit == 0 {
-		return 0
-	}
-	return max(1, int(float64(limit)*r.part()))
-}
-
 // note counts a verdict, and reports whether another part is admitted from now on. The time is only asked for on the way.
 func (r *ramp) note(v verdict, now func() time.Time) (changed bool) {
 	if r.admitted == 0 {

@@ -159,3 +159,42 @@ func TestARampNeedsSuccess(t *testing.T) {
 		}
 	})
 }
+
+// queueing serves so many at once, each for a while; the rest waits there.
+func queueing(places int, each time.Duration) func(*http.Request) (*http.Response, error) {
+	busy := make(chan struct{}, places)
+	return func(r *http.Request) (*http.Response, error) {
+		select {
+		case busy <- struct{}{}:
+			defer func() { <-busy }()
+			return slow(200, each)(r)
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
+}
+
+func TestAThirdPartyThatQueuesIsNotPushedOver(t *testing.T) {
+	const places, each, length = 4, 100 * time.Millisecond, 30 * time.Second
+	served := func(adaptive bool) (requests, allowed int) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &scripted{answers: answers{queueing(places, each)}}
+			c := config("http://third.party", func(c *Config) { c.Limits.Concurrency, c.Limits.Adaptive = 64, adaptive })
+			c.Transport = s
+			a := build(t, c)
+			ctx, cancel := context.WithTimeout(t.Context(), length)
+			defer cancel()
+			crowd(ctx, a, 64).Wait()
+			requests, allowed = s.count(), a.Report().Allowed
+		})
+		return requests, allowed
+	}
+	fixed, all := served(false)
+	adapted, some := served(true)
+	if all != 64 || some > 3*places {
+		t.Errorf("fixed allows %d and adaptive %d in flight, want 64 and %d at most", all, some, 3*places)
+	}
+	if adapted < fixed*9/10 {
+		t.Errorf("adaptive made %d requests, fixed %d: want 0.9 of them", adapted, fixed)
+	}
+}

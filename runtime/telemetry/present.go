@@ -28,12 +28,13 @@ var (
 	parkedDesc   = describe("parked_state", "1 while nothing but probes is handed out.")
 	skewDesc     = describe("clock_skew_seconds", "How far this machine's clock is ahead of a broker's, or behind if negative, as last seen; 0 for no more than 30 s. Otherwise nothing expires.")
 	requestsDesc = describe("in_flight_requests", "Requests to the third party that have not been answered.", "adapter")
+	allowedDesc  = describe("allowed_requests", "How many requests to the third party may be in flight, as its limit, a recovery and adaptive concurrency have it; 0 for any number.", "adapter")
 	circuitDesc  = describe("circuit_state", "1 for the state the circuit is in.", "adapter", "state")
 )
 
 // Describe implements prometheus.Collector.
 func (*present) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queuesDesc, inFlightDesc, waitingDesc, bytesDesc, parkedDesc, skewDesc, requestsDesc, circuitDesc} {
+	for _, d := range []*prometheus.Desc{queuesDesc, inFlightDesc, waitingDesc, bytesDesc, parkedDesc, skewDesc, requestsDesc, allowedDesc, circuitDesc} {
 		descs <- d
 	}
 }
@@ -56,6 +57,7 @@ func (p *present) Collect(metrics chan<- prometheus.Metric) {
 	gauge(skewDesc, s.ClockSkew.Seconds())
 	for _, a := range p.reports() {
 		gauge(requestsDesc, float64(a.InFlight), a.Name)
+		gauge(allowedDesc, float64(a.Allowed), a.Name)
 		for _, state := range []worker.Circuit{worker.CircuitClosed, worker.CircuitHalfOpen, worker.CircuitOpen} {
 			gauge(circuitDesc, indicator(a.Circuit == state), a.Name, string(state))
 		}

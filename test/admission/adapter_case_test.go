@@ -100,11 +100,11 @@ var adapterCases = []admissionCase{{
 	message:  "rateLimit.period lies between 1s and 1h",
 	accepted: fields{"spec.rateLimit": `{requests: 100, period: 1h}`},
 }, {
-	sentence: "adaptive concurrency, which comes later",
+	sentence: "adaptive concurrency without a limit",
 	kind:     "ThirdPartyAdapter",
-	refused:  fields{"spec.concurrency": `{mode: Adaptive, max: 10}`},
-	message:  "concurrency.mode Adaptive is not available in this version: use Fixed",
-	accepted: fields{"spec.concurrency": `{max: 10}`},
+	refused:  fields{"spec.concurrency": `{mode: Adaptive}`},
+	message:  "spec.concurrency.max: Required value",
+	accepted: fields{"spec.concurrency": `{mode: Adaptive, max: 10}`},
 }, {
 	sentence: "an outcome of a response rule that is none",
 	kind:     "ThirdPartyAdapter",
