@@ -68,20 +68,18 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 		if (p.probe || late) && ans.result == transient && !a.mustNotRepeat(ans) {
 			return a.park(ans.reason, ans.detail)
 		}
-		if try >= limits.RequestAttempts || a.final(ans, p.ticket) || !a.mayRepeat() || !pause(ctx, delay) {
+		if try >= limits.RequestAttempts || !a.mayRepeat(ans, p.ticket) || !pause(ctx, delay) {
 			return a.conclude(ans)
 		}
 		failure = ans
 	}
 }
 
-// final: the request is not to be made again at once.
-func (a *Adapter) final(ans answer, t ticket) bool {
-	return !ans.repeatable() || a.unsettled(ans) || !a.circuit.closed(t)
-}
-
-// mayRepeat asks the budget for a repetition.
-func (a *Adapter) mayRepeat() bool {
+// mayRepeat reports whether a request is to be made again at once: whether that can help, and the budget allows it.
+func (a *Adapter) mayRepeat(ans answer, t ticket) bool {
+	if !ans.repeatable() || a.unsettled(ans) || !a.circuit.closed(t) {
+		return false
+	}
 	allowed := a.repeats.spend()
 	a.observer.Repeated(a.spec.Name, allowed)
 	return allowed

@@ -27,21 +27,12 @@ type circuit struct {
 	state  worker.Circuit
 	tally  tally
 	outage outage
-	// until is when a probe may go out, as far as this pod knows; held is until when the operator has another pod look.
-	until, held time.Time
+	// until is when a probe may go out.
+	until time.Time
 	// resume is closed when it is worth asking again, by alarm or by the next move; nil while closed.
 	resume  chan struct{}
 	resumed bool
 	alarm   *time.Timer
-	seen    evidence
-}
-
-// evidence is what this pod saw of the third party since its start.
-type evidence struct {
-	// healthy and failing count verdicts of every state.
-	healthy, failing int64
-	// healthyAt is when the last healthy one came.
-	healthyAt time.Time
 }
 
 // ticket is leave to make one request.
@@ -87,7 +78,7 @@ func (c *circuit) begin() (t ticket, resume <-chan struct{}) {
 	switch {
 	case c.state == worker.CircuitClosed:
 		return ticket{stamp: c.stamp.Load()}, nil
-	case c.state == worker.CircuitHalfOpen || time.Now().Before(c.due()):
+	case c.state == worker.CircuitHalfOpen || time.Now().Before(c.until):
 		return ticket{}, c.resume
 	}
 	c.move(worker.CircuitHalfOpen)
@@ -101,7 +92,7 @@ func (c *circuit) shut() (resume <-chan struct{}) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.resume == nil || c.resumed || c.state == worker.CircuitOpen && !time.Now().Before(c.due()) {
+	if c.resume == nil || c.resumed || c.state == worker.CircuitOpen && !time.Now().Before(c.until) {
 		return nil
 	}
 	return c.resume
@@ -113,12 +104,11 @@ func (c *circuit) end(t ticket, v verdict, wish time.Duration) (late bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	c.seen.add(v, now)
 	switch {
 	case t.stamp != c.stamp.Load():
 		return true
 	case t.probe && v == healthy:
-		c.tally, c.held = tally{}, time.Time{}
+		c.tally = tally{}
 		c.outage.end(now)
 		c.move(worker.CircuitClosed)
 	case t.probe:
@@ -150,14 +140,6 @@ func (c *circuit) closed(t ticket) bool {
 // closed: see circuit.stamp.
 func closed(stamp uint64) bool { return stamp%2 == 0 }
 
-// due is when a probe may go out. c.mu is held.
-func (c *circuit) due() time.Time {
-	if c.held.After(c.until) {
-		return c.held
-	}
-	return c.until
-}
-
 // move changes the state. Who waits looks again after every move. c.mu is held.
 func (c *circuit) move(to worker.Circuit) {
 	c.wake()
@@ -188,14 +170,14 @@ func (c *circuit) arm() {
 	if c.alarm != nil {
 		c.alarm.Stop()
 	}
-	c.alarm = time.AfterFunc(time.Until(c.due()), c.ring)
+	c.alarm = time.AfterFunc(time.Until(c.until), c.ring)
 }
 
 // ring tells who waits that a probe may go out.
 func (c *circuit) ring() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state == worker.CircuitOpen && !time.Now().Before(c.due()) {
+	if c.state == worker.CircuitOpen && !time.Now().Before(c.until) {
 		c.wake()
 	}
 }
@@ -205,16 +187,6 @@ func (c *circuit) wake() {
 	if c.resume != nil && !c.resumed {
 		close(c.resume)
 		c.resumed = true
-	}
-}
-
-func (e *evidence) add(v verdict, now time.Time) {
-	switch v {
-	case healthy:
-		e.healthy++
-		e.healthyAt = now
-	case failing:
-		e.failing++
 	}
 }
 
