@@ -4,6 +4,7 @@
 package fault
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"syscall"
@@ -27,7 +28,30 @@ func workerFaults(r *record) []fault {
 				r.figure("clean_leave_duplicates", `count("%s")`, "x == 0.0", floats(v.Duplicates)...)
 			}},
 		joinsAndLeaves(r),
+		killingMessage(),
 	}
+}
+
+// killingMessage kills the worker's process whenever it is handled.
+func killingMessage() fault {
+	const killing = "killing"
+	var stop func()
+	return fault{name: "killing_message", prepare: func(s *stage) {
+		slowCalls(s)
+		s.party.OnCall = func(body []byte) {
+			if bytes.Contains(body, []byte(killing)) {
+				s.pods[0].Kill()
+			}
+		}
+	}, strike: func(s *stage) {
+		stop = s.pods[0].Supervise()
+		s.T.Cleanup(stop)
+		s.flow.PayOne(killing)
+	}, lasts: 20 * time.Second, provider: true, check: func(s *stage, v rig.Verdict) {
+		if stop(); v.DeadLetters["CrashLoop"] != 1 || len(v.DeadLetters) != 1 {
+			s.Errorf("dead letters %v, want one, with CrashLoop", v.DeadLetters)
+		}
+	}}
 }
 
 // joinsAndLeaves lets a third pod come and go twenty times. A duplicate is the join's or the leave's that it came after.

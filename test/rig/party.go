@@ -70,11 +70,12 @@ func (p *Party) Open() {
 	must(p.t, err)
 	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(p.serve), ReadHeaderTimeout: 10 * time.Second}}
 	if p.Roots != "" {
-		server.TLS = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		// By the connection, since who calls an address names no host, and httptest adds a certificate of its own for those.
+		server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 			if p.expired.Load() {
-				return &p.ended, nil
+				return &tls.Config{Certificates: []tls.Certificate{p.ended}, MinVersion: tls.VersionTLS12}, nil
 			}
-			return &p.valid, nil
+			return &tls.Config{Certificates: []tls.Certificate{p.valid}, MinVersion: tls.VersionTLS12}, nil
 		}}
 		server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 		server.StartTLS()

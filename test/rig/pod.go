@@ -159,6 +159,21 @@ func (p *Pod) jumps() string {
 	return strings.Join(text, " ")
 }
 
+// Supervise starts it again, as the kubelet does, whenever it has ended, until stop.
+func (p *Pod) Supervise() (stop func()) {
+	ctx, cancel := context.WithCancel(p.t.Context())
+	var done sync.WaitGroup
+	done.Go(func() {
+		for ctx.Err() == nil {
+			if !p.Alive() {
+				p.Launch()
+			}
+			Wait(ctx, 200*time.Millisecond)
+		}
+	})
+	return sync.OnceFunc(func() { cancel(); done.Wait() })
+}
+
 // Stop ends it as the kubelet does, and returns when it has ended.
 func (p *Pod) Stop() {
 	p.t.Helper()
