@@ -161,6 +161,7 @@ func TestATallyForgetsAWindow(t *testing.T) {
 		"failures are forgotten with the window":  {[]step{{3, 1, 0}, {1, 0, window + time.Second}}, false},
 		"and count within it":                     {[]step{{3, 1, 0}, {1, 0, window - 2*time.Second}}, true},
 		"after a long silence nothing is left":    {[]step{{3, 1, 0}, {3, 1, time.Hour}, {2, 1, 5 * time.Hour}}, false},
+		"one now and then is no row":              {[]step{{1, 0, 0}, {1, 0, time.Minute}, {1, 0, 2 * time.Minute}, {1, 0, 3 * time.Minute}}, false},
 		"a clock that is set back brings nothing": {[]step{{3, 1, time.Hour}, {2, 1, 0}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {

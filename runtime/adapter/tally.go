@@ -17,7 +17,7 @@ type tally struct {
 	counts [parts]struct{ all, failed int }
 	all    int
 	failed int
-	// inARow failed since the last that did not.
+	// inARow failed since the last that did not, with never a window between two.
 	inARow int
 	// newest is the number, counted from the start of time, of the part that is being counted in.
 	newest int64
@@ -32,6 +32,9 @@ func (t *tally) add(failed bool, now time.Time, window time.Duration) {
 		oldest.all, oldest.failed = 0, 0
 	}
 	t.newest = max(t.newest, part) // a clock that is set back does not bring back what is forgotten
+	if t.all == 0 {
+		t.inARow = 0
+	}
 	count := &t.counts[t.newest%parts]
 	count.all++
 	t.all++
