@@ -51,7 +51,7 @@ fuzz: ## run every fuzz target for a minute
 
 .PHONY: faults
 faults: ## bring about every fault that must lose nothing, about 15 minutes; FAULT=name for one of them
-	$(LOCAL) exec -- go test -count 1 -timeout 40m -parallel 8 -v -run '^TestFaults$$/$(FAULT)' ./test/fault
+	$(LOCAL) exec -with rocketmq -- go test -count 1 -timeout 40m -parallel 8 -v -run '^TestFaults$$/$(FAULT)' ./test/fault
 
 ##@ Run
 .PHONY: up

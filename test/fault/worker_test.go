@@ -45,7 +45,7 @@ func killingMessage() fault {
 		}
 	}, strike: func(s *stage) {
 		stop = s.pods[0].Supervise()
-		s.T.Cleanup(stop)
+		s.Cleanup(stop)
 		s.flow.PayOne(killing)
 	}, lasts: 20 * time.Second, provider: true, check: func(s *stage, v rig.Verdict) {
 		if stop(); v.DeadLetters["CrashLoop"] != 1 || len(v.DeadLetters) != 1 {
