@@ -18,13 +18,16 @@ import (
 type javaMember struct {
 	mu     sync.Mutex
 	bodies map[string]int
+	// left is closed when it has left the group, and all it handled is noted.
+	left chan struct{}
 }
 
 // joinJava starts one that leaves when t ends.
 func joinJava(t *testing.T, w *world, orderly bool) *javaMember {
-	x := &javaMember{bodies: map[string]int{}}
+	x := &javaMember{bodies: map[string]int{}, left: make(chan struct{})}
 	messages := witness.Consume(t, witness.ConsumeOptions{Client: witness.Client{NameServer: w.nameServer, Group: w.group, Topic: w.topic}, Orderly: orderly})
 	go func() {
+		defer close(x.left)
 		for m := range messages {
 			x.mu.Lock()
 			x.bodies[string(m.Body)]++
@@ -65,6 +68,7 @@ func migrateAndBack(t *testing.T, w *world, orderly bool, option func(*Config)) 
 	const patience = 60 * time.Second // a Java member that consumes in order may keep a queue for 20 s after it has given it up
 	var before, after *javaMember
 	var ours *member
+	var n int
 	stop := w.produce(100)
 	handle := between(2*time.Millisecond, 20*time.Millisecond)
 	t.Run("a Java member, and ours beside it", func(t *testing.T) {
@@ -80,22 +84,24 @@ func migrateAndBack(t *testing.T, w *world, orderly bool, option func(*Config)) 
 		after = joinJava(t, w, orderly)
 		w.eventually("both to have their share", patience, func() bool { return ours.owns() == 2 && after.handled() > 50 })
 		ours.leave()
-		n := stop()
+		n = stop()
 		w.eventually("every offset to be committed", patience, func() bool { return w.committed() == n })
-		lost, twice := 0, 0
-		for body := range n {
-			switch times := w.handledAnywhere(body, before, after); {
-			case times == 0:
-				lost++
-			case times > 1:
-				twice += times - 1
-			}
-		}
-		t.Logf("%d messages: %d by the first Java member, %d by ours, %d by the second; %d handled again", n, before.handled(), w.ledger.by(ours), after.handled(), twice)
-		if lost != 0 {
-			t.Errorf("%d of %d messages were handled by nobody", lost, n)
-		}
 	})
+	<-before.left
+	<-after.left
+	lost, twice := 0, 0
+	for body := range n {
+		switch times := w.handledAnywhere(body, before, after); {
+		case times == 0:
+			lost++
+		case times > 1:
+			twice += times - 1
+		}
+	}
+	t.Logf("%d messages: %d by the first Java member, %d by ours, %d by the second; %d handled again", n, before.handled(), w.ledger.by(ours), after.handled(), twice)
+	if lost != 0 {
+		t.Errorf("%d of %d messages were handled by nobody", lost, n)
+	}
 }
 
 // handledAnywhere is how often a message was handed to a handler of any kind of member.

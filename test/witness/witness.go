@@ -36,7 +36,7 @@ func Consume(t testing.TB, o ConsumeOptions) <-chan Message {
 		t.Fatalf("start the consumer: %v", err)
 	}
 	reading, stop := context.WithCancel(context.Background())
-	messages, started, ended := make(chan Message), make(chan struct{}), make(chan error, 1)
+	messages, started, ended := make(chan Message, unread), make(chan struct{}), make(chan error, 1)
 	go func() {
 		defer close(messages)
 		ended <- read(reading, json.NewDecoder(stdout), started, messages)
@@ -59,8 +59,11 @@ func Consume(t testing.TB, o ConsumeOptions) <-chan Message {
 	return messages
 }
 
-// read passes on what the consumer prints until it ends, and drops it once ctx has ended. It closes started at the first
-// line.
+// unread is how many messages are kept for who reads slowly.
+const unread = 1024
+
+// read passes on what the consumer prints until it ends. What nobody reads is dropped once ctx has ended, or the consumer could not end. It closes
+// started at the first line.
 func read(ctx context.Context, from *json.Decoder, started chan<- struct{}, to chan<- Message) error {
 	for first := true; ; first = false {
 		var m Message
@@ -73,6 +76,11 @@ func read(ctx context.Context, from *json.Decoder, started chan<- struct{}, to c
 		if first {
 			close(started)
 			continue
+		}
+		select {
+		case to <- m:
+			continue
+		default:
 		}
 		select {
 		case to <- m:
