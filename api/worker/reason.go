@@ -24,3 +24,6 @@ const (
 	// ReasonDeadLetterRefused: a dead letter cannot be written.
 	ReasonDeadLetterRefused = "DeadLetterRefused"
 )
+
+// ReasonFateUnknown is that of a dead letter whose effect nobody knows of.
+const ReasonFateUnknown = "FateUnknown"

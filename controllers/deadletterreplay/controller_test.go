@@ -148,7 +148,7 @@ func TestWhatMayHaveASecondEffectIsNotGivenBack(t *testing.T) {
 		"its fate is unknown, repeating is allowed": {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyIgnored, v1alpha1.DuplicatesAccept, 0)}, time.Minute, "FateUnknown", ""},
 	} {
 		l := letter{Message: &mq.Message{Born: now.Add(-c.age).UnixMilli()}}
-		properties, err := mq.EncodeProperties(mq.Fields{{Name: propertyReason, Value: c.reason}})
+		properties, err := mq.EncodeProperties(mq.Fields{{Name: mq.PropertyReason, Value: c.reason}})
 		if err != nil {
 			t.Fatal(err)
 		}

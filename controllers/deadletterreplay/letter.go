@@ -4,9 +4,9 @@
 package deadletterreplay
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,34 +18,21 @@ import (
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
-// The properties workers write into a dead letter, see runtime/consumer.
-const (
-	propertyReason   = "ORDERFLOW_REASON"
-	propertyAttempts = "ORDERFLOW_ATTEMPTS"
-	propertyBorn     = "ORDERFLOW_BORN"
-)
-
 // letter is a dead letter as an expression sees it: the message, as far as it can be told.
 type letter struct {
 	*rocketmq.Message
 	order any
 }
 
-func (l letter) Order() any          { return l.order }
-func (l letter) Tag() string         { return l.Property(rocketmq.PropertyTags) }
-func (l letter) Keys() []string      { return strings.Fields(l.Property(rocketmq.PropertyKeys)) }
-func (l letter) BornTime() time.Time { return time.UnixMilli(l.born()).UTC() }
-func (l letter) Topic() string       { return l.Property(rocketmq.PropertyRetryTopic) }
-func (l letter) reason() string      { return l.Property(propertyReason) }
-func (l letter) place() string       { return place(l.Queue, l.Offset) }
-func (l letter) stored() time.Time   { return time.UnixMilli(l.Stored) }
-func (l letter) Properties() map[string]string {
-	properties := map[string]string{}
-	for name, value := range l.Message.Properties() {
-		properties[name] = value
-	}
-	return properties
-}
+func (l letter) Order() any                    { return l.order }
+func (l letter) Tag() string                   { return l.Property(rocketmq.PropertyTags) }
+func (l letter) Keys() []string                { return strings.Fields(l.Property(rocketmq.PropertyKeys)) }
+func (l letter) BornTime() time.Time           { return time.UnixMilli(l.born()).UTC() }
+func (l letter) Topic() string                 { return l.Property(rocketmq.PropertyRetryTopic) }
+func (l letter) reason() string                { return l.Property(rocketmq.PropertyReason) }
+func (l letter) place() string                 { return place(l.Queue, l.Offset) }
+func (l letter) stored() time.Time             { return time.UnixMilli(l.Stored) }
+func (l letter) Properties() map[string]string { return maps.Collect(l.Message.Properties()) }
 
 // decode decodes the body. What is no order is none, which expressions see.
 func (l *letter) decode() {
@@ -58,13 +45,11 @@ func (l *letter) decode() {
 func oneWord(id string) string { return strings.Join(strings.Fields(id), "_") }
 
 // ID is the message's, as workers have it.
-func (l letter) ID() string {
-	return cmp.Or(l.Property(rocketmq.PropertyUniqueKey), l.Property(rocketmq.PropertyOriginID), l.Message.ID())
-}
+func (l letter) ID() string { return l.OriginalID() }
 
 // Attempt is how often the message was tried.
 func (l letter) Attempt() int {
-	attempts, err := strconv.Atoi(l.Property(propertyAttempts))
+	attempts, err := strconv.Atoi(l.Property(rocketmq.PropertyAttempts))
 	if err != nil {
 		return l.Reconsumed + 1
 	}
@@ -73,7 +58,7 @@ func (l letter) Attempt() int {
 
 // born is when the sender made the message, in milliseconds since 1970; a broker's own dead letter still has it.
 func (l letter) born() int64 {
-	born, err := strconv.ParseInt(l.Property(propertyBorn), 10, 64)
+	born, err := strconv.ParseInt(l.Property(rocketmq.PropertyBorn), 10, 64)
 	if err != nil {
 		return l.Born
 	}

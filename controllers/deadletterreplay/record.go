@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
 )
 
 // The outcomes of a dead letter that is selected; any other is the reason for which it was skipped.
@@ -33,7 +34,7 @@ const (
 	// skippedWindowPassed: a third party does not remember its key any more.
 	skippedWindowPassed = "IdempotencyWindowPassed"
 	// skippedFateUnknown: whether it had its effect is not known, and a third party that would repeat it ignores keys.
-	skippedFateUnknown = "FateUnknown"
+	skippedFateUnknown = worker.ReasonFateUnknown
 	// skippedUnreadable: it cannot be decoded.
 	skippedUnreadable = "Unreadable"
 	// skippedTooLarge: the broker does not take it.

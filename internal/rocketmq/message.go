@@ -17,13 +17,15 @@ import (
 
 // Property names this package and its callers look at.
 const (
-	PropertyKeys        = "KEYS"              // the sender's keys, separated by spaces
-	PropertyTags        = "TAGS"              // the tag; a message has at most one
-	PropertyUniqueKey   = "UNIQ_KEY"          // the message id the sender's client made
-	PropertyRetryTopic  = "RETRY_TOPIC"       // in %RETRY% and %DLQ%: the original topic
-	PropertyOriginID    = "ORIGIN_MESSAGE_ID" // in %RETRY% and %DLQ%: the original message id
-	PropertyDelayLevel  = "DELAY"             // deliver after this delay level
-	PropertyBorn        = "ORDERFLOW_BORN"    // of OrderFlow's dead letters: when the message was born, in milliseconds since 1970
+	PropertyKeys        = "KEYS"               // the sender's keys, separated by spaces
+	PropertyTags        = "TAGS"               // the tag; a message has at most one
+	PropertyUniqueKey   = "UNIQ_KEY"           // the message id the sender's client made
+	PropertyRetryTopic  = "RETRY_TOPIC"        // in %RETRY% and %DLQ%: the original topic
+	PropertyOriginID    = "ORIGIN_MESSAGE_ID"  // in %RETRY% and %DLQ%: the original message id
+	PropertyDelayLevel  = "DELAY"              // deliver after this delay level
+	PropertyReason      = "ORDERFLOW_REASON"   // of OrderFlow's dead letters: why the message is one
+	PropertyAttempts    = "ORDERFLOW_ATTEMPTS" // of the same: how often it was handed out, the last time included
+	PropertyBorn        = "ORDERFLOW_BORN"     // of the same: when it was born, in milliseconds since 1970
 	PropertyShardingKey = "__SHARDINGKEY"
 	propertySeparator   = '\x01'
 	propertyEnd         = '\x02'
@@ -65,6 +67,16 @@ func (m *Message) ID() string {
 	addr := m.StoreHost.Addr().AsSlice()
 	id := binary.BigEndian.AppendUint32(slices.Clone(addr), uint32(m.StoreHost.Port()))
 	return fmt.Sprintf("%X", binary.BigEndian.AppendUint64(id, uint64(m.PhysicalOffset)))
+}
+
+// OriginalID is the id of the message over all its attempts and dead letters.
+func (m *Message) OriginalID() string {
+	for _, property := range []string{PropertyUniqueKey, PropertyOriginID} {
+		if id := m.Property(property); id != "" {
+			return id
+		}
+	}
+	return m.ID()
 }
 
 // ParseID reads an id as [Message.ID] writes it: where the message was stored first, and its

@@ -15,8 +15,7 @@ import (
 // longestWish bounds for how long a third party may ask not to be asked.
 const longestWish = 10 * time.Minute
 
-// circuit is a breaker that lets one probe through at a time, ignores verdicts of earlier states, and can be waited for. It has a state of its own, and
-// the operator may keep it open beside that.
+// circuit is a breaker that lets one probe through at a time, ignores verdicts of earlier states, and can be waited for.
 type circuit struct {
 	changed func(worker.Circuit)
 	// stamp names the present state: it grows with each move, and is even while closed. Whoever finds it closed needs no lock.
@@ -164,9 +163,6 @@ func (c *circuit) move(to worker.Circuit) {
 
 // arm sets the alarm for when the next probe is due. c.mu is held.
 func (c *circuit) arm() {
-	if c.resumed {
-		c.resume, c.resumed = make(chan struct{}), false
-	}
 	if c.alarm != nil {
 		c.alarm.Stop()
 	}

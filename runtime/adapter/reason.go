@@ -39,7 +39,7 @@ const (
 	// Redirected: 3xx.
 	Redirected outcome.Reason = "Redirected"
 	// FateUnknown: the request was sent and may have had its effect; the third party ignores keys, and duplicates are refused.
-	FateUnknown outcome.Reason = "FateUnknown"
+	FateUnknown outcome.Reason = worker.ReasonFateUnknown
 )
 
 // Reasons of Park.

@@ -18,10 +18,10 @@ const (
 	// PropertyKind is "dead" or "expired".
 	PropertyKind = "ORDERFLOW_KIND"
 	// PropertyReason and PropertyDetail say why.
-	PropertyReason = "ORDERFLOW_REASON"
+	PropertyReason = rocketmq.PropertyReason
 	PropertyDetail = "ORDERFLOW_DETAIL"
 	// PropertyAttempts counts how often the message was handed out, the last time included.
-	PropertyAttempts = "ORDERFLOW_ATTEMPTS"
+	PropertyAttempts = rocketmq.PropertyAttempts
 	// PropertyQueue (topic@broker#id) and PropertyOffset are where it was read, PropertyBorn when its sender made it, in milliseconds since 1970.
 	PropertyQueue  = "ORDERFLOW_QUEUE"
 	PropertyOffset = "ORDERFLOW_OFFSET"

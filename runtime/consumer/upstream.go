@@ -77,15 +77,14 @@ func (c *Consumer) watchUpstream(q *queue, keys []key) {
 	if keys == nil || q.id.Topic != c.cfg.Topic {
 		return
 	}
-	first := c.Violation().Messages == 0
 	violated := c.upstream.note(q.id, keys)
 	if violated == 0 {
 		return
 	}
 	c.cfg.Observer.OrderViolated(violated)
-	if first {
+	if v := c.Violation(); v.Messages == int64(violated) { // the first
 		c.cfg.Log.Warn("an order key comes in two queues: its sender does not send a key always to the same queue, and its order cannot be kept",
-			"queue", q.id.String(), "before", c.Violation().Queues[1].String())
+			"queue", q.id.String(), "before", v.Queues[1].String())
 	}
 }
 

@@ -4,6 +4,7 @@
 package message
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -69,14 +70,7 @@ func (m *Message) Body() []byte {
 }
 
 // ID is the same on every attempt.
-func (m *Message) ID() string {
-	for _, property := range []string{rocketmq.PropertyUniqueKey, rocketmq.PropertyOriginID} {
-		if id := m.raw.Property(property); id != "" {
-			return id
-		}
-	}
-	return m.raw.ID()
-}
+func (m *Message) ID() string { return m.raw.OriginalID() }
 
 // Topic is the one the message was sent to first.
 func (m *Message) Topic() string { return m.raw.Topic }
@@ -89,10 +83,7 @@ func (m *Message) Keys() []string { return strings.Fields(m.raw.Property(rocketm
 
 // Properties are all, the sender's and RocketMQ's, and the attributes of a CloudEvent as ce_type and so on.
 func (m *Message) Properties() map[string]string {
-	properties := map[string]string{}
-	for name, value := range m.raw.Properties() {
-		properties[name] = value
-	}
+	properties := maps.Collect(m.raw.Properties())
 	if m.Decode() == nil {
 		for name, value := range m.event.attributes {
 			properties[eventPrefix+name] = value

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,28 +21,8 @@ import (
 	"github.com/orderflow-dev/orderflow/test/stub"
 )
 
-// pipe is a listener without a port, so that a bubble's clock goes on while a third party is silent.
-type pipe chan net.Conn
-
-func (p pipe) Addr() net.Addr { return &net.UnixAddr{} }
-func (p pipe) Close() error   { close(p); return nil }
-
-func (p pipe) Accept() (net.Conn, error) {
-	conn, open := <-p
-	if !open {
-		return nil, net.ErrClosed
-	}
-	return conn, nil
-}
-
-func (p pipe) dial(context.Context, string, string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	p <- theirs
-	return ours, nil
-}
-
 // play is a third party that behaves like that until the test ends.
-func play(t *testing.T, mode stub.Mode) pipe {
+func play(t *testing.T, mode stub.Mode) stub.Pipe {
 	t.Helper()
 	handler := stub.New(stub.Config{Logger: slog.New(slog.DiscardHandler)})
 	answer := httptest.NewRecorder()
@@ -54,9 +33,9 @@ func play(t *testing.T, mode stub.Mode) pipe {
 	return serve(t, handler)
 }
 
-func serve(t *testing.T, handler http.Handler) pipe {
+func serve(t *testing.T, handler http.Handler) stub.Pipe {
 	t.Helper()
-	server, listener := &http.Server{Handler: handler}, make(pipe)
+	server, listener := &http.Server{Handler: handler}, make(stub.Pipe)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	return listener
@@ -105,8 +84,8 @@ func TestWhatASickThirdPartyNeverDoesIsADeadLetterThatSaysWhy(t *testing.T) {
 	}
 }
 
-// consume runs a worker without its servers, whose ports would hold up the bubble's clock, until stop. The circuit opens after so many requests.
-func consume(t *testing.T, s *shop, cluster *fake.Cluster, provider pipe, expiry *worker.Expiry, requests int) (stop func()) {
+// consume makes a worker and runs it until stop. The circuit opens after so many requests.
+func consume(t *testing.T, s *shop, cluster *fake.Cluster, provider stub.Pipe, expiry *worker.Expiry, requests int) (stop func()) {
 	t.Helper()
 	structure := structureFor("http://sms.example/sms")
 	structure.NameServers, structure.Topic, structure.Group, structure.Concurrency = []string{cluster.NameServer()}, s.topic, s.group, 8
@@ -115,7 +94,12 @@ func consume(t *testing.T, s *shop, cluster *fake.Cluster, provider pipe, expiry
 	files.DialBroker = cluster.DialContext
 	w, err := New(files.Options)
 	s.must(err)
-	w.transport.DialContext = provider.dial
+	w.transport.DialContext = provider.Dial
+	return s.run(t, w)
+}
+
+// run runs a worker without its servers, whose ports would hold up the bubble's clock, until stop.
+func (s *shop) run(t *testing.T, w *Worker) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- w.consumer.Run(ctx) }()

@@ -4,7 +4,6 @@
 package worker
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -39,15 +38,8 @@ func TestAMessageIsSkippedWhileItIsParked(t *testing.T) {
 		files.DialBroker = cluster.DialContext
 		w, err := New(files.Options)
 		shop.must(err)
-		w.transport.DialContext = provider.dial
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- w.consumer.Run(ctx) }()
-		defer func() {
-			cancel()
-			shop.must(<-ended)
-			w.transport.CloseIdleConnections()
-		}()
+		w.transport.DialContext = provider.Dial
+		defer shop.run(t, w)()
 		time.Sleep(20 * time.Second) // it is a member, and has looked at the queues
 		shop.pay(0, 3)               // the first attempt opens the circuit
 		time.Sleep(time.Minute)

@@ -7,7 +7,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -23,6 +22,7 @@ import (
 	"github.com/orderflow-dev/orderflow/runtime/handler"
 	"github.com/orderflow-dev/orderflow/runtime/telemetry"
 	"github.com/orderflow-dev/orderflow/test/rig"
+	"github.com/orderflow-dev/orderflow/test/stub"
 )
 
 const (
@@ -111,10 +111,10 @@ func (w *world) consume() (stop func()) {
 	w.Helper()
 	structure, live := w.declared()
 	metrics, transport := telemetry.New(structure), adapter.NewTransport(nil, structure.Concurrency)
-	listener := make(pipe)
+	listener := make(stub.Pipe)
 	server := &http.Server{Handler: w, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }() // it ends by Close
-	transport.DialContext = listener.dial
+	transport.DialContext = listener.Dial
 	third, err := adapter.New(adapter.Config{Spec: structure.Adapters[0], Limits: live.Adapters[0], Transport: transport, Observer: metrics})
 	w.must(err)
 	h, err := handler.New(handler.Config{Structure: structure, Adapters: map[string]handler.Caller{"sms": third}})
@@ -159,24 +159,4 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, _ *http.Request) {
 	}
 	w.calls.Add(1)
 	_, _ = io.WriteString(rw, "{}")
-}
-
-// pipe is a listener without a port.
-type pipe chan net.Conn
-
-func (p pipe) Addr() net.Addr { return &net.UnixAddr{} }
-func (p pipe) Close() error   { close(p); return nil }
-
-func (p pipe) Accept() (net.Conn, error) {
-	conn, open := <-p
-	if !open {
-		return nil, net.ErrClosed
-	}
-	return conn, nil
-}
-
-func (p pipe) dial(context.Context, string, string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	p <- theirs
-	return ours, nil
 }
