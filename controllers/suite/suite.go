@@ -4,6 +4,7 @@
 package suite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -114,8 +115,20 @@ func New(t testing.TB) *Suite {
 		Connector: &topology.Connector{Secrets: server.client},
 		Recorder:  events.NewFakeRecorder(1000),
 	}
-	t.Cleanup(s.Connector.Close)
+	t.Cleanup(func() {
+		s.Connector.Close()
+		s.forgetClusters(t)
+	})
 	return s
+}
+
+// forgetClusters ends what the test's objects claim: namespaces stay, and a broker of a later test may get the port of one of this test's.
+func (s *Suite) forgetClusters(t testing.TB) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := s.DeleteAllOf(ctx, &v1alpha1.MQCluster{}, client.InNamespace(s.Namespace)); err != nil {
+		t.Errorf("delete the test's MQClusters: %v", err)
+	}
 }
 
 // Now is a clock for reconcilers; it has the precision that a metav1.Time keeps.
