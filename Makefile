@@ -76,6 +76,10 @@ demo: build ## watch the experiment OrderFlow exists for, about 3 minutes; KEEP=
 bench-demo: build ## pay latency with SMS slow and dead against healthy, in shuffled rounds
 	$(CLUSTER) go run ./test/cmd/demo -bench
 
+.PHONY: bench-runtime
+bench-runtime: ## the data plane against the official clients, on a real broker; BENCH=name for one of the comparisons
+	$(LOCAL) exec -- go test -count 1 -timeout 90m -v -run '^TestRuntime$$/$(BENCH)' ./test/bench
+
 .PHONY: evidence
 evidence: ## recompute the figures of out/*.json from their samples and print them beside their goals
 	go run ./hack/evidence

@@ -96,6 +96,16 @@ func (c *Cluster) BrokerAddr(name string) string {
 	return ""
 }
 
+// Processes are the ids of the nodes that run.
+func (c *Cluster) Processes() (pids []int) {
+	for _, n := range c.nodes {
+		if r, err := n.current(); err == nil {
+			pids = append(pids, r.process.Pid)
+		}
+	}
+	return pids
+}
+
 // Stop ends all nodes in the orderly way, the brokers first, as they say goodbye to the name server. It takes seconds. A
 // node that does not end by itself within 30 s, or when ctx ends, is killed. Nodes that are down are fine.
 func (c *Cluster) Stop(ctx context.Context) error {

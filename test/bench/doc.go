@@ -1,0 +1,17 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package bench measures the data plane against what shops use today, on a real broker: `make bench-runtime` writes out/bench-runtime.json. It is tests alone, which
+// `make test` leaves out.
+//
+// # How it measures
+//
+// Every engine is a process of its own: this test binary again, see TestMain, or Java. The contenders of one comparison run in turns, round after round, in
+// another order each time, and a figure is the median of its rounds' ratios, with their spread. The broker has one core to itself, engines the other, so that what
+// is compared is the engines. Each run reads the same messages from the start under a group of its own; the first of them warm it up and are not measured. CPU is what the
+// engine's process used between the first and the last measured message.
+//
+// # The peers
+//
+// Each has the settings that a sweep found fastest on this method: see libraryBest and javaBest. `go test -run TestSweep -v ./test/bench` sweeps again.
+package bench
