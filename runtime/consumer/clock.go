@@ -42,11 +42,49 @@ func (e edge) skew(messages []rocketmq.Message, now time.Time) time.Duration {
 	return 0
 }
 
-// clock remembers the difference of our clock that was seen last.
+// clock is what is known of our wall clock: the difference that was seen last, and since when it may have jumped.
 type clock struct {
-	mu   sync.Mutex
-	skew time.Duration
-	seen time.Time
+	// began is where the monotonic clock is read from.
+	began time.Time
+
+	mu     sync.Mutex
+	skew   time.Duration
+	seen   time.Time
+	steady steady
+}
+
+// steady goes on by the monotonic clock from where the wall clock was last shown to be right. At first it is believed.
+type steady struct {
+	// wall is what it said then, at a time that the monotonic clock had reached.
+	wall time.Time
+	at   time.Duration
+}
+
+// show takes over what the wall clock says at a time, if a message's age by it is possible only by a clock that is right: by a fast one none is that young,
+// and what has just come would be from the future by a slow one.
+func (s *steady) show(wall time.Time, at, age time.Duration) {
+	if age.Abs() <= maxSkew {
+		*s = steady{wall, at}
+	}
+}
+
+// earliest is the earliest that it can be when the wall clock says so at a time: that may have jumped since, the monotonic clock has not.
+func (s *steady) earliest(wall time.Time, at time.Duration) time.Time {
+	if steady := s.wall.Add(at - s.at); steady.Before(wall) {
+		return steady
+	}
+	return wall
+}
+
+// reading is what both clocks say, in one reading.
+func (c *clock) reading() (wall time.Time, at time.Duration) {
+	now := time.Now()
+	return now.Round(0), now.Sub(c.began)
+}
+
+func newClock() *clock {
+	now := time.Now()
+	return &clock{began: now, steady: steady{wall: now.Round(0)}}
 }
 
 // note remembers a difference; true if none was known.
@@ -63,7 +101,26 @@ func (c *Consumer) compareClocks(q *queue, sent time.Time, r rocketmq.PullResult
 	if skew := q.edge.skew(r.Messages, time.Now()); skew != 0 && c.clock.note(skew) {
 		c.cfg.Log.Warn("this machine's clock and the broker's differ: nothing expires meanwhile", "queue", q.id.String(), "ahead", skew.String())
 	}
+	if n := len(r.Messages); n > 0 && r.Messages[n-1].Err == nil { // the youngest
+		c.clock.show(r.Messages[n-1].StoredAt())
+	}
 	q.edge = edge{offset: r.Max, pulled: sent}
+}
+
+// show looks whether a message that was stored then shows that our clock is right.
+func (c *clock) show(stored time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wall, at := c.reading()
+	c.steady.show(wall, at, wall.Sub(stored))
+}
+
+// Earliest is the earliest that it can be now, and whether even that is certain: not while our clock is known to differ from a broker's.
+func (c *Consumer) Earliest() (now time.Time, certain bool) {
+	c.clock.mu.Lock()
+	now = c.clock.steady.earliest(c.clock.reading())
+	c.clock.mu.Unlock()
+	return now, c.ClockSkew() == 0
 }
 
 // ClockSkew is by how much, at least, our clock was last seen ahead of a broker's, or behind if negative; 0 if it was not by more than 30 s within the last

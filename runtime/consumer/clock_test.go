@@ -44,6 +44,50 @@ func TestWhatMessagesShowOfClocks(t *testing.T) {
 	}
 }
 
+func TestAJumpOfTheClockMakesNothingOlder(t *testing.T) {
+	start := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	type moment struct {
+		after time.Duration // by the monotonic clock
+		wrong time.Duration // the wall clock is
+		young bool          // a message is pulled that was stored just now
+		want  time.Duration // how wrong the earliest time is
+	}
+	for sentence, moments := range map[string][]moment{
+		"a clock that is right":              {{after: time.Hour}, {after: 2 * time.Hour, young: true}, {after: 3 * time.Hour}},
+		"it jumps ahead":                     {{after: time.Minute, young: true}, {after: time.Minute, wrong: 2 * time.Hour}, {after: time.Hour, wrong: 2 * time.Hour}},
+		"what comes then shows nothing else": {{after: time.Minute, wrong: 2 * time.Hour, young: true}, {after: time.Hour, wrong: 2 * time.Hour}},
+		"it jumps back":                      {{after: time.Minute, wrong: -time.Hour, want: -time.Hour}, {after: time.Hour}},
+		"a slow one is taken over by nobody": {{after: time.Minute, wrong: -time.Hour, young: true, want: -time.Hour}, {after: time.Hour}},
+		"it was set right by so little that nobody would call it wrong": {{after: time.Minute, wrong: 20 * time.Second}, {after: time.Hour, wrong: 20 * time.Second, young: true, want: 20 * time.Second}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			s := steady{wall: start}
+			for _, m := range moments {
+				right := start.Add(m.after)
+				wall := right.Add(m.wrong)
+				if m.young {
+					s.show(wall, m.after, wall.Sub(right))
+				}
+				if got := s.earliest(wall, m.after).Sub(right); got != m.want {
+					t.Errorf("after %v the earliest time is wrong by %v, want %v", m.after, got, m.want)
+				}
+			}
+		})
+	}
+}
+
+func TestAClockThatStartedSlowIsBelievedOnceAMessageShowsItRight(t *testing.T) {
+	right := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	s := steady{wall: right.Add(-time.Hour)}
+	if got := s.earliest(right, 0); !got.Equal(right.Add(-time.Hour)) {
+		t.Errorf("set right after it had started, it may be %v at the earliest; nobody knows yet which was right", got)
+	}
+	s.show(right, 0, maxSkew)
+	if got := s.earliest(right, 0); !got.Equal(right) {
+		t.Errorf("a message was stored %v ago by it; yet it may be %v", maxSkew, got)
+	}
+}
+
 func TestAClockThatDiffersIsSeenAndForgotten(t *testing.T) {
 	for sentence, c := range map[string]struct {
 		broker   time.Duration // ahead of us

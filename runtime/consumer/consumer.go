@@ -23,7 +23,7 @@ type Consumer struct {
 	cluster  *rocketmq.Cluster
 	dispatch *dispatcher
 	members  *membership
-	clock    clock
+	clock    *clock
 	// seed is that of the hashes of order keys.
 	seed maphash.Seed
 	// upstream remembers which queues order keys came in.
@@ -48,7 +48,7 @@ func New(cfg Config) (*Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Consumer{cfg: cfg, dispatch: newDispatcher(cfg.Observer, cfg.Journal, cfg.Mode == Pull, cfg.MaxBytes), batching: make(chan struct{}, 1), seed: maphash.MakeSeed()}
+	c := &Consumer{cfg: cfg, dispatch: newDispatcher(cfg.Observer, cfg.Journal, cfg.Mode == Pull, cfg.MaxBytes), batching: make(chan struct{}, 1), seed: maphash.MakeSeed(), clock: newClock()}
 	c.calls, c.endCalls = context.WithCancel(context.Background())
 	c.handling, c.endHandling = context.WithCancel(context.Background())
 	c.members = newMembership(c)

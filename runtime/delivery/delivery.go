@@ -48,8 +48,8 @@ type Observer interface {
 type Config struct {
 	Handler   Handler
 	Structure worker.Structure
-	// Skewed reports whether our clock is known to differ from a broker's: then nothing expires.
-	Skewed   func() bool
+	// Clock is the earliest that it can be now, and whether that is certain: if not, nothing expires.
+	Clock    func() (now time.Time, certain bool)
 	Observer Observer
 	Log      *slog.Logger
 }
@@ -72,7 +72,7 @@ type Delivery struct {
 
 // New returns a delivery, or says what is wrong with the expiry's expression.
 func New(c Config) (*Delivery, error) {
-	expiry, err := newExpiry(c.Structure.Expiry, c.Skewed)
+	expiry, err := newExpiry(c.Structure.Expiry, c.Clock)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (d *Delivery) handle(ctx context.Context, m *message.Message, at string) (o
 	case err != nil:
 		return outcome.Kill(Undecodable, "the body is no JSON document: "+err.Error())
 	}
-	if late, is := d.expiry.passed(ctx, m, time.Now()); is {
+	if late, is := d.expiry.passed(ctx, m); is {
 		return late
 	}
 	return d.handler.Handle(ctx, m, at)

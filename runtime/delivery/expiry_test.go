@@ -65,7 +65,7 @@ func TestExpiry(t *testing.T) {
 						called = true
 						return outcome.Succeed()
 					}),
-					Structure: c.structure, Skewed: func() bool { return c.skewed }, Observer: &delivered{},
+					Structure: c.structure, Clock: func() (time.Time, bool) { return time.Now(), !c.skewed }, Observer: &delivered{},
 					Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 				})
 				paidAt := ""

@@ -91,7 +91,7 @@ func chain(t *testing.T, m *Metrics) func(body []byte) outcome.Outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := delivery.New(delivery.Config{Handler: h, Structure: s, Skewed: func() bool { return false }, Observer: m, Log: slog.New(slog.DiscardHandler)})
+	d, err := delivery.New(delivery.Config{Handler: h, Structure: s, Clock: func() (time.Time, bool) { return time.Now(), true }, Observer: m, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func fails(t *testing.T, log *slog.Logger, seconds int, detail func() string) {
 	t.Helper()
 	d, err := delivery.New(delivery.Config{
 		Handler: failing{detail}, Structure: worker.Structure{Retry: worker.Retry{MaxAttempts: 3, MaxDuration: worker.Duration(time.Hour)}},
-		Skewed: func() bool { return false }, Observer: New(structure), Log: log,
+		Clock: func() (time.Time, bool) { return time.Now(), true }, Observer: New(structure), Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -67,7 +67,7 @@ func (w *Worker) assemble() error {
 	}
 	w.delivery, err = delivery.New(delivery.Config{
 		Handler: h, Structure: w.structure, Observer: w.metrics, Log: w.log,
-		Skewed: func() bool { return w.consumer.ClockSkew() != 0 },
+		Clock: func() (time.Time, bool) { return w.consumer.Earliest() },
 	})
 	if err != nil {
 		return fmt.Errorf("build the delivery: %w", err)

@@ -119,7 +119,7 @@ func (w *world) consume() (stop func()) {
 	w.must(err)
 	h, err := handler.New(handler.Config{Structure: structure, Adapters: map[string]handler.Caller{"sms": third}})
 	w.must(err)
-	d, err := delivery.New(delivery.Config{Handler: h, Structure: structure, Observer: metrics, Log: slog.New(slog.DiscardHandler), Skewed: func() bool { return false }})
+	d, err := delivery.New(delivery.Config{Handler: h, Structure: structure, Observer: metrics, Log: slog.New(slog.DiscardHandler), Clock: func() (time.Time, bool) { return time.Now(), true }})
 	w.must(err)
 	c, err := consumer.New(consumer.Config{
 		NameServers: structure.NameServers, Remoting: rocketmq.Config{DialContext: w.cluster.DialContext}, Group: structure.Group, Instance: "pod-0",
