@@ -16,6 +16,14 @@
 //	<fault>_window             the redelivery window at the moment of the fault: see below
 //	<fault>_duplicate_effects  effects beyond an order's first, at third parties that honour keys
 //
+// And of all together:
+//
+//	clean_leave_duplicates     of pods that left as the kubelet lets them; join_duplicates, of pods that joined
+//	orderly_handover_…_s       the longest time for which a queue stood still while an order of it waited, after a member of a group that keeps order
+//	                           was told to leave (sigterm), was killed (sigkill), or all were killed at once and others started (all)
+//	orderly_reordered          orders that were called for before, or while, an earlier one of their key was
+//	outage_…                   of a third party that was away, for real and in simulated time
+//
 // The window of a fault of brokers or workers is what the pods in question had in flight, or had finished and not committed, when it began. Where a third party is
 // at fault it is also the calls made while it lasted: of a call whose answer does not come nobody knows whether it had its effect, and it must be made again.
 //

@@ -32,9 +32,9 @@ type Flow struct {
 
 // Paid is an order whose message the broker confirmed.
 type Paid struct {
-	ID     string
-	Queue  int
-	Offset int64
+	ID, Key string
+	Queue   int
+	Offset  int64
 	// AtMillis is when it was confirmed, in milliseconds since 1970.
 	AtMillis int64
 }
@@ -89,7 +89,7 @@ func (f *Flow) Pay(prefix string, perSecond int) (stop func()) {
 		ticker := time.NewTicker(time.Second / time.Duration(perSecond))
 		defer ticker.Stop()
 		for n := 0; ctx.Err() == nil; n++ {
-			f.confirm(fmt.Sprint(prefix, n), n%Queues)
+			f.confirm(fmt.Sprint(prefix, n), fmt.Sprint("key-", n%keys), n%Queues)
 			select {
 			case <-ctx.Done():
 			case <-ticker.C:
@@ -100,13 +100,13 @@ func (f *Flow) Pay(prefix string, perSecond int) (stop func()) {
 }
 
 // PayOne pays one order.
-func (f *Flow) PayOne(id string) { f.confirm(id, 0) }
+func (f *Flow) PayOne(id string) { f.confirm(id, id, 0) }
 
 // sendTimeout is how long an order system waits for the broker before it sends again.
 const sendTimeout = 3 * time.Second
 
-func (f *Flow) confirm(id string, queue int) {
-	body := fmt.Sprintf(`{"id":%q,"eventType":"OrderPaid","phone":"+8613800000000","paidAt":%q}`, id, time.Now().UTC().Format(time.RFC3339))
+func (f *Flow) confirm(id, key string, queue int) {
+	body := fmt.Sprintf(`{"id":%q,"key":%q,"eventType":"OrderPaid","phone":"+8613800000000","paidAt":%q}`, id, key, time.Now().UTC().Format(time.RFC3339))
 	message := rocketmq.OutMessage{Body: []byte(body), Properties: rocketmq.Fields{{Name: rocketmq.PropertyKeys, Value: id}, {Name: rocketmq.PropertyUniqueKey, Value: id}}}
 	sent := Await(f.t.Context(), patience, func() bool {
 		ctx, cancel := context.WithTimeout(f.t.Context(), sendTimeout)
@@ -117,7 +117,7 @@ func (f *Flow) confirm(id string, queue int) {
 		}
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.paid = append(f.paid, Paid{id, queue, result.Offset, time.Now().UnixMilli()})
+		f.paid = append(f.paid, Paid{id, key, queue, result.Offset, time.Now().UnixMilli()})
 		return true
 	})
 	if !sent {
