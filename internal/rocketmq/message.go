@@ -44,6 +44,9 @@ type Message struct {
 	PhysicalOffset int64
 	// Reconsumed counts how often it was sent back.
 	Reconsumed int
+	// MaybeHandled: it may have been handled before without having been sent back.
+	// No broker says so: whoever takes over its queue may.
+	MaybeHandled bool
 	// Born and Stored are the times at the sender and at the broker, in
 	// milliseconds since 1970.
 	Born, Stored int64

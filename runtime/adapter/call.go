@@ -27,6 +27,8 @@ type Request struct {
 	Key string
 	// Message is what the request is made from, for the status query; nil where it never was attempted before.
 	Message expression.Message
+	// MaybeMade: it may have been made before, by whoever had the message's queue, even if this is the first attempt that is counted.
+	MaybeMade bool
 
 	reader reader // nil: the adapter's meaning
 }

@@ -41,12 +41,15 @@ func (a *Adapter) asksFirst(r Request) bool {
 		return false
 	}
 	contract := a.spec.Idempotency
-	again := r.Message.Attempt() > 1
+	again := r.again()
 	if contract.KeysHonoured {
 		return again && contract.Window > 0 && time.Since(r.Message.BornTime()) > contract.Window.D()
 	}
 	return again || !contract.AcceptDuplicates && !closed(a.circuit.stamp.Load())
 }
+
+// again: an attempt went before, or may have.
+func (r Request) again() bool { return r.MaybeMade || r.Message.Attempt() > 1 }
 
 // settle asks whether an earlier request had its effect. Nil: it had none, or duplicates are accepted and nobody knows, so the request is to be made.
 func (a *Adapter) settle(ctx context.Context, r Request, limits *worker.AdapterLimits) *outcome.Outcome {
@@ -87,10 +90,10 @@ func (a *Adapter) unasked(ctx context.Context, r Request, err error) *outcome.Ou
 	switch {
 	case ctx.Err() != nil:
 		o = outcome.ParkUntil(ctx.Done(), Stopping, "stopped while mapping the message")
-	case a.spec.Idempotency.AcceptDuplicates || r.Message.Attempt() == 1:
+	case a.spec.Idempotency.AcceptDuplicates || !r.again():
 		return nil
 	default:
-		o = outcome.Kill(FateUnknown, a.detail(r, "attempted before, and it cannot be asked what became of it: "+err.Error()))
+		o = outcome.Kill(FateUnknown, a.detail(r, "attempted before, perhaps by another pod, and it cannot be asked what became of it: "+err.Error()))
 	}
 	return &o
 }

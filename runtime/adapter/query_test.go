@@ -167,6 +167,37 @@ func TestARequestOfUnknownFateIsNotRepeatedWithoutAsking(t *testing.T) {
 	}
 }
 
+func TestWhatAnotherPodMayHaveAskedForIsAskedAbout(t *testing.T) {
+	honour := func(c *Config) { c.Spec.Idempotency.KeysHonoured = true }
+	unmappable := func(c *Config) { c.Spec.Idempotency.StatusQuery.PathExpression = "'/status/' + order.no" }
+	first := strings.ReplaceAll(asks, "=2", "=1")
+	for name, c := range map[string]struct {
+		age    time.Duration
+		change func(*Config)
+		status http.HandlerFunc
+		saw    string
+		kind   outcome.Kind
+	}{
+		"it did":                        {0, nil, replies(200, `{"state":"SENT"}`), first, outcome.Done},
+		"it did not":                    {0, nil, replies(404, ""), first + ", " + sends, outcome.Done},
+		"that cannot be asked":          {0, unmappable, replies(404, ""), "", outcome.Dead},
+		"with a key that is remembered": {time.Minute, honour, replies(500, ""), sends, outcome.Done},
+		"with a key that is forgotten":  {2 * time.Hour, honour, replies(200, `{"state":"SENT"}`), first, outcome.Done},
+	} {
+		t.Run(name, func(t *testing.T) {
+			provider := askable(t, replies(200, ""), c.status)
+			r := again(1, c.age)
+			r.MaybeMade = true
+			if o := asking(t, provider.URL, c.change).Call(t.Context(), r); o.Kind != c.kind {
+				t.Errorf("got %v %s %q, want %v", o.Kind, o.Reason, o.Detail, c.kind)
+			}
+			if saw := provider.saw(); saw != c.saw {
+				t.Errorf("the third party saw %s, want %s", saw, c.saw)
+			}
+		})
+	}
+}
+
 // Whoever has the queue next gets the message as the same attempt, and would not ask.
 func TestARequestThatIsCutWhileItsQueueMovesIsNotLeftToTheNextOwner(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

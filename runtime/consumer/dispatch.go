@@ -163,6 +163,7 @@ func (d *dispatcher) put(q *queue, messages []rocketmq.Message, keys []key, byte
 	if room := q.window.room(); len(messages) > room { // more than we asked for
 		next, messages = messages[room].Offset, messages[:room]
 	}
+	q.doubt.cast(messages)
 	d.bytes -= q.window.bytes
 	startable := q.window.append(messages, keys, bytes)
 	d.bytes += q.window.bytes

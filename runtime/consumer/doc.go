@@ -25,7 +25,7 @@
 // through the brokers' lists, and divide the queues by the algorithm of the Java and Go clients (allocate.go). A queue that falls to us is taken by
 // the broker's lock on it, and only then read from the group's committed offset.
 //
-// Flow (fetch.go, illegal.go, jump.go, clock.go, window.go, lane.go, order.go, memory.go, dispatch.go). Each queue has a window of messages that are not committed; pulls stop when it is full. The dispatcher, with
+// Flow (fetch.go, doubt.go, illegal.go, jump.go, clock.go, window.go, lane.go, order.go, memory.go, dispatch.go). Each queue has a window of messages that are not committed; pulls stop when it is full. The dispatcher, with
 // the package's one lock, hands messages of all windows out in turn, and notes their ends. What is committed (commit.go) is the lowest unfinished
 // offset. Where order is kept, messages of one key form a lane: only its lowest is handed out.
 //
@@ -76,7 +76,8 @@
 //   - Messages that a broker has deleted and still counts are not told from those that do not match, where a subscription selects and others match; and those that
 //     it compacted (cleanup.policy=COMPACTION) are told as deleted.
 //   - A dead letter too large for the broker with its reason, even compressed, is copied by the broker without one.
-//   - Where order is kept attempts are counted here, and anew when the queue moves. A message that is tried again and again holds back its queue's
+//   - Where order is kept attempts are counted here, and anew when the queue moves. What may have been handled before is marked (doubt.go), by our own
+//     MaxUncommitted: a former owner with a larger one may have had more. A message that is tried again and again holds back its queue's
 //     offset, so that once Config.MaxUncommitted messages lie beyond it, other keys wait too.
 //   - A Broadcasting consumer (broadcast.go) tries nothing again, and begins at the end of its queues whenever its process does: what was sent while it did not
 //     run it never gets.

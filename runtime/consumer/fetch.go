@@ -74,12 +74,18 @@ func (c *Consumer) openQueue(q *queue) bool {
 	return false
 }
 
-// begin is where to begin in a queue.
+// begin is where to begin in a queue. What lies beyond its present end nobody had before us.
 func (c *Consumer) begin(ctx context.Context, q *queue) (int64, error) {
 	if c.broadcasts() {
 		return c.here(ctx, q)
 	}
-	return c.client.QueryOffset(ctx, q.link.address(), c.cfg.Group, q.id)
+	offset, err := c.client.QueryOffset(ctx, q.link.address(), c.cfg.Group, q.id)
+	if err != nil {
+		return 0, err
+	}
+	end, err := c.client.MaxOffset(ctx, q.link.address(), q.id)
+	q.doubt = doubt{end: end, left: c.cfg.MaxUncommitted}
+	return offset, err
 }
 
 func (c *Consumer) offsetMissing(q *queue) {

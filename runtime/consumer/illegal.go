@@ -91,7 +91,7 @@ func (d *dispatcher) replace(q, fresh *queue, w window) bool {
 		return false
 	}
 	d.drop(q)
-	fresh.phase, fresh.renewed, fresh.window = live, q.renewed, w
+	fresh.phase, fresh.renewed, fresh.window, fresh.doubt = live, q.renewed, w, q.dropped()
 	fresh.window.committed = unknown
 	d.queues[q.id] = fresh
 	d.guard(fresh)

@@ -44,6 +44,7 @@ type queue struct {
 	window  window
 	renewed time.Time // the lock was confirmed by a call sent at this time
 	tried   int64     // the offset that was sent last to be committed
+	doubt   doubt
 	running int
 	// started is one more than the highest sequence number handed out.
 	started uint64

@@ -8,6 +8,7 @@
 // The retry plan is worker.Retry's: the consumer rounds a delay up to one of the broker's levels, all of the plan's are. A third party's Retry-After
 // makes a delay longer, never shorter, and does not use up the plan. What comes back as Park has not been tried, and passes unchanged.
 //
-// An attempt counts when the broker counted it. So a message that was in flight when its pod died comes again as the same attempt. Where order is kept
+// An attempt counts when the broker counted it. So a message that was in flight when its pod died comes again as the same attempt; adapters that can
+// ask what became of it do. Where order is kept
 // (orderkey.go) the consumer counts, in the message's lane, and a delay is what was asked for.
 package delivery

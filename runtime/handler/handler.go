@@ -134,7 +134,7 @@ func (h *Handler) run(ctx context.Context, m *message.Message, at string, busine
 			return o
 		}
 		done = h.adapters[s.Adapter].Call(ctx, adapter.Request{
-			Step: s.Name, Method: request.Method, Path: request.Path, Body: request.Body, Key: message.Key(h.group, business, s.Name), Message: m,
+			Step: s.Name, Method: request.Method, Path: request.Path, Body: request.Body, Key: message.Key(h.group, business, s.Name), Message: m, MaybeMade: m.MaybeAttempted(),
 		})
 		if done.Kind == outcome.Park {
 			h.progress.keep(delivery, i)

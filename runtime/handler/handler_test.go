@@ -300,3 +300,13 @@ func TestNewSaysAllThatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestARequestThatMayHaveBeenMadeSaysSo(t *testing.T) {
+	for _, maybe := range []bool{false, true} {
+		r := &recorder{}
+		build(t, toPush(nil), r).Handle(t.Context(), message.New(&rocketmq.Message{Body: []byte(order), MaybeHandled: maybe}), at)
+		if len(r.requests) != 1 || r.requests[0].MaybeMade != maybe {
+			t.Errorf("the requests of a message that may have been handled (%v) are %+v", maybe, r.requests)
+		}
+	}
+}
