@@ -53,6 +53,10 @@ fuzz: ## run every fuzz target for a minute
 faults: ## bring about every fault that must lose nothing, about 15 minutes; FAULT=name for one of them
 	$(LOCAL) exec -with rocketmq -- go test -count 1 -timeout 40m -parallel 8 -v -run '^TestFaults$$/$(FAULT)' ./test/fault
 
+.PHONY: soak
+soak: ## pay a million orders while a fault strikes every 20 s; MESSAGES=n for fewer, SEED=n for faults seen before
+	$(LOCAL) exec -with rocketmq -- go test -count 1 -timeout 2h -v -run '^TestSoak$$' ./test/fault -soak.messages $(or $(MESSAGES),1000000) -soak.seed $(or $(SEED),0)
+
 ##@ Run
 .PHONY: up
 up: ## bring up a Kubernetes and a RocketMQ; prints the KUBECONFIG

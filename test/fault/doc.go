@@ -27,6 +27,11 @@
 // The window of a fault of brokers or workers is what the pods in question had in flight, or had finished and not committed, when it began. Where a third party is
 // at fault it is also the calls made while it lasted: of a call whose answer does not come nobody knows whether it had its effect, and it must be made again.
 //
+// # Soak
+//
+// `make soak` pays a million orders, while a fault strikes every 20 s: which, whom and for how long is drawn from a seed that is printed. All are judged at the end; out/soak.json
+// has soak_lost, soak_duplicate_effects, and how many faults there were. Fewer orders (MESSAGES=100000) make no evidence.
+//
 // # Limits
 //
 // What cannot be brought about from outside is built in: the worker whose handler panics, or whose wall clock jumps, is another build of the same sources, see

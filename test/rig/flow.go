@@ -89,7 +89,7 @@ func (f *Flow) Pay(prefix string, perSecond int) (stop func()) {
 		ticker := time.NewTicker(time.Second / time.Duration(perSecond))
 		defer ticker.Stop()
 		for n := 0; ctx.Err() == nil; n++ {
-			f.confirm(fmt.Sprint(prefix, n), fmt.Sprint("key-", n%keys), n%Queues)
+			f.confirm(n%Queues, Paid{ID: fmt.Sprint(prefix, n), Key: fmt.Sprint("key-", n%keys)})
 			select {
 			case <-ctx.Done():
 			case <-ticker.C:
@@ -100,29 +100,68 @@ func (f *Flow) Pay(prefix string, perSecond int) (stop func()) {
 }
 
 // PayOne pays one order.
-func (f *Flow) PayOne(id string) { f.confirm(id, id, 0) }
+func (f *Flow) PayOne(id string) { f.confirm(0, Paid{ID: id, Key: id}) }
+
+const (
+	// batch orders travel together where many are paid.
+	batch = 32
+	// breath is after how many orders who pays looks how far behind the group is.
+	breath = 8 * batch * Queues
+)
+
+// PayMany pays so many orders as fast as the broker takes them, while the group is at most so many behind; done is called with how many are paid. It ends
+// early when the broker, or the group, does not come back.
+func (f *Flow) PayMany(prefix string, n, behind int, done func(paid int)) {
+	for paid := 0; paid < n && f.t.Context().Err() == nil; {
+		if paid%breath == 0 && !Await(f.t.Context(), patience, func() bool { lag := f.lag(); return lag >= 0 && lag < int64(behind) }) {
+			f.t.Errorf("after %d orders the group is still more than %d behind, or the broker away, after %v", paid, behind, patience)
+			return
+		}
+		var orders [Queues][]Paid
+		for range min(batch*Queues, n-paid) {
+			q := paid % Queues
+			orders[q] = append(orders[q], Paid{ID: fmt.Sprint(prefix, paid), Key: fmt.Sprint("key-", paid%keys)})
+			paid++
+		}
+		for q, together := range orders {
+			if len(together) > 0 && !f.confirm(q, together...) {
+				return
+			}
+		}
+		done(paid)
+	}
+}
 
 // sendTimeout is how long an order system waits for the broker before it sends again.
 const sendTimeout = 3 * time.Second
 
-func (f *Flow) confirm(id, key string, queue int) {
-	body := fmt.Sprintf(`{"id":%q,"key":%q,"eventType":"OrderPaid","phone":"+8613800000000","paidAt":%q}`, id, key, time.Now().UTC().Format(time.RFC3339))
-	message := rocketmq.OutMessage{Body: []byte(body), Properties: rocketmq.Fields{{Name: rocketmq.PropertyKeys, Value: id}, {Name: rocketmq.PropertyUniqueKey, Value: id}}}
-	sent := Await(f.t.Context(), patience, func() bool {
+// confirm sends orders to a queue, all at once, until the broker has confirmed them; false: it did not.
+func (f *Flow) confirm(queue int, orders ...Paid) (confirmed bool) {
+	var messages []rocketmq.OutMessage
+	for _, o := range orders {
+		body := fmt.Sprintf(`{"id":%q,"key":%q,"eventType":"OrderPaid","phone":"+8613800000000","paidAt":%q}`, o.ID, o.Key, time.Now().UTC().Format(time.RFC3339))
+		messages = append(messages, rocketmq.OutMessage{
+			Body: []byte(body), Properties: rocketmq.Fields{{Name: rocketmq.PropertyKeys, Value: o.ID}, {Name: rocketmq.PropertyUniqueKey, Value: o.ID}},
+		})
+	}
+	confirmed = Await(f.t.Context(), patience, func() bool {
 		ctx, cancel := context.WithTimeout(f.t.Context(), sendTimeout)
 		defer cancel()
-		result, err := f.client.Send(ctx, f.addr, rocketmq.SendRequest{Group: "shop", Queue: f.queue(f.Topic, queue), Messages: []rocketmq.OutMessage{message}})
+		result, err := f.client.Send(ctx, f.addr, rocketmq.SendRequest{Group: "shop", Queue: f.queue(f.Topic, queue), Messages: messages})
 		if err != nil {
 			return false
 		}
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.paid = append(f.paid, Paid{id, key, queue, result.Offset, time.Now().UnixMilli()})
+		for i, o := range orders {
+			f.paid = append(f.paid, Paid{o.ID, o.Key, queue, result.Offset + int64(i), time.Now().UnixMilli()})
+		}
 		return true
 	})
-	if !sent {
-		f.t.Errorf("order %s was not confirmed in %v", id, patience)
+	if !confirmed {
+		f.t.Errorf("order %s was not confirmed in %v", orders[0].ID, patience)
 	}
+	return confirmed
 }
 
 // Paid is what was confirmed so far.

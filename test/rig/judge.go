@@ -30,7 +30,18 @@ func (f *Flow) Settle(p *Party) (settled bool) {
 	if !settled {
 		return false
 	}
-	Wait(f.t.Context(), LongestDelay) // a retry may be on its way
+	return f.rest()
+}
+
+// Drain waits until the group has nothing left to do, for as long as patience lasts: Settle where there are too many orders to be judged again and again.
+func (f *Flow) Drain() (drained bool) {
+	f.t.Helper()
+	return Await(f.t.Context(), patience, func() bool { return f.lag() == 0 }) && f.rest()
+}
+
+// rest waits for retries that may be on their way.
+func (f *Flow) rest() bool {
+	Wait(f.t.Context(), LongestDelay)
 	return Await(f.t.Context(), patience, func() bool { return f.lag() == 0 })
 }
 

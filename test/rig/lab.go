@@ -36,13 +36,13 @@ type Lab struct {
 	addr   string
 }
 
-// NewLab starts a broker that ends with the test. Workers run from the given binary, see Build.
-func NewLab(t testing.TB, worker string) *Lab {
+// NewLab starts a broker that ends with the test, with these options of Java. Workers run from the given binary, see Build.
+func NewLab(t testing.TB, worker string, java ...string) *Lab {
 	t.Helper()
 	l := &Lab{Worker: worker, Address: ownAddress(t), client: rocketmq.NewClient(rocketmq.Config{})}
 	t.Cleanup(l.client.Close)
 	l.Cluster = broker.Own(t, mq.Options{
-		Dir: filepath.Join(t.TempDir(), "mq"), Host: l.Address, Properties: map[string]string{"messageDelayLevel": delayLevels},
+		Dir: filepath.Join(t.TempDir(), "mq"), Host: l.Address, JavaOptions: java, Properties: map[string]string{"messageDelayLevel": delayLevels},
 	})
 	l.addr = l.BrokerAddr(mq.DefaultBroker)
 	return l
