@@ -81,31 +81,29 @@ func (s statements) insert() string {
 	return s.bind("INSERT INTO " + s.table + " (message_id, order_key, created_ms, message) VALUES (?, ?, ?, ?)")
 }
 
-// candidates are rows that may be claimed, the oldest first: written before ?, and claimed by nobody at ?. Where the database can,
-// it passes over rows that another relay is just claiming; what makes a claim sure is the condition of claim.
-func (s statements) candidates(limit int) string {
-	return s.limited("id", "created_ms <= ? AND claimed_until_ms <= ? AND failure IS NULL", limit, true)
+// candidates are rows that may be claimed: written before ?, claimed until between ? and ?, and with no earlier row of their order key
+// that may not (before ?, between ? and ?). Where the database can, it passes over rows that another relay is just claiming;
+// what makes a claim sure is the condition of claim.
+func (s statements) candidates(limit int, order string) string {
+	return s.limited("o.id", "o.created_ms <= ? AND o.claimed_until_ms BETWEEN ? AND ? AND o.failure IS NULL AND NOT EXISTS (SELECT 1 FROM "+s.table+" e"+
+		s.readPast()+" WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.created_ms > ? OR e.claimed_until_ms NOT BETWEEN ? AND ?))",
+		order, limit, true)
 }
 
-// claim takes n rows, until a time and under a name, that are still claimed by nobody at a time.
+// claim takes n rows, until a time and under a name, that are still claimed by nobody: until between two times.
 func (s statements) claim(n int) string {
-	return s.bind("UPDATE " + s.table + " SET claim = ?, claimed_until_ms = ? WHERE id IN " + list(n) + " AND claimed_until_ms <= ? AND failure IS NULL")
+	return s.bind("UPDATE " + s.table + " SET claim = ?, claimed_until_ms = ? WHERE claimed_until_ms BETWEEN ? AND ? AND failure IS NULL AND id IN " + list(n))
 }
 
-// claimed reads the rows of a claim that may be sent: those with no earlier row of their order key outside the claim.
-func (s statements) claimed() string {
+// claimed reads those of n rows of a claim that may be sent: those with no earlier row of their order key outside the claim.
+func (s statements) claimed(n int) string {
 	return s.bind("SELECT o.id, o.order_key, o.message FROM " + s.table + " o WHERE o.claim = ? AND NOT EXISTS (SELECT 1 FROM " + s.table +
-		" e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.claim IS NULL OR e.claim <> ?)) ORDER BY o.id")
+		" e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.claim IS NULL OR e.claim <> ?)) AND o.id IN " + list(n) + " ORDER BY o.id")
 }
 
-// release gives back what is left of a claim, for others to take from a time on.
-func (s statements) release() string {
-	return s.bind("UPDATE " + s.table + " SET claim = NULL, claimed_until_ms = ? WHERE claim = ?")
-}
-
-// releaseRows gives back n rows, for others to take from a time on.
-func (s statements) releaseRows(n int) string {
-	return s.bind("UPDATE " + s.table + " SET claim = NULL, claimed_until_ms = ? WHERE id IN " + list(n))
+// release gives back n rows of a claim, if they still are its own, as claimed until a time.
+func (s statements) release(n int) string {
+	return s.bind("UPDATE " + s.table + " SET claim = NULL, claimed_until_ms = ? WHERE claim = ? AND id IN " + list(n))
 }
 
 func (s statements) remove(n int) string {
@@ -116,12 +114,13 @@ func (s statements) removeMessages(n int) string {
 	return s.bind("DELETE FROM " + s.table + " WHERE message_id IN " + list(n))
 }
 
+// fail marks a row of a claim, if it still is its own.
 func (s statements) fail() string {
-	return s.bind("UPDATE " + s.table + " SET failure = ?, claim = NULL WHERE id = ?")
+	return s.bind("UPDATE " + s.table + " SET failure = ?, claim = NULL WHERE claim = ? AND id = ?")
 }
 
 func (s statements) failed(limit int) string {
-	return s.limited("message_id, failure", "failure IS NOT NULL", limit, false)
+	return s.limited("o.message_id, o.failure", "o.failure IS NOT NULL", "o.id", limit, false)
 }
 
 func (s statements) retry() string {
@@ -132,9 +131,9 @@ func (s statements) count() string {
 	return "SELECT COUNT(*) FROM " + s.table + " WHERE failure IS NULL"
 }
 
-// limited selects the first rows by id.
-func (s statements) limited(columns, condition string, limit int, lock bool) string {
-	from, before, after := s.table, "", fmt.Sprintf(" LIMIT %d", limit)
+// limited selects the first rows o of the table, by an order.
+func (s statements) limited(columns, condition, order string, limit int, lock bool) string {
+	from, before, after := s.table+" o", "", fmt.Sprintf(" LIMIT %d", limit)
 	switch s.dialect {
 	case SQLServer:
 		before, after = fmt.Sprintf("TOP (%d) ", limit), ""
@@ -149,7 +148,15 @@ func (s statements) limited(columns, condition string, limit int, lock bool) str
 		}
 	case SQLite: // which has one writer
 	}
-	return s.bind("SELECT " + before + columns + " FROM " + from + " WHERE " + condition + " ORDER BY id" + after)
+	return s.bind("SELECT " + before + columns + " FROM " + from + " WHERE " + condition + " ORDER BY " + order + after)
+}
+
+// readPast lets SQL Server, which reads no older versions, not wait for rows that another relay is just claiming.
+func (s statements) readPast() string {
+	if s.dialect == SQLServer {
+		return " WITH (READPAST)"
+	}
+	return ""
 }
 
 // list is a list of n placeholders.

@@ -25,8 +25,9 @@
 //
 // The Outbox closes the gap between the order's transaction and the broker: its row is written in the same transaction,
 // and the Relay sends every row that was not confirmed until the broker took it. It works in any database/sql whose Dialect is
-// known. Any number of relays may run: each claims rows for a minute, and sends of its claim only those with no earlier row of
-// their order key outside it.
+// known. Any number of relays may run: each claims rows for a minute, those with no earlier row of their order key that it cannot
+// claim too. What could not be sent is tried again by a loop of its own, a second later at the earliest, what waits longest first:
+// however many rows a broker that is away leaves behind, they are not in the way of new ones.
 //
 // # Invariants
 //
@@ -38,15 +39,18 @@
 //   - Rows of one order key are sent in the order of their ids, each when the one before was confirmed. That is the order of
 //     their transactions if one ended before the next wrote its row, as it does where both changed the same order.
 //   - A row that can never be sent is marked with the reason and stays; it stops none behind it, of its key neither.
-//   - A relay holds at most about 20 MiB of rows.
+//   - A relay holds at most about 30 MiB of rows.
+//   - A relay changes only rows that are its own still, and locks none that an order's transaction writes.
 //
 // # Limits
 //
 //   - A message in a transaction may become visible twice, with one ID: the broker also asks about what it was told in the last
 //     seconds. After 15 questions (transactionCheckMax) without a decision it drops the message.
 //   - A changed binding is read by making a new Producer.
-//   - The statements of MySQL, SQL Server and Oracle are read by people, in testdata/outbox.sql; those of SQLite and PostgreSQL
-//     run in tests.
+//   - The statements of SQL Server and Oracle are read by people, in testdata/outbox.sql; those of SQLite, PostgreSQL and MySQL
+//     (by MariaDB) run in tests.
+//   - A broker that takes connections and never answers costs a relay a send timeout for each new order key that belongs to it:
+//     others wait for that.
 //   - The clocks of hosts with relays should agree within half a minute: a claim that seems over is taken, and its rows may be
 //     sent twice.
 package producer

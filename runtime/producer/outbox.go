@@ -127,28 +127,52 @@ type outboxRow struct {
 	err error // why it cannot be read
 }
 
-// claim takes up to limit rows, written before a time, for the holder of the name until a time. It answers how many there were
-// to be had.
-func (o *Outbox) claim(ctx context.Context, name string, before, now, until time.Time, limit int) (n int, err error) {
-	tx, err := o.db.BeginTx(ctx, nil)
-	if err != nil {
-		return 0, fmt.Errorf("outbox: claim rows: %w", err)
+// due says which rows a claim is for, by when their last one ended, in milliseconds. Fresh ones have 0, and the others wait to
+// be tried again: they failed, or their relay died.
+type due struct{ from, to int64 }
+
+func fresh() due              { return due{} }
+func again(now time.Time) due { return due{1, now.UnixMilli()} }
+
+// order is that of the statement: what waits longest to be tried again comes first, so that all get their turn.
+func (d due) order() string {
+	if d == fresh() {
+		return "o.id"
 	}
-	ids, err := candidates(ctx, tx, o.sql.candidates(limit), before.UnixMilli(), now.UnixMilli())
-	if err == nil && len(ids) > 0 {
-		args := append([]any{name, until.UnixMilli()}, ids...)
-		_, err = tx.ExecContext(ctx, o.sql.claim(len(ids)), append(args, now.UnixMilli())...)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("outbox: claim rows: %w", errors.Join(err, tx.Rollback()))
-	}
-	if err := tx.Commit(); err != nil {
-		return 0, fmt.Errorf("outbox: claim rows: %w", err)
-	}
-	return len(ids), nil
+	return "o.claimed_until_ms, o.id"
 }
 
-func candidates(ctx context.Context, tx *sql.Tx, query string, args ...any) (ids []any, err error) {
+// claim takes up to limit rows, written before a time, for the holder of the name until a time. It answers those there were to be had,
+// also with an error, after which they may be claimed.
+func (o *Outbox) claim(ctx context.Context, name string, rows due, before, until time.Time, limit int) (ids []int64, err error) {
+	tx, err := o.begin(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("outbox: claim rows: %w", err)
+	}
+	ids, err = candidates(ctx, tx, o.sql.candidates(limit, rows.order()), before.UnixMilli(), rows.from, rows.to, before.UnixMilli(), rows.from, rows.to)
+	if err == nil {
+		_, err = forBatches(ctx, tx, o.sql.claim, ids, name, until.UnixMilli(), rows.from, rows.to)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("outbox: claim rows: %w", errors.Join(err, tx.Rollback()))
+	}
+	if err := tx.Commit(); err != nil {
+		return ids, fmt.Errorf("outbox: claim rows: %w", err)
+	}
+	return ids, nil
+}
+
+// begin begins a relay's transaction.
+func (o *Outbox) begin(ctx context.Context) (*sql.Tx, error) {
+	var options *sql.TxOptions
+	if o.sql.dialect == MySQL {
+		// By default it would lock all that was looked at, and the end of the table, where orders write.
+		options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	return o.db.BeginTx(ctx, options)
+}
+
+func candidates(ctx context.Context, tx *sql.Tx, query string, args ...any) (ids []int64, err error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -165,8 +189,12 @@ func candidates(ctx context.Context, tx *sql.Tx, query string, args ...any) (ids
 }
 
 // claimed reads the rows of a claim that may be sent now, in their order, and stops after maxBytes.
-func (o *Outbox) claimed(ctx context.Context, name string, maxBytes int) (found []outboxRow, whole bool, err error) {
-	rows, err := o.db.QueryContext(ctx, o.sql.claimed(), name, name)
+func (o *Outbox) claimed(ctx context.Context, name string, ids []int64, maxBytes int) (found []outboxRow, whole bool, err error) {
+	args := []any{name, name}
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	rows, err := o.db.QueryContext(ctx, o.sql.claimed(len(ids)), args...)
 	if err != nil {
 		return nil, false, fmt.Errorf("outbox: read rows: %w", err)
 	}
@@ -191,28 +219,51 @@ func (o *Outbox) claimed(ctx context.Context, name string, maxBytes int) (found 
 	return found, true, rows.Err()
 }
 
-// release gives the rest of a claim back, for others to take from a time on.
-func (o *Outbox) release(ctx context.Context, name string, until time.Time) error {
-	if _, err := o.db.ExecContext(ctx, o.sql.release(), until.UnixMilli(), name); err != nil {
+// release gives rows of a claim back, as rows whose claim ends at a time.
+func (o *Outbox) release(ctx context.Context, name string, ids []int64, until int64) error {
+	if _, err := forBatches(ctx, o.db, o.sql.release, ids, until, name); err != nil {
 		return fmt.Errorf("outbox: release rows: %w", err)
 	}
 	return nil
 }
 
-// fail marks a row that can never be sent.
-func (o *Outbox) fail(ctx context.Context, id int64, reason string) error {
+// remove deletes rows whose messages the broker confirmed, and answers those it could not.
+func (o *Outbox) remove(ctx context.Context, ids []int64) ([]int64, error) {
+	left, err := forBatches(ctx, o.db, o.sql.remove, ids)
+	if err != nil {
+		return left, fmt.Errorf("outbox: remove rows: %w", err)
+	}
+	return nil, nil
+}
+
+// removeMessages deletes the rows of messages, and answers those it could not.
+func (o *Outbox) removeMessages(ctx context.Context, messageIDs []string) ([]string, error) {
+	left, err := forBatches(ctx, o.db, o.sql.removeMessages, messageIDs)
+	if err != nil {
+		return left, fmt.Errorf("outbox: remove rows: %w", err)
+	}
+	return nil, nil
+}
+
+// fail marks a row of a claim that can never be sent.
+func (o *Outbox) fail(ctx context.Context, name string, id int64, reason string) error {
 	const maxReason = 1000
 	if runes := []rune(reason); len(runes) > maxReason {
 		reason = string(runes[:maxReason])
 	}
-	if _, err := o.db.ExecContext(ctx, o.sql.fail(), reason, id); err != nil {
+	if _, err := o.db.ExecContext(ctx, o.sql.fail(), reason, name, id); err != nil {
 		return fmt.Errorf("outbox: mark failed row: %w", err)
 	}
 	return nil
 }
 
+// executor is a database or a transaction in it.
+type executor interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
 // forBatches executes a statement on ids, a batch at a time, after its other arguments, and answers those it was not done for.
-func forBatches[ID int64 | string](ctx context.Context, db *sql.DB, statement func(int) string, ids []ID, others ...any) ([]ID, error) {
+func forBatches[ID int64 | string](ctx context.Context, db executor, statement func(int) string, ids []ID, others ...any) ([]ID, error) {
 	for len(ids) > 0 {
 		batch := ids[:min(len(ids), relayBatch)]
 		args := slices.Clone(others)
@@ -220,7 +271,7 @@ func forBatches[ID int64 | string](ctx context.Context, db *sql.DB, statement fu
 			args = append(args, id)
 		}
 		if _, err := db.ExecContext(ctx, statement(len(batch)), args...); err != nil {
-			return ids, fmt.Errorf("outbox: change rows: %w", err)
+			return ids, err
 		}
 		ids = ids[len(batch):]
 	}

@@ -11,15 +11,15 @@ CREATE TABLE IF NOT EXISTS shop.outbox (
 );
 CREATE INDEX IF NOT EXISTS shop_outbox_order_key ON shop.outbox (order_key, id);
 INSERT INTO shop.outbox (message_id, order_key, created_ms, message) VALUES (?, ?, ?, ?);
-SELECT id FROM shop.outbox WHERE created_ms <= ? AND claimed_until_ms <= ? AND failure IS NULL ORDER BY id LIMIT 100;
-UPDATE shop.outbox SET claim = ?, claimed_until_ms = ? WHERE id IN (?, ?) AND claimed_until_ms <= ? AND failure IS NULL;
-SELECT o.id, o.order_key, o.message FROM shop.outbox o WHERE o.claim = ? AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.claim IS NULL OR e.claim <> ?)) ORDER BY o.id;
-UPDATE shop.outbox SET claim = NULL, claimed_until_ms = ? WHERE claim = ?;
-UPDATE shop.outbox SET claim = NULL, claimed_until_ms = ? WHERE id IN (?, ?);
+SELECT o.id FROM shop.outbox o WHERE o.created_ms <= ? AND o.claimed_until_ms BETWEEN ? AND ? AND o.failure IS NULL AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.created_ms > ? OR e.claimed_until_ms NOT BETWEEN ? AND ?)) ORDER BY o.id LIMIT 100;
+SELECT o.id FROM shop.outbox o WHERE o.created_ms <= ? AND o.claimed_until_ms BETWEEN ? AND ? AND o.failure IS NULL AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.created_ms > ? OR e.claimed_until_ms NOT BETWEEN ? AND ?)) ORDER BY o.claimed_until_ms, o.id LIMIT 100;
+UPDATE shop.outbox SET claim = ?, claimed_until_ms = ? WHERE claimed_until_ms BETWEEN ? AND ? AND failure IS NULL AND id IN (?, ?);
+SELECT o.id, o.order_key, o.message FROM shop.outbox o WHERE o.claim = ? AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.claim IS NULL OR e.claim <> ?)) AND o.id IN (?, ?) ORDER BY o.id;
+UPDATE shop.outbox SET claim = NULL, claimed_until_ms = ? WHERE claim = ? AND id IN (?, ?);
 DELETE FROM shop.outbox WHERE id IN (?, ?);
 DELETE FROM shop.outbox WHERE message_id IN (?, ?);
-UPDATE shop.outbox SET failure = ?, claim = NULL WHERE id = ?;
-SELECT message_id, failure FROM shop.outbox WHERE failure IS NOT NULL ORDER BY id LIMIT 100;
+UPDATE shop.outbox SET failure = ?, claim = NULL WHERE claim = ? AND id = ?;
+SELECT o.message_id, o.failure FROM shop.outbox o WHERE o.failure IS NOT NULL ORDER BY o.id LIMIT 100;
 UPDATE shop.outbox SET failure = NULL, claimed_until_ms = 0 WHERE message_id = ?;
 SELECT COUNT(*) FROM shop.outbox WHERE failure IS NULL;
 
@@ -36,15 +36,15 @@ CREATE TABLE IF NOT EXISTS shop.outbox (
 	INDEX shop_outbox_order_key (order_key, id)
 );
 INSERT INTO shop.outbox (message_id, order_key, created_ms, message) VALUES (?, ?, ?, ?);
-SELECT id FROM shop.outbox WHERE created_ms <= ? AND claimed_until_ms <= ? AND failure IS NULL ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED;
-UPDATE shop.outbox SET claim = ?, claimed_until_ms = ? WHERE id IN (?, ?) AND claimed_until_ms <= ? AND failure IS NULL;
-SELECT o.id, o.order_key, o.message FROM shop.outbox o WHERE o.claim = ? AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.claim IS NULL OR e.claim <> ?)) ORDER BY o.id;
-UPDATE shop.outbox SET claim = NULL, claimed_until_ms = ? WHERE claim = ?;
-UPDATE shop.outbox SET claim = NULL, claimed_until_ms = ? WHERE id IN (?, ?);
+SELECT o.id FROM shop.outbox o WHERE o.created_ms <= ? AND o.claimed_until_ms BETWEEN ? AND ? AND o.failure IS NULL AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.created_ms > ? OR e.claimed_until_ms NOT BETWEEN ? AND ?)) ORDER BY o.id LIMIT 100 FOR UPDATE SKIP LOCKED;
+SELECT o.id FROM shop.outbox o WHERE o.created_ms <= ? AND o.claimed_until_ms BETWEEN ? AND ? AND o.failure IS NULL AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.created_ms > ? OR e.claimed_until_ms NOT BETWEEN ? AND ?)) ORDER BY o.claimed_until_ms, o.id LIMIT 100 FOR UPDATE SKIP LOCKED;
+UPDATE shop.outbox SET claim = ?, claimed_until_ms = ? WHERE claimed_until_ms BETWEEN ? AND ? AND failure IS NULL AND id IN (?, ?);
+SELECT o.id, o.order_key, o.message FROM shop.outbox o WHERE o.claim = ? AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.claim IS NULL OR e.claim <> ?)) AND o.id IN (?, ?) ORDER BY o.id;
+UPDATE shop.outbox SET claim = NULL, claimed_until_ms = ? WHERE claim = ? AND id IN (?, ?);
 DELETE FROM shop.outbox WHERE id IN (?, ?);
 DELETE FROM shop.outbox WHERE message_id IN (?, ?);
-UPDATE shop.outbox SET failure = ?, claim = NULL WHERE id = ?;
-SELECT message_id, failure FROM shop.outbox WHERE failure IS NOT NULL ORDER BY id LIMIT 100;
+UPDATE shop.outbox SET failure = ?, claim = NULL WHERE claim = ? AND id = ?;
+SELECT o.message_id, o.failure FROM shop.outbox o WHERE o.failure IS NOT NULL ORDER BY o.id LIMIT 100;
 UPDATE shop.outbox SET failure = NULL, claimed_until_ms = 0 WHERE message_id = ?;
 SELECT COUNT(*) FROM shop.outbox WHERE failure IS NULL;
 
@@ -61,15 +61,15 @@ CREATE TABLE IF NOT EXISTS shop.outbox (
 );
 CREATE INDEX IF NOT EXISTS shop_outbox_order_key ON shop.outbox (order_key, id);
 INSERT INTO shop.outbox (message_id, order_key, created_ms, message) VALUES ($1, $2, $3, $4);
-SELECT id FROM shop.outbox WHERE created_ms <= $1 AND claimed_until_ms <= $2 AND failure IS NULL ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED;
-UPDATE shop.outbox SET claim = $1, claimed_until_ms = $2 WHERE id IN ($3, $4) AND claimed_until_ms <= $5 AND failure IS NULL;
-SELECT o.id, o.order_key, o.message FROM shop.outbox o WHERE o.claim = $1 AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.claim IS NULL OR e.claim <> $2)) ORDER BY o.id;
-UPDATE shop.outbox SET claim = NULL, claimed_until_ms = $1 WHERE claim = $2;
-UPDATE shop.outbox SET claim = NULL, claimed_until_ms = $1 WHERE id IN ($2, $3);
+SELECT o.id FROM shop.outbox o WHERE o.created_ms <= $1 AND o.claimed_until_ms BETWEEN $2 AND $3 AND o.failure IS NULL AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.created_ms > $4 OR e.claimed_until_ms NOT BETWEEN $5 AND $6)) ORDER BY o.id LIMIT 100 FOR UPDATE SKIP LOCKED;
+SELECT o.id FROM shop.outbox o WHERE o.created_ms <= $1 AND o.claimed_until_ms BETWEEN $2 AND $3 AND o.failure IS NULL AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.created_ms > $4 OR e.claimed_until_ms NOT BETWEEN $5 AND $6)) ORDER BY o.claimed_until_ms, o.id LIMIT 100 FOR UPDATE SKIP LOCKED;
+UPDATE shop.outbox SET claim = $1, claimed_until_ms = $2 WHERE claimed_until_ms BETWEEN $3 AND $4 AND failure IS NULL AND id IN ($5, $6);
+SELECT o.id, o.order_key, o.message FROM shop.outbox o WHERE o.claim = $1 AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.claim IS NULL OR e.claim <> $2)) AND o.id IN ($3, $4) ORDER BY o.id;
+UPDATE shop.outbox SET claim = NULL, claimed_until_ms = $1 WHERE claim = $2 AND id IN ($3, $4);
 DELETE FROM shop.outbox WHERE id IN ($1, $2);
 DELETE FROM shop.outbox WHERE message_id IN ($1, $2);
-UPDATE shop.outbox SET failure = $1, claim = NULL WHERE id = $2;
-SELECT message_id, failure FROM shop.outbox WHERE failure IS NOT NULL ORDER BY id LIMIT 100;
+UPDATE shop.outbox SET failure = $1, claim = NULL WHERE claim = $2 AND id = $3;
+SELECT o.message_id, o.failure FROM shop.outbox o WHERE o.failure IS NOT NULL ORDER BY o.id LIMIT 100;
 UPDATE shop.outbox SET failure = NULL, claimed_until_ms = 0 WHERE message_id = $1;
 SELECT COUNT(*) FROM shop.outbox WHERE failure IS NULL;
 
@@ -86,15 +86,15 @@ IF OBJECT_ID(N'shop.outbox') IS NULL CREATE TABLE shop.outbox (
 	INDEX shop_outbox_order_key (order_key, id)
 );
 INSERT INTO shop.outbox (message_id, order_key, created_ms, message) VALUES (@p1, @p2, @p3, @p4);
-SELECT TOP (100) id FROM shop.outbox WITH (UPDLOCK, READPAST, ROWLOCK) WHERE created_ms <= @p1 AND claimed_until_ms <= @p2 AND failure IS NULL ORDER BY id;
-UPDATE shop.outbox SET claim = @p1, claimed_until_ms = @p2 WHERE id IN (@p3, @p4) AND claimed_until_ms <= @p5 AND failure IS NULL;
-SELECT o.id, o.order_key, o.message FROM shop.outbox o WHERE o.claim = @p1 AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.claim IS NULL OR e.claim <> @p2)) ORDER BY o.id;
-UPDATE shop.outbox SET claim = NULL, claimed_until_ms = @p1 WHERE claim = @p2;
-UPDATE shop.outbox SET claim = NULL, claimed_until_ms = @p1 WHERE id IN (@p2, @p3);
+SELECT TOP (100) o.id FROM shop.outbox o WITH (UPDLOCK, READPAST, ROWLOCK) WHERE o.created_ms <= @p1 AND o.claimed_until_ms BETWEEN @p2 AND @p3 AND o.failure IS NULL AND NOT EXISTS (SELECT 1 FROM shop.outbox e WITH (READPAST) WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.created_ms > @p4 OR e.claimed_until_ms NOT BETWEEN @p5 AND @p6)) ORDER BY o.id;
+SELECT TOP (100) o.id FROM shop.outbox o WITH (UPDLOCK, READPAST, ROWLOCK) WHERE o.created_ms <= @p1 AND o.claimed_until_ms BETWEEN @p2 AND @p3 AND o.failure IS NULL AND NOT EXISTS (SELECT 1 FROM shop.outbox e WITH (READPAST) WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.created_ms > @p4 OR e.claimed_until_ms NOT BETWEEN @p5 AND @p6)) ORDER BY o.claimed_until_ms, o.id;
+UPDATE shop.outbox SET claim = @p1, claimed_until_ms = @p2 WHERE claimed_until_ms BETWEEN @p3 AND @p4 AND failure IS NULL AND id IN (@p5, @p6);
+SELECT o.id, o.order_key, o.message FROM shop.outbox o WHERE o.claim = @p1 AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.claim IS NULL OR e.claim <> @p2)) AND o.id IN (@p3, @p4) ORDER BY o.id;
+UPDATE shop.outbox SET claim = NULL, claimed_until_ms = @p1 WHERE claim = @p2 AND id IN (@p3, @p4);
 DELETE FROM shop.outbox WHERE id IN (@p1, @p2);
 DELETE FROM shop.outbox WHERE message_id IN (@p1, @p2);
-UPDATE shop.outbox SET failure = @p1, claim = NULL WHERE id = @p2;
-SELECT TOP (100) message_id, failure FROM shop.outbox WHERE failure IS NOT NULL ORDER BY id;
+UPDATE shop.outbox SET failure = @p1, claim = NULL WHERE claim = @p2 AND id = @p3;
+SELECT TOP (100) o.message_id, o.failure FROM shop.outbox o WHERE o.failure IS NOT NULL ORDER BY o.id;
 UPDATE shop.outbox SET failure = NULL, claimed_until_ms = 0 WHERE message_id = @p1;
 SELECT COUNT(*) FROM shop.outbox WHERE failure IS NULL;
 
@@ -111,15 +111,15 @@ CREATE TABLE shop.outbox (
 );
 CREATE INDEX shop_outbox_order_key ON shop.outbox (order_key, id);
 INSERT INTO shop.outbox (message_id, order_key, created_ms, message) VALUES (:1, :2, :3, :4);
-SELECT id FROM shop.outbox WHERE created_ms <= :1 AND claimed_until_ms <= :2 AND failure IS NULL ORDER BY id FETCH FIRST 100 ROWS ONLY;
-UPDATE shop.outbox SET claim = :1, claimed_until_ms = :2 WHERE id IN (:3, :4) AND claimed_until_ms <= :5 AND failure IS NULL;
-SELECT o.id, o.order_key, o.message FROM shop.outbox o WHERE o.claim = :1 AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.claim IS NULL OR e.claim <> :2)) ORDER BY o.id;
-UPDATE shop.outbox SET claim = NULL, claimed_until_ms = :1 WHERE claim = :2;
-UPDATE shop.outbox SET claim = NULL, claimed_until_ms = :1 WHERE id IN (:2, :3);
+SELECT o.id FROM shop.outbox o WHERE o.created_ms <= :1 AND o.claimed_until_ms BETWEEN :2 AND :3 AND o.failure IS NULL AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.created_ms > :4 OR e.claimed_until_ms NOT BETWEEN :5 AND :6)) ORDER BY o.id FETCH FIRST 100 ROWS ONLY;
+SELECT o.id FROM shop.outbox o WHERE o.created_ms <= :1 AND o.claimed_until_ms BETWEEN :2 AND :3 AND o.failure IS NULL AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.created_ms > :4 OR e.claimed_until_ms NOT BETWEEN :5 AND :6)) ORDER BY o.claimed_until_ms, o.id FETCH FIRST 100 ROWS ONLY;
+UPDATE shop.outbox SET claim = :1, claimed_until_ms = :2 WHERE claimed_until_ms BETWEEN :3 AND :4 AND failure IS NULL AND id IN (:5, :6);
+SELECT o.id, o.order_key, o.message FROM shop.outbox o WHERE o.claim = :1 AND NOT EXISTS (SELECT 1 FROM shop.outbox e WHERE e.order_key = o.order_key AND e.id < o.id AND e.failure IS NULL AND (e.claim IS NULL OR e.claim <> :2)) AND o.id IN (:3, :4) ORDER BY o.id;
+UPDATE shop.outbox SET claim = NULL, claimed_until_ms = :1 WHERE claim = :2 AND id IN (:3, :4);
 DELETE FROM shop.outbox WHERE id IN (:1, :2);
 DELETE FROM shop.outbox WHERE message_id IN (:1, :2);
-UPDATE shop.outbox SET failure = :1, claim = NULL WHERE id = :2;
-SELECT message_id, failure FROM shop.outbox WHERE failure IS NOT NULL ORDER BY id FETCH FIRST 100 ROWS ONLY;
+UPDATE shop.outbox SET failure = :1, claim = NULL WHERE claim = :2 AND id = :3;
+SELECT o.message_id, o.failure FROM shop.outbox o WHERE o.failure IS NOT NULL ORDER BY o.id FETCH FIRST 100 ROWS ONLY;
 UPDATE shop.outbox SET failure = NULL, claimed_until_ms = 0 WHERE message_id = :1;
 SELECT COUNT(*) FROM shop.outbox WHERE failure IS NULL;
 
