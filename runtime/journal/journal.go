@@ -82,7 +82,8 @@ func Open(path string, hands int) (*Journal, error) {
 	return j, nil
 }
 
-// read returns the suspects that a journal leaves behind, those with the most deaths first.
+// read returns the suspects that a journal leaves behind, those with the most deaths first. A message that was in flight twice is one suspect, with the more
+// deaths of the two.
 func read(path string) ([]record, error) {
 	data, err := os.ReadFile(path)
 	switch {
@@ -108,7 +109,12 @@ func read(path string) ([]record, error) {
 		}
 	}
 	slices.SortStableFunc(suspects, func(a, b record) int { return cmp.Compare(b.deaths, a.deaths) })
-	return suspects, nil
+	known := map[ID]bool{}
+	return slices.DeleteFunc(suspects, func(r record) bool {
+		again := known[r.id]
+		known[r.id] = true
+		return again
+	}), nil
 }
 
 // encode is a journal of so many places with these suspects.

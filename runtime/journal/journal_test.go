@@ -109,6 +109,18 @@ func TestTheSameMessageTwiceInFlightIsNotedTwice(t *testing.T) {
 	wantDeaths(t, j, map[int]int{})
 }
 
+func TestOfAMessageTwiceInFlightTheMoreDeathsCount(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	open(t, path, 2).Begin(id(1))
+	j := open(t, path, 2)
+	j.Begin(id(1))
+	j.Begin(id(1)) // a copy of it, which was in flight at no death before
+	j = open(t, path, 2)
+	wantDeaths(t, j, map[int]int{1: 2})
+	j.Begin(id(1))
+	wantDeaths(t, open(t, path, 2), map[int]int{1: Deadly})
+}
+
 // TestOverManyLives compares with a model in which nothing is forgotten. It has more suspects than a process has hands, which is where they are.
 func TestOverManyLives(t *testing.T) {
 	const hands = 3
