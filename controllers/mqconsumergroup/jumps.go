@@ -4,6 +4,7 @@
 package mqconsumergroup
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -52,15 +53,52 @@ func countPod(next *v1alpha1.Jumps, r workersync.Report) {
 	if !counted.StartTime.Equal(&started) {
 		*counted = v1alpha1.PodJumps{Pod: r.Pod, StartTime: started}
 	}
+	lost := r.Answer.MessagesLost - counted.MessagesLost
 	news := min(r.Answer.JumpsTotal-counted.Jumps, int64(len(r.Answer.Jumps)))
 	for _, j := range r.Answer.Jumps[int64(len(r.Answer.Jumps))-max(news, 0):] {
-		next.Last = slices.Insert(next.Last, 0, v1alpha1.Jump{
+		jump := v1alpha1.Jump{
 			Queue: j.Queue, Cause: v1alpha1.JumpCause(j.Cause), From: j.From, To: j.To, Pod: r.Pod, Time: metav1.NewTime(j.Time.Truncate(time.Second)),
-		})
+		}
+		if jump.Cause == v1alpha1.JumpDeleted {
+			seen := seenBefore(next.Last, &jump)
+			if lost -= seen; jump.From >= jump.To {
+				continue
+			}
+		}
+		next.Last = slices.Insert(next.Last, 0, jump)
 	}
 	next.Last = next.Last[:min(len(next.Last), keptJumps)]
-	next.MessagesLost += max(r.Answer.MessagesLost-counted.MessagesLost, 0)
+	next.MessagesLost += max(lost, 0)
 	counted.Jumps, counted.MessagesLost = r.Answer.JumpsTotal, r.Answer.MessagesLost
+}
+
+// seenBefore is how many of the messages that a jump passed over are known to be lost, and leaves those at its ends out of it: whoever has a queue next begins below
+// what was lost while messages below that are unfinished, and passes over it again. Where a queue was made anew its offsets name other messages.
+func seenBefore(known []v1alpha1.Jump, j *v1alpha1.Jump) int64 {
+	var lost []v1alpha1.Jump
+	for _, k := range known { // newest first
+		if k.Queue == j.Queue && k.Cause == v1alpha1.JumpBeyondEnd {
+			break
+		}
+		if k.Queue == j.Queue && k.Cause == v1alpha1.JumpDeleted {
+			lost = append(lost, k)
+		}
+	}
+	slices.SortFunc(lost, func(a, b v1alpha1.Jump) int { return cmp.Compare(a.From, b.From) })
+	total, at, from, to, news := j.To-j.From, j.From, j.To, j.From, int64(0)
+	gap := func(end int64) { // [at, end) was not seen before
+		if end = min(end, j.To); end > at {
+			from, to = min(from, at), end
+			news += end - at
+		}
+	}
+	for _, k := range lost {
+		gap(k.From)
+		at = max(at, k.To)
+	}
+	gap(j.To)
+	j.From, j.To = from, to
+	return total - news
 }
 
 // gone reports whether a pod is neither there nor heard of.

@@ -70,9 +70,55 @@ func TestEachLossIsCountedOnce(t *testing.T) {
 	}
 }
 
+// TestALossThatTheNextOwnerOfItsQueueSeesAgainIsCountedOnce has pods pass over [100, 110), and others from below it, or beyond it, again.
+func TestALossThatTheNextOwnerOfItsQueueSeesAgainIsCountedOnce(t *testing.T) {
+	passed := func(jumps ...worker.Jump) workersync.Report {
+		a := worker.SyncResponse{Started: noon, JumpsTotal: int64(len(jumps)), Jumps: jumps}
+		for _, j := range jumps {
+			if j.Cause == worker.JumpDeleted {
+				a.MessagesLost += j.To - j.From
+			}
+		}
+		return workersync.Report{Pod: "b", Time: noon, Answer: a}
+	}
+	deleted := func(from, to int64) worker.Jump {
+		return worker.Jump{Queue: "Orders@broker-a#3", Cause: worker.JumpDeleted, From: from, To: to, Time: noon}
+	}
+	elsewhere, anew := deleted(100, 110), worker.Jump{Queue: "Orders@broker-a#3", Cause: worker.JumpBeyondEnd, From: 110, To: 0, Time: noon}
+	elsewhere.Queue = "Orders@broker-a#4"
+	for name, c := range map[string]struct {
+		second   workersync.Report
+		lost     int64
+		from, to int64 // of the last that is told
+	}{
+		"the same":                      {passed(deleted(100, 110)), 10, 100, 110},
+		"a part of it":                  {passed(deleted(102, 107)), 10, 100, 110},
+		"from below it":                 {passed(deleted(95, 110)), 15, 95, 100},
+		"more above it":                 {passed(deleted(105, 120)), 20, 110, 120},
+		"from below, and more above":    {passed(deleted(95, 120)), 30 - 5, 95, 120},
+		"twice by the next":             {passed(deleted(95, 110), deleted(90, 120)), 30, 90, 120},
+		"of another queue":              {passed(elsewhere), 20, 100, 110},
+		"of a queue that was made anew": {passed(anew, deleted(100, 110)), 20, 100, 110},
+		"below it":                      {passed(deleted(90, 100)), 20, 90, 100},
+		"above it":                      {passed(deleted(110, 120)), 20, 110, 120},
+	} {
+		t.Run(name, func(t *testing.T) {
+			seen := ready()
+			tell(seen, losing("a", noon, 100))
+			got := tell(seen, losing("a", noon, 100), c.second)
+			if got.MessagesLost != c.lost || got.Last[0].From != c.from || got.Last[0].To != c.to {
+				t.Errorf("%d lost, last %d to %d; want %d, last %d to %d", got.MessagesLost, got.Last[0].From, got.Last[0].To, c.lost, c.from, c.to)
+			}
+			if again := tell(seen, losing("a", noon, 100), c.second); again.MessagesLost != c.lost || jumpsMoved(seen) {
+				t.Errorf("told again, %d are lost", again.MessagesLost)
+			}
+		})
+	}
+}
+
 func TestMoreJumpsThanAPodRemembersAreCounted(t *testing.T) {
 	seen := ready()
-	report := losing("a", noon, 1, 2, 3)
+	report := losing("a", noon, 10, 20, 30)
 	report.Answer.JumpsTotal, report.Answer.MessagesLost = 100, 5000
 	if got := tell(seen, report); got.MessagesLost != 5000 || len(got.Last) != 3 {
 		t.Errorf("%d lost, %d named; want 5000, and the 3 there are", got.MessagesLost, len(got.Last))
