@@ -4,10 +4,15 @@
 package worker
 
 import (
+	"context"
+	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
 	"github.com/orderflow-dev/orderflow/test/broker"
 )
 
@@ -49,4 +54,51 @@ func TestAShadowPassesEveryMessageAndSendsNothing(t *testing.T) {
 			t.Errorf("%q came out", canary)
 		}
 	}
+}
+
+// slowly is a log that takes ten seconds for each request that a shadow does not send, as a disk may.
+type slowly struct{ slog.Handler }
+
+func (h slowly) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "request not sent: shadow" {
+		time.Sleep(10 * time.Second)
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h slowly) WithAttrs(attrs []slog.Attr) slog.Handler { return slowly{h.Handler.WithAttrs(attrs)} }
+
+// TestWhatIsToBeSkippedPassesAShadowInItsTurn has it wait for another when the list comes.
+func TestWhatIsToBeSkippedPassesAShadowInItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := fake.StartInMemory(t, fake.Config{})
+		shop := newShop(t, cluster.NameServer(), cluster.DialContext)
+		structure := structureFor("http://sms.example/sms")
+		structure.NameServers, structure.Topic, structure.Group = []string{cluster.NameServer()}, shop.topic, shop.group
+		structure.Shadow = true
+		limits := liveFor("r1", nil)
+		files := newFiles(t, structure, limits)
+		files.DialBroker, files.Log = cluster.DialContext, slog.New(slowly{files.Log.Handler()})
+		w, err := New(files.Options)
+		shop.must(err)
+		defer shop.run(t, w)()
+		time.Sleep(20 * time.Second) // it is a member, and has looked at the queues
+		shop.pay(0, 3)
+		time.Sleep(time.Second)
+		if s := w.consumer.Snapshot(); s.InFlight != 1 || shop.committed() > 0 {
+			t.Fatalf("%d messages are in flight, want one, and the others to wait", s.InFlight)
+		}
+		limits.Revision, limits.SkipMessageIDs = "r2", []string{"U0", "U1", "U2"}
+		shop.must(w.live.carry(limits))
+		time.Sleep(time.Minute)
+		if got := shop.committed(); got != 3 {
+			t.Errorf("%d messages passed, want 3", got)
+		}
+		if letters := shop.deadLetters(); len(letters) > 0 {
+			t.Errorf("a shadow wrote %d dead letters", len(letters))
+		}
+		if n := len(w.delivery.Skipped()); n != 2 {
+			t.Errorf("it says that it skipped %d, want the two that waited", n)
+		}
+	})
 }

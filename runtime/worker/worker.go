@@ -97,7 +97,9 @@ func (w *Worker) setLimits(l worker.Live) {
 	}
 	w.delivery.Allow(handlingTime(w.structure.Handler, l))
 	w.delivery.Skip(l.SkipMessageIDs)
-	w.consumer.Sweep(w.delivery.Spare)
+	if !w.structure.Shadow { // which writes no dead letter of what is skipped: it passes in its turn
+		w.consumer.Sweep(w.delivery.Spare)
+	}
 }
 
 // reports are the third parties as this pod sees them, by name.
