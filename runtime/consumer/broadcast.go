@@ -21,8 +21,8 @@ type Model string
 const (
 	// Clustering shares the queues among the members: one of them gets a message.
 	Clustering Model = "Clustering"
-	// Broadcasting gives every member every message that is stored while it runs. It has no locks and no slot, and its positions are in memory only: a
-	// process begins at the end of each queue. What fails is dropped, and told: there are no retries and no dead letters, since those are the group's.
+	// Broadcasting gives every member every message that is stored while it runs. It has no locks and no slot, and its positions are in memory only, as long
+	// as the process lives: it begins at the end of each queue. What fails is dropped, and told: there are no retries and no dead letters, since those are the group's.
 	Broadcasting Model = "Broadcasting"
 )
 
@@ -52,8 +52,11 @@ func (m *membership) joinAll() error {
 // all are the queues of the topic.
 func (m *membership) all() []rocketmq.Queue { return slices.Clone(m.routes.queues[m.cfg.Topic]) }
 
-// here is where this process begins in a queue: at its end, or, in one that appears while it runs, with what was stored since it began.
+// here is where this process begins in a queue: where it left it, at its end, or, in one that appears while it runs, with what was stored since it began.
 func (c *Consumer) here(ctx context.Context, q *queue) (int64, error) {
+	if offset, known := c.members.keptAt(q.id); known {
+		return offset, nil
+	}
 	if c.members.appeared(q.id) {
 		return c.client.SearchOffset(ctx, q.link.address(), q.id, time.UnixMilli(c.members.epoch))
 	}
@@ -74,6 +77,34 @@ func (m *membership) remember(queues []rocketmq.Queue) {
 	if m.first == nil {
 		m.first = queues
 	}
+}
+
+// keep notes how far a queue was read that is let go: its broker may be back in the route in a moment, and what is sent to it meanwhile is for us too. Nobody
+// has to be asked, so that a broker that is away holds up no stop.
+func (c *Consumer) keep(q *queue) {
+	offset, opened := c.dispatch.left(q)
+	if !opened {
+		return
+	}
+	c.cfg.Observer.Committed(c.dispatch.committed(q, offset))
+	c.members.firstMu.Lock()
+	defer c.members.firstMu.Unlock()
+	c.members.kept[q.id] = offset
+}
+
+// keptAt is how far a queue was read that was let go.
+func (m *membership) keptAt(q rocketmq.Queue) (offset int64, known bool) {
+	m.firstMu.Lock()
+	defer m.firstMu.Unlock()
+	offset, known = m.kept[q]
+	return offset, known
+}
+
+// left is where a queue that is released stands, if it was read at all.
+func (d *dispatcher) left(q *queue) (offset int64, opened bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return q.window.position(), q.window.places != nil
 }
 
 // drop gives a message up.

@@ -110,3 +110,41 @@ func TestAQueueThatAppearsIsReadFromWhenItsReaderBegan(t *testing.T) {
 		w.eventually("its first message to come", time.Minute, func() bool { return w.ledger.by(x) == 1 })
 	})
 }
+
+func TestAQueueThatLeavesTheRouteForAMomentIsReadFromWhereItWasLeft(t *testing.T) {
+	inBubble(t, 1, 2, func(t *testing.T, w *world) {
+		w.fill(64)
+		x := w.join("one", done, broadcasting)
+		w.eventually("the ends to be read", 10*time.Second, func() bool { return x.owns() == 2 })
+		broker := w.masters[w.onlyBroker()]
+		for round := range 2 {
+			w.sendTo(w.queues[1])
+			w.eventually("what comes to be handled", 10*time.Second, func() bool { return w.ledger.by(x) == 1+2*round })
+			w.createTopic(broker, w.topic, 1)
+			w.eventually("the queue to be let go", 2*routePeriod, func() bool { return x.owns() == 1 })
+			w.createTopic(broker, w.topic, 2)
+			w.sendTo(w.queues[1])
+			w.eventually("what was sent meanwhile to be handled", 2*routePeriod, func() bool { return w.ledger.by(x) == 2+2*round })
+		}
+	})
+}
+
+// TestABrokerThatIsAwayHoldsUpNoStopWhereNothingIsCommitted has the position move on after the broker has gone.
+func TestABrokerThatIsAwayHoldsUpNoStopWhereNothingIsCommitted(t *testing.T) {
+	inBubble(t, 1, 1, func(t *testing.T, w *world) {
+		release := make(chan struct{})
+		x := w.join("one", handlerWaiting(release), broadcasting)
+		w.awaitOwner(x)
+		elapse(time.Second)
+		w.fill(1)
+		w.eventually("the message to be in flight", 10*time.Second, func() bool { return x.Snapshot().InFlight == 1 })
+		w.fake.Broker().Stop()
+		elapse(time.Second)
+		close(release)
+		begun := time.Now()
+		x.leave()
+		if took := time.Since(begun); took > 2*callTimeout { // it cannot be told that we leave, either
+			t.Errorf("left after %v", took)
+		}
+	})
+}

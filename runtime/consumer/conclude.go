@@ -117,6 +117,7 @@ func (c *Consumer) attempt(t task, call func() error, failed func(error)) bool {
 		if failed(err); last {
 			return false
 		}
+		c.dispatch.survive(t)
 		pause.wait(t.queue.ctx)
 	}
 	return false

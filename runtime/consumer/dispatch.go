@@ -37,7 +37,8 @@ type dispatcher struct {
 	head, tail *queue
 	gate       gate
 	solitude   solitude
-	journal    *journal.Journal // of what is in flight
+	journal    *journal.Journal               // of what is in flight
+	survived   map[*rocketmq.Message]struct{} // of what runs, what has been handled and not yet taken by its broker
 	running    int
 	bytes      int // held by what is fetched and not finished
 	demand     int // messages asked for and not yet fetched, if hungry
@@ -47,7 +48,7 @@ type dispatcher struct {
 }
 
 func newDispatcher(o Observer, j *journal.Journal, hungry bool, budget int) *dispatcher {
-	d := &dispatcher{observer: o, journal: j, hungry: hungry, budget: budget, done: make(chan struct{}), queues: map[rocketmq.Queue]*queue{}, links: map[string]*link{}}
+	d := &dispatcher{observer: o, journal: j, hungry: hungry, budget: budget, done: make(chan struct{}), queues: map[rocketmq.Queue]*queue{}, links: map[string]*link{}, survived: map[*rocketmq.Message]struct{}{}}
 	d.wake.L = &d.mu
 	return d
 }
@@ -116,9 +117,14 @@ func (d *dispatcher) next() (task, bool) {
 
 // begin hands out a message. d.mu is held.
 func (d *dispatcher) begin(q *queue, seq uint64) task {
+	q.started = max(q.started, seq+1)
+	return d.withdraw(q, seq)
+}
+
+// withdraw takes a message out of those that wait. d.mu is held.
+func (d *dispatcher) withdraw(q *queue, seq uint64) task {
 	q.running++
 	d.running++
-	q.started = max(q.started, seq+1)
 	t := task{queue: q, seq: seq, message: q.window.begin(seq), flaw: q.window.flaw(seq)}
 	d.noteStart(&t)
 	d.offer(q)

@@ -50,14 +50,14 @@
 //     than 40 s, compares the group's offset with its own last commit first, and reads a queue anew that has moved on.
 //   - The lock is given back only after the last commit was answered. A queue whose lock was lost is dropped without a commit.
 //   - Nothing that was finished is left behind something unfinished when a queue is handed over: everything up to the highest message started runs
-//     before the last commit. Exception: parked messages, those that rest until their next attempt, and what Config.Grace cuts short.
+//     before the last commit. Exception: parked messages, those that rest until their next attempt, what was swept, and what Config.Grace cuts short.
 //   - Messages of one key and queue are handled one after the other, in the order of their offsets, if Config.OrderKey is given. What comes again after a
 //     crash begins at the committed offset, and is in order again.
 //   - What comes again after a crash is at most Config.MaxUncommitted for each queue. What is in memory is at most Config.MaxBytes, and one pull of
 //     each queue (memory.go).
 //   - A newcomer, or a member that was away for more than 3 s, takes no lock for 400 ms after its heartbeat; locks of the dead are freed only within
 //     300 ms of a look at the members.
-//   - Beside a message that was in flight at a death, and is not finished since, nothing runs.
+//   - Beside a message that was in flight at a death, and is not finished since, nothing runs but what waits for a broker that does not take its outcome.
 //   - No call is made with a lock held; the lock that one commit at a time needs is a channel.
 //
 // # Limits
@@ -80,5 +80,5 @@
 //     MaxUncommitted: a former owner with a larger one may have had more. A message that is tried again and again holds back its queue's
 //     offset, so that once Config.MaxUncommitted messages lie beyond it, other keys wait too.
 //   - A Broadcasting consumer (broadcast.go) tries nothing again, and begins at the end of its queues whenever its process does: what was sent while it did not
-//     run it never gets.
+//     run it never gets. A queue that leaves the route for a while is read on from where it was left.
 package consumer

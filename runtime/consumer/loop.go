@@ -43,7 +43,8 @@ type membership struct {
 
 	epoch     int64 // when we began, in milliseconds: our subscription's version
 	firstMu   sync.Mutex
-	first     []rocketmq.Queue // of the topic, when we began; for Broadcasting
+	first     []rocketmq.Queue         // of the topic, when we began; for Broadcasting, as kept
+	kept      map[rocketmq.Queue]int64 // how far queues were read that were let go
 	routes    routes
 	links     []*link
 	census    *census
@@ -63,6 +64,7 @@ func newMembership(c *Consumer) *membership {
 		epoch:    time.Now().UnixMilli(),
 		routes:   newRoutes(c.cfg),
 		slot:     -1,
+		kept:     map[rocketmq.Queue]int64{},
 	}
 }
 

@@ -62,6 +62,10 @@ var errUncovered = errors.New("the broker did not confirm in time that the queue
 
 // lastCommit commits the position until that succeeds, the queue is lost, or a stop has lasted too long.
 func (c *Consumer) lastCommit(q *queue) error {
+	if c.broadcasts() {
+		c.keep(q)
+		return nil
+	}
 	var pause backoff
 	for {
 		err := c.commit(q)

@@ -18,6 +18,8 @@ const CrashLoop outcome.Reason = "CrashLoop"
 //
 //	together ──a suspect is next, others run──▶ clearing ──they have ended──▶ together, and the suspect starts
 //	    └──a suspect is next, nothing runs──▶ alone ──it has ended──▶ together
+//
+// A message has ended for this when its handler has returned and its broker, asked once, did not take the outcome: nobody dies of a broker that is away.
 type solitude uint8
 
 const (
@@ -46,7 +48,7 @@ func identity(m *rocketmq.Message) (id journal.ID, ok bool) {
 
 // admits reports whether a queue's message may start beside what runs. If not, it will be the first when nothing runs. d.mu is held.
 func (d *dispatcher) admits(q *queue, seq uint64) bool {
-	if d.journal.Suspects() == 0 || d.running == 0 {
+	if d.journal.Suspects() == 0 || d.handling() == 0 {
 		return true
 	}
 	id, ok := identity(q.window.at(seq).message)
@@ -80,9 +82,33 @@ func (d *dispatcher) noteStart(t *task) {
 
 // noteEnd notes that it is not any more. d.mu is held.
 func (d *dispatcher) noteEnd(t task, v verdict) {
-	d.journal.End(t.place, v == passed || v == rested)
-	if d.running == 0 && d.solitude != together {
+	if _, survived := d.survived[t.message]; survived {
+		delete(d.survived, t.message)
+	} else {
+		d.journal.End(t.place, v == passed || v == rested)
+	}
+	d.endSolitude()
+}
+
+// survive notes that a message's handler has returned, whose end will be long in coming.
+func (d *dispatcher) survive(t task) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, known := d.survived[t.message]; known {
+		return
+	}
+	d.survived[t.message] = struct{}{}
+	d.journal.End(t.place, true)
+	d.endSolitude()
+}
+
+// endSolitude lets others start if nothing runs. d.mu is held.
+func (d *dispatcher) endSolitude() {
+	if d.handling() == 0 && d.solitude != together {
 		d.solitude = together
 		d.resume()
 	}
 }
+
+// handling is how many messages are handed out of which somebody may die. d.mu is held.
+func (d *dispatcher) handling() int { return d.running - len(d.survived) }

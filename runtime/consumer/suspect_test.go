@@ -4,6 +4,7 @@
 package consumer
 
 import (
+	"context"
 	"net/netip"
 	"path/filepath"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
 	"github.com/orderflow-dev/orderflow/runtime/journal"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
@@ -125,6 +127,48 @@ func TestASuspectThatParksStaysOne(t *testing.T) {
 			t.Errorf("%d suspects are left", n)
 		}
 		f.expect(q, 1)
+	})
+}
+
+// TestWhoseBrokerIsAwayHoldsUpNobody has a suspect, and then what it would have to wait for, handled by the time their broker is away, which takes no outcome.
+func TestWhoseBrokerIsAwayHoldsUpNobody(t *testing.T) {
+	f := afterDeaths(t, 1, 101, 103)
+	q := f.placed(0, 101, 102, 103, 104)
+	suspect := f.expect(q, 0)[0]
+	f.expectNothing()
+	f.survive(suspect)
+	f.survive(suspect) // told at each failure
+	other := f.expect(q, 1)[0]
+	f.expectNothing() // 103 waits for it
+	f.survive(other)
+	second := f.expect(q, 2)[0]
+	f.expectNothing()
+	f.settle(suspect, passed, outcome.Outcome{Kind: outcome.Retry})
+	f.settle(other, passed, outcome.Outcome{Kind: outcome.Retry})
+	f.expectNothing() // it still runs
+	f.settle(second, passed, outcome.Succeed())
+	f.expect(q, 3)
+	if n := f.journal.Suspects(); n != 0 {
+		t.Errorf("%d suspects are left", n)
+	}
+}
+
+func TestASuspectThatIsToBeSentBackToABrokerThatIsAwayHoldsUpNobody(t *testing.T) {
+	inBubble(t, 1, 1, func(t *testing.T, w *world) {
+		path := filepath.Join(t.TempDir(), "journal")
+		w.fill(1)
+		id, _ := identity(&w.read(w.queues[0])[0])
+		openJournal(t, path).Begin(id)
+		w.fake.Inject(fake.Fault{Op: rocketmq.OpSendBack, Code: rocketmq.CodeSystemError})
+		x := w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
+			if m.Offset == 0 {
+				return outcome.RetryLater(time.Second, "Busy", "")
+			}
+			return outcome.Succeed()
+		}, func(cfg *Config) { cfg.Journal = openJournal(t, path) })
+		w.eventually("the suspect to be handled", 10*time.Second, func() bool { return w.ledger.by(x) == 1 })
+		w.fill(3)
+		w.eventually("the others to be handled", 10*time.Second, func() bool { return w.ledger.by(x) == 4 })
 	})
 }
 

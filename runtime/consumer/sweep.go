@@ -12,6 +12,9 @@ import (
 
 // Sweep ends messages that wait, parked ones too, with the outcome that says yes to them, without handing them out. It looks at what is fetched now; it does
 // not wait for what the outcome asks of the broker.
+//
+// It counts as no start: a release does not run all that lies below what was swept, which may be a whole window, in the time there is for what runs already.
+// So what was swept comes again at the next owner, if something below it is unfinished when its queue moves.
 func (c *Consumer) Sweep(judge func(*rocketmq.Message) (outcome.Outcome, bool)) {
 	d := c.dispatch
 	d.mu.Lock()
@@ -30,7 +33,7 @@ func (c *Consumer) Sweep(judge func(*rocketmq.Message) (outcome.Outcome, bool)) 
 				continue
 			}
 			if o, yes := judge(p.message); yes {
-				t := d.begin(q, seq)
+				t := d.withdraw(q, seq)
 				c.tasks.Go(func() { c.conclude(t, o) })
 			}
 		}
