@@ -4,11 +4,9 @@
 package expression
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -28,6 +26,9 @@ var ErrTooLarge = errors.New("the document is too large")
 // DecodeJSON decodes a document for use in expressions: objects as map[string]any, lists as []any, numbers as int64 if they are written
 // without fraction and exponent, else as float64. Unlike encoding/json it refuses what readers understand differently: a name twice in an object,
 // an integer beyond 64 bits, bytes that are not UTF-8. Errors say where, in bytes, and never what.
+//
+// Every message is decoded by it. It reads its document once, and its texts share the document's memory: token by token, encoding/json would take longer
+// for it than the rest of a request does.
 func DecodeJSON(data []byte) (any, error) {
 	if len(data) > MaxDocument {
 		return nil, fmt.Errorf("%w: it has %d bytes, %d are allowed", ErrTooLarge, len(data), MaxDocument)
@@ -35,91 +36,210 @@ func DecodeJSON(data []byte) (any, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("it is not UTF-8")
 	}
-	d := decoder{json.NewDecoder(bytes.NewReader(data))}
-	d.UseNumber()
+	d := decoder{text: string(data)}
 	value, err := d.value(0)
 	if err != nil {
-		return nil, d.explain(err)
+		return nil, err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("something follows the document at byte %d", d.InputOffset())
+	if d.space(); d.at < len(d.text) {
+		return nil, fmt.Errorf("something follows the document at byte %d", d.at)
 	}
 	return value, nil
 }
 
-type decoder struct{ *json.Decoder }
+// decoder reads a document from its beginning.
+type decoder struct {
+	text string
+	at   int // what is read next
+}
 
-func (d decoder) value(depth int) (any, error) {
-	token, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch t := token.(type) {
-	case json.Delim:
-		if depth == MaxDepth {
-			return nil, fmt.Errorf("it is nested deeper than %d levels at byte %d", MaxDepth, d.InputOffset())
+func (d *decoder) wrong() error { return fmt.Errorf("it is not JSON at byte %d", d.at) }
+
+func (d *decoder) space() {
+	for d.at < len(d.text) {
+		switch d.text[d.at] {
+		case ' ', '\t', '\n', '\r':
+			d.at++
+		default:
+			return
 		}
-		if t == '{' {
+	}
+}
+
+// next is the next byte that is no space, 0 at the end.
+func (d *decoder) next() byte {
+	if d.space(); d.at < len(d.text) {
+		return d.text[d.at]
+	}
+	return 0
+}
+
+// takes reads the byte if it is the next one.
+func (d *decoder) takes(c byte) bool {
+	if d.next() != c || d.at == len(d.text) {
+		return false
+	}
+	d.at++
+	return true
+}
+
+func (d *decoder) value(depth int) (any, error) {
+	switch c := d.next(); {
+	case c == '"':
+		return d.string()
+	case c == '{' || c == '[':
+		if depth == MaxDepth {
+			return nil, fmt.Errorf("it is nested deeper than %d levels at byte %d", MaxDepth, d.at)
+		}
+		d.at++
+		if c == '{' {
 			return d.object(depth + 1)
 		}
 		return d.list(depth + 1)
-	case json.Number:
-		return d.number(string(t))
+	case c == '-' || digit(c):
+		return d.number()
 	}
-	return token, nil
+	for _, w := range words {
+		if strings.HasPrefix(d.text[d.at:], w.text) {
+			d.at += len(w.text)
+			return w.value, nil
+		}
+	}
+	return nil, d.wrong()
 }
 
-func (d decoder) object(depth int) (any, error) {
+var words = [...]struct {
+	text  string
+	value any
+}{{"true", true}, {"false", false}, {"null", nil}}
+
+func (d *decoder) object(depth int) (any, error) {
 	object := map[string]any{}
-	for d.More() {
-		token, err := d.Token()
+	if d.takes('}') {
+		return object, nil
+	}
+	for {
+		if d.next() != '"' {
+			return nil, d.wrong()
+		}
+		name, err := d.string()
 		if err != nil {
 			return nil, err
 		}
-		name := token.(string) // the decoder admits nothing else before a value
 		if _, twice := object[name]; twice {
-			return nil, fmt.Errorf("a name is given twice in one object at byte %d", d.InputOffset())
+			return nil, fmt.Errorf("a name is given twice in one object at byte %d", d.at)
+		}
+		if !d.takes(':') {
+			return nil, d.wrong()
 		}
 		if object[name], err = d.value(depth); err != nil {
 			return nil, err
 		}
+		if d.takes('}') {
+			return object, nil
+		}
+		if !d.takes(',') {
+			return nil, d.wrong()
+		}
 	}
-	_, err := d.Token() // }
-	return object, err
 }
 
-func (d decoder) list(depth int) (any, error) {
+func (d *decoder) list(depth int) (any, error) {
 	list := []any{}
-	for d.More() {
+	if d.takes(']') {
+		return list, nil
+	}
+	for {
 		value, err := d.value(depth)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, value)
+		if d.takes(']') {
+			return list, nil
+		}
+		if !d.takes(',') {
+			return nil, d.wrong()
+		}
 	}
-	_, err := d.Token() // ]
-	return list, err
 }
 
-func (d decoder) number(literal string) (any, error) {
+// string reads a text, which begins here.
+func (d *decoder) string() (string, error) {
+	begin, escaped := d.at, false
+	for d.at++; d.at < len(d.text); d.at++ {
+		switch c := d.text[d.at]; {
+		case c == '"':
+			d.at++
+			if !escaped {
+				return d.text[begin+1 : d.at-1], nil
+			}
+			return d.unescape(begin)
+		case c == '\\':
+			escaped = true
+			d.at++ // what follows ends nothing
+		case c < ' ':
+			return "", d.wrong()
+		}
+	}
+	d.at = len(d.text)
+	return "", d.wrong()
+}
+
+// unescape is what a text that began at begin, and has been read, stands for.
+func (d *decoder) unescape(begin int) (text string, err error) {
+	if json.Unmarshal([]byte(d.text[begin:d.at]), &text) != nil {
+		d.at = begin
+		return "", d.wrong()
+	}
+	return text, nil
+}
+
+func (d *decoder) number() (any, error) {
+	begin, whole := d.at, true
+	if d.text[d.at] == '-' {
+		d.at++
+	}
+	ok := d.skip("0") || d.digits()
+	if d.skip(".") {
+		whole, ok = false, ok && d.digits()
+	}
+	if d.skip("eE") {
+		d.skip("+-")
+		whole, ok = false, ok && d.digits()
+	}
+	if !ok {
+		return nil, d.wrong()
+	}
 	var n any
 	var err error
-	if strings.ContainsAny(literal, ".eE") {
-		n, err = strconv.ParseFloat(literal, 64)
-	} else {
+	if literal := d.text[begin:d.at]; whole {
 		n, err = strconv.ParseInt(literal, 10, 64)
+	} else {
+		n, err = strconv.ParseFloat(literal, 64)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("a number at byte %d does not fit into 64 bits: send it as a string", d.InputOffset())
+		return nil, fmt.Errorf("a number at byte %d does not fit into 64 bits: send it as a string", d.at)
 	}
 	return n, nil
 }
 
-// explain keeps the bytes of the document out of encoding/json's errors.
-func (d decoder) explain(err error) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("it is not JSON at byte %d", d.InputOffset())
+// skip reads one byte of a set, if it is there.
+func (d *decoder) skip(set string) bool {
+	if d.at == len(d.text) || strings.IndexByte(set, d.text[d.at]) < 0 {
+		return false
 	}
-	return err
+	d.at++
+	return true
 }
+
+// digits reads at least one.
+func (d *decoder) digits() bool {
+	begin := d.at
+	for d.at < len(d.text) && digit(d.text[d.at]) {
+		d.at++
+	}
+	return d.at > begin
+}
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }

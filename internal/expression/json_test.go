@@ -6,6 +6,7 @@ package expression
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -66,6 +67,61 @@ func TestDecodeJSONRefuses(t *testing.T) {
 	}
 	if _, err := DecodeJSON(make([]byte, MaxDocument+1)); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got %v, want ErrTooLarge", err)
+	}
+}
+
+// What is JSON is what encoding/json says, and means the same; only what readers understand differently is refused.
+func FuzzDecodeJSON(f *testing.F) {
+	for _, document := range []string{
+		orderJSON, ``, ` `, `[1,]`, `[,1]`, `{"a":1,}`, `{"a" 1}`, `{a:1}`, `[1 2]`, `01`, `-`, `-0`, `1.`, `.5`, `1e`, `1E+2`, `-1.5e-3`, `+1`, `nul`, `nullx`, `tru`, `"a`,
+		`"\`, `"\"`, `"\u00e9\n"`, `"\ud800"`, `"\ud83d\ude00"`, `"\x"`, "\"\n\"", "\"\x7f\"", `[[],{}]`, `{"":{"a":[]}}`, "\ufeff1", "\x001", "1\x00",
+		strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth),
+	} {
+		f.Add([]byte(document))
+	}
+	f.Fuzz(func(t *testing.T, document []byte) {
+		got, err := DecodeJSON(document)
+		switch valid := json.Valid(document); {
+		case err == nil && !valid:
+			t.Fatal("it takes what is no JSON")
+		case err != nil && valid && strings.Contains(err.Error(), "it is not JSON"), err != nil && valid && strings.Contains(err.Error(), "something follows"):
+			t.Fatalf("it says %v of what is JSON", err)
+		case err != nil:
+			return
+		}
+		var want any
+		if err := json.Unmarshal(document, &want); err != nil {
+			t.Fatal(err)
+		}
+		if got = asFloats(got); !reflect.DeepEqual(want, got) { // cmp takes for ever on what is nested deep
+			t.Errorf("got %v, encoding/json says %v", got, want)
+		}
+	})
+}
+
+// asFloats is a document with the integers as encoding/json has them.
+func asFloats(v any) any {
+	switch v := v.(type) {
+	case int64:
+		return float64(v)
+	case []any:
+		for i := range v {
+			v[i] = asFloats(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = asFloats(v[name])
+		}
+	}
+	return v
+}
+
+func BenchmarkDecodeJSON(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := DecodeJSON([]byte(orderJSON)); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

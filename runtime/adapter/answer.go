@@ -62,11 +62,12 @@ func (a answer) repeatable() bool {
 // classify is what the status of an answer means, where no expression decides, of a third party that honours keys or does not. The body matters for 422.
 func classify(response *http.Response, body []byte, honoursKeys bool, now time.Time) answer {
 	status := response.StatusCode
+	if status/100 == 2 {
+		return answer{result: success}
+	}
 	ans := answer{result: transient, reason: ServerError, after: retryAfter(response.Header.Get("Retry-After"), now),
 		detail: strings.TrimSpace(fmt.Sprintf("answered %d %s", status, http.StatusText(status)))}
 	switch {
-	case status/100 == 2:
-		return answer{result: success}
 	case status/100 == 3:
 		ans.result, ans.reason = permanent, Redirected
 		ans.detail += ": redirects are not followed, set the adapter's url to where it leads"
@@ -93,6 +94,9 @@ func classify(response *http.Response, body []byte, honoursKeys bool, now time.T
 
 // retryAfter reads a Retry-After header, seconds or a date; 0 if there is none, or the time has come.
 func retryAfter(header string, now time.Time) time.Duration {
+	if header == "" {
+		return 0 // said at once, as most answers have none
+	}
 	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second
 	}

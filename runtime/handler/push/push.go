@@ -32,7 +32,14 @@ func (b builder) build(ctx context.Context, m *message.Message) (step.Request, e
 	if err != nil {
 		return step.Request{}, err
 	}
-	return step.Post(b.spec.Path, map[string]any{"templateId": b.spec.TemplateID, "to": to, "parameters": parameters})
+	return step.Post(b.spec.Path, body{parameters, b.spec.TemplateID, to})
+}
+
+// body is the request's. Attempts of one key must be alike to the byte, over releases too: the order of its fields stays.
+type body struct {
+	Parameters map[string]any `json:"parameters"`
+	TemplateID string         `json:"templateId"`
+	To         string         `json:"to"`
 }
 
 func (b builder) parameters(ctx context.Context, m *message.Message) (map[string]any, error) {
