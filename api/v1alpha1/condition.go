@@ -176,6 +176,10 @@ const (
 	ReasonReplayPaused = "ReplayPaused"
 	// ReasonReplaySuspended: spec.suspend is true.
 	ReasonReplaySuspended = "ReplaySuspended"
+	// ReasonReplayQueued: an older replay of the group is not done.
+	ReasonReplayQueued = "ReplayQueued"
+	// ReasonRecordLost: of what was replayed, or of what an earlier replay did, the outcomes are gone or were changed. Stalled.
+	ReasonRecordLost = "RecordLost"
 	// ReasonGroupNotFound: groupRef names no MQConsumerGroup. Stalled.
 	ReasonGroupNotFound = "GroupNotFound"
 )

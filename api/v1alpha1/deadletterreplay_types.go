@@ -16,8 +16,19 @@ const (
 	ReplayModeDryRun ReplayMode = "DryRun"
 )
 
+// ReplayedPolicy says what becomes of a dead letter whose message an earlier replay gave back.
+// +kubebuilder:validation:Enum=Skip;Repeat
+type ReplayedPolicy string
+
+const (
+	// ReplayedSkip leaves it where it is.
+	ReplayedSkip ReplayedPolicy = "Skip"
+	// ReplayedRepeat gives it back again.
+	ReplayedRepeat ReplayedPolicy = "Repeat"
+)
+
 // DeadLetterReplaySpec says which dead letters go back. Only rate and suspend can change.
-// +kubebuilder:validation:XValidation:rule="self.groupRef == oldSelf.groupRef && self.mode == oldSelf.mode && self.limit == oldSelf.limit && has(self.window) == has(oldSelf.window) && (!has(self.window) || self.window == oldSelf.window) && has(self.filter) == has(oldSelf.filter) && (!has(self.filter) || self.filter == oldSelf.filter)",message="a replay cannot change what it replays: only rate and suspend can; create another DeadLetterReplay"
+// +kubebuilder:validation:XValidation:rule="self.groupRef == oldSelf.groupRef && self.mode == oldSelf.mode && self.limit == oldSelf.limit && self.alreadyReplayed == oldSelf.alreadyReplayed && has(self.window) == has(oldSelf.window) && (!has(self.window) || self.window == oldSelf.window) && has(self.filter) == has(oldSelf.filter) && (!has(self.filter) || self.filter == oldSelf.filter)",message="a replay cannot change what it replays: only rate and suspend can; create another DeadLetterReplay"
 type DeadLetterReplaySpec struct {
 	// groupRef names the MQConsumerGroup whose dead letters go back: to this group alone, whoever else consumes the topic.
 	// +required
@@ -49,6 +60,13 @@ type DeadLetterReplaySpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=5000
 	Limit int32 `json:"limit,omitempty"`
+
+	// alreadyReplayed says what becomes of a dead letter that was there already when an earlier DeadLetterReplay of the group began that gave its message
+	// back: Skip, or Repeat, which may repeat its effect where the third party ignores keys. What died again after that is another dead letter, and is given back
+	// in any case. Replays that were deleted are not known any more.
+	// +optional
+	// +default="Skip"
+	AlreadyReplayed ReplayedPolicy `json:"alreadyReplayed,omitempty"`
 
 	// suspend pauses the replay; it goes on where it was.
 	// +optional
@@ -165,7 +183,7 @@ type DeadLetterReplayStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Skipped *int64 `json:"skipped,omitempty"`
-	// skippedReasons say why: Duplicate, IdempotencyWindowPassed, FateUnknown, Unreadable, TooLarge or DryRun.
+	// skippedReasons say why: Duplicate, AlreadyReplayed, IdempotencyWindowPassed, FateUnknown, Unreadable, TooLarge or DryRun.
 	// +optional
 	// +listType=map
 	// +listMapKey=reason

@@ -22,6 +22,8 @@ func check(seen *inputs) result.Result {
 		return result.Stall(v1alpha1.ReasonGroupNotFound, "groupRef names MQConsumerGroup %q, which does not exist in this namespace; those of an OrderFlow are named flow-consumer", spec.GroupRef.Name).Again(interval)
 	case seen.missing != "":
 		return result.Stall(v1alpha1.ReasonAdapterNotFound, "the group refers to ThirdPartyAdapter %q, which does not exist: without its idempotency contract nothing is given back", seen.missing).Again(interval)
+	case seen.lost != nil:
+		return result.Stall(v1alpha1.ReasonRecordLost, "what became of dead letters is not known any more: %v. Nothing is given back, for it might be twice. The dead letters are still at the broker: put the ConfigMap back, or create another DeadLetterReplay, with alreadyReplayed: Repeat where no earlier one can tell", seen.lost).Again(interval)
 	}
 	if usable := topology.Usable(seen.cluster, seen.group.Spec.ClusterRef.Name); !usable.IsDone() {
 		return usable
@@ -31,6 +33,9 @@ func check(seen *inputs) result.Result {
 	}
 	if spec.Suspend != nil && *spec.Suspend {
 		return result.Wait(v1alpha1.ReasonReplaySuspended, interval, "spec.suspend is true: nothing is given back until it is not")
+	}
+	if seen.ahead != "" {
+		return result.Wait(v1alpha1.ReasonReplayQueued, lookAgain, "DeadLetterReplay %s of the same group is older and not done: this one begins when it is, or was deleted", seen.ahead)
 	}
 	return circuitClosed(seen)
 }

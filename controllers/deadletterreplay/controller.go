@@ -27,7 +27,7 @@ const (
 	interval = 30 * time.Second
 	// lookAgain is how soon a replay that waits for a third party, or for its group, is looked at again.
 	lookAgain = 5 * time.Second
-	// brokerTimeout of all calls of one batch.
+	// brokerTimeout of all a batch reads from brokers.
 	brokerTimeout = 30 * time.Second
 	// parallel reconciles, so that a cluster that does not answer holds up few others.
 	parallel = 4
@@ -88,6 +88,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	if err != nil {
 		step = result.Fail(v1alpha1.ReasonApplyFailed, err, "writing down what became of dead letters")
+		seen.record = nil // what of it was written is not known: the status counts what was
 	}
 	changed := setStatus(seen, step, r.Now())
 	if err := r.Applier.Status(ctx, before, replay); err != nil {

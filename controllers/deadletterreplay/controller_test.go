@@ -153,7 +153,7 @@ func TestWhatMayHaveASecondEffectIsNotGivenBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.SetProperties(properties)
-		if got := contractOf(c.adapters).judge(l, map[string]bool{}, now); got != c.want {
+		if got := contractOf(c.adapters).judge(l, map[string]bool{}, nil, now); got != c.want {
 			t.Errorf("%s: skipped for %q, want %q", sentence, got, c.want)
 		}
 	}
@@ -199,62 +199,6 @@ func TestAReplayThatCannotBe(t *testing.T) {
 			w := newWorld(t, fake.Start(t, fake.Config{DelayLevels: []time.Duration{10 * time.Millisecond}}).NameServer(), c.change)
 			w.reconcile()
 			w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, c.reason, c.text)
-		})
-	}
-}
-
-// TestAManagerThatDiesInABatch loses the manager after it noted what it was about to send: what it had sent of that is not sent again, the rest is.
-func TestAManagerThatDiesInABatch(t *testing.T) {
-	w := newWorld(t, fake.Start(t, fake.Config{DelayLevels: []time.Duration{10 * time.Millisecond}}).NameServer(), nil)
-	for n := range 4 {
-		w.bury(n)
-	}
-	w.reconcile()
-	noted := newRecord()
-	var places []int
-	for offset, id := range []string{"U0", "U1", "U2"} {
-		places = append(places, len(noted.entries))
-		noted.add(entry{letter: place(w.letters(), int64(offset)), id: id, outcome: outcomeResending, noted: w.Now().UnixMilli()})
-	}
-	w.must(w.r.writeRecord(t.Context(), w.replay, noted, places))
-	for _, m := range w.stored(w.letters())[:2] { // two of them were sent
-		w.must(w.client.SendBack(t.Context(), w.addr, mq.SendBackRequest{Group: w.group.Spec.Group, Message: &m, DelayLevel: 1, MaxReconsume: 9}))
-	}
-	if answer := w.reconcile(); answer.RequeueAfter == 0 || *w.replay.Status.Matched != 3 || *w.replay.Status.Resent != 0 {
-		t.Errorf("what cannot be seen yet counts as %+v", w.replay.Status)
-	}
-	w.await(2)
-	w.later = time.Minute
-	w.run()
-	w.wantCounts(4, 4, 0)
-	w.await(4)
-	if ids := w.ids(); !slices.Equal(ids, []string{"U0", "U1", "U2", "U3"}) {
-		t.Errorf("given back were %v", ids)
-	}
-}
-
-func TestASendThatIsNotAnsweredIsLookedUp(t *testing.T) {
-	for name, late := range map[string]bool{"it never arrived": false, "its answer was lost": true} {
-		t.Run(name, func(t *testing.T) {
-			cluster := fake.Start(t, fake.Config{DelayLevels: []time.Duration{10 * time.Millisecond}})
-			w := newWorld(t, cluster.NameServer(), nil)
-			w.bury(1)
-			w.reconcile()
-			cluster.Inject(fake.Fault{Op: mq.OpSendBack, Cut: true, Late: late, Times: 1})
-			w.reconcile()
-			if s := w.replay.Status; s.CompletionTime != nil || *s.Matched != 1 || *s.Resent+*s.Skipped != 0 {
-				t.Errorf("a send that was not answered counts as %+v", s)
-			}
-			if late {
-				w.await(1)
-			}
-			w.later = time.Minute
-			w.run()
-			w.wantCounts(1, 1, 0)
-			w.await(1)
-			if ids := w.ids(); !slices.Equal(ids, []string{"U1"}) {
-				t.Errorf("given back were %v", ids)
-			}
 		})
 	}
 }

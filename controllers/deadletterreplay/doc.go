@@ -7,17 +7,22 @@
 //	start ─▶ ends of the queues noted ─▶ batch ─▶ … ─▶ batch ─▶ done: matched = resent + skipped
 //
 //	batch    pull ─▶ select, judge ─▶ "resending" noted ─▶ send ─▶ "resent" noted ─▶ how far ─▶ after batch/rate the next
+//	           └─ after a death: search the retry topic ─▶ what is not there ─┘
 //
 // A reconcile makes one batch. The record of outcomes, in ConfigMaps the replay owns, is what is true: counts are read from it, and a letter that is in it is
-// not looked at again. So nothing is lost when the manager dies between two writes.
+// not looked at again. So nothing is lost when the manager dies between two writes. Where a ConfigMap is gone the replay stalls: it would not know what was sent.
 //
 // # Not obvious
 //
 //   - A message that is written to a retry topic goes to the dead letters, while a member of the group holds a lock: the broker takes the group for one that
 //     keeps order. So the dead letter itself is sent back, which brokers do in any case, after their shortest delay.
-//   - What was noted as "resending" when the manager died, or when a broker did not answer, was sent or not. The retry topic tells, some seconds later: from the
-//     offset that was noted with it, it is searched for the message. What is not found is sent again. A send that arrives after that search makes a
-//     message come twice: at most a batch of them for each death, with the same idempotency keys.
+//   - What was noted as "resending" when the manager died, or when a broker did not answer, was sent or not. The retry topic tells, once no send of the batch can
+//     be under way (sendTime) and what was sent is seen (appears): from the offsets that were noted with it, all its queues are searched. What is not found is
+//     noted anew, and sent again. A send that arrives after that search makes a message come twice: at most a batch of them for each death, with the same
+//     idempotency keys.
+//   - A search ends at the offsets the queues had when it began, and is written down where it stands: it ends, however much is retried meanwhile.
+//   - Replays of a group run one after another. What an earlier one gave back is told by its record and by the ends it noted: a letter beyond them is of a death
+//     after it.
 //   - The dead letters that exist when a replay begins are its all: those its own messages end as are not replayed by it.
 //   - The time a message was born is in its dead letter, and workers go by it: it expires as it would have. Its attempt is the second, whatever it had.
 //   - Where the time for which a third party remembers keys is over, nothing is sent, unless duplicates are accepted, or the worker asks first (statusQuery).

@@ -23,7 +23,13 @@ type inputs struct {
 	// adapters of the group; one that does not exist is in missing.
 	adapters []*v1alpha1.ThirdPartyAdapter
 	missing  string
-	record   *record
+	// record is nil if something of it is lost, or of an earlier replay's.
+	record *record
+	lost   error
+	// earlier are the replays of the group that gave letters back. Nil where the spec does not ask.
+	earlier []past
+	// ahead is the replay of the group that has to be done before this one gives anything back; empty: none.
+	ahead string
 
 	selection selection
 	// invalid says what is wrong with the filter's expression.
@@ -32,7 +38,8 @@ type inputs struct {
 
 // gather reads:
 //  1. the group, its cluster, its adapters,
-//  2. the record of outcomes.
+//  2. the record of outcomes,
+//  3. the group's other replays, and what they gave back.
 func (r *Reconciler) gather(ctx context.Context, replay *v1alpha1.DeadLetterReplay) (*inputs, error) {
 	seen := &inputs{replay: replay}
 	seen.selection, seen.invalid = newSelection(&replay.Spec)
@@ -60,8 +67,10 @@ func (r *Reconciler) gather(ctx context.Context, replay *v1alpha1.DeadLetterRepl
 		}
 	}
 	var err error
-	seen.record, err = r.readRecord(ctx, replay)
-	return seen, err
+	if seen.record, seen.lost, err = r.readRecord(ctx, replay); err != nil {
+		return nil, err
+	}
+	return seen, r.gatherOthers(ctx, seen)
 }
 
 func (r *Reconciler) find(ctx context.Context, namespace, name string, into client.Object) (bool, error) {

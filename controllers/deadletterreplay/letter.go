@@ -41,9 +41,6 @@ func (l *letter) decode() {
 	}
 }
 
-// oneWord is an id as a line of the record can hold it.
-func oneWord(id string) string { return strings.Join(strings.Fields(id), "_") }
-
 // ID is the message's, as workers have it.
 func (l letter) ID() string { return l.OriginalID() }
 
@@ -126,13 +123,16 @@ func contractOf(adapters []*v1alpha1.ThirdPartyAdapter) (c contract) {
 	return c
 }
 
-// judge is why a selected letter is not given back; empty: it is.
-func (c contract) judge(l letter, taken map[string]bool, now time.Time) string {
+// judge is why a selected letter is not given back; empty: it is. taken are the messages that were.
+func (c contract) judge(l letter, taken map[string]bool, earlier []past, now time.Time) string {
+	id := recorded(l.ID())
 	switch {
 	case l.Err != nil:
 		return skippedUnreadable
-	case taken[oneWord(l.ID())]:
+	case taken[id]:
 		return skippedDuplicate
+	case slices.ContainsFunc(earlier, func(p past) bool { return p.gaveBack(l, id) }):
+		return skippedReplayed
 	case c.window > 0 && now.Sub(l.BornTime()) > c.window:
 		return skippedWindowPassed
 	case c.repeats && l.reason() == skippedFateUnknown:

@@ -4,14 +4,16 @@
 package deadletterreplay
 
 import (
-	"bufio"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,6 +33,8 @@ const (
 const (
 	// skippedDuplicate: another dead letter of the same message was taken.
 	skippedDuplicate = "Duplicate"
+	// skippedReplayed: an earlier replay gave the message back after this letter of it was stored.
+	skippedReplayed = "AlreadyReplayed"
 	// skippedWindowPassed: a third party does not remember its key any more.
 	skippedWindowPassed = "IdempotencyWindowPassed"
 	// skippedFateUnknown: whether it had its effect is not known, and a third party that would repeat it ignores keys.
@@ -47,13 +51,32 @@ const (
 type entry struct {
 	// letter is where it lies: broker/queue/offset.
 	letter string
-	// id is the message's, over all its dead letters.
+	// id is the message's, over all its dead letters, as recorded makes it.
 	id      string
 	outcome string
-	// since is the retry topic's end when it was about to be sent.
-	since int64
-	// noted is when that was written down, in milliseconds since 1970.
+	// unseen is where in the retry topic it may be, by queue, while it is not known whether it was sent.
+	unseen []span
+	// noted is when it was written down last that it is about to be sent, in milliseconds since 1970.
 	noted int64
+}
+
+// longestID is the longest id that is recorded as it is.
+const longestID = 128
+
+// recorded is a message's id as a line of the record can hold it. What producers set may be of any length, and any bytes: such an id is recorded as its
+// beginning and its hash, so that two never look alike.
+func recorded(id string) string {
+	odd := func(c rune) bool { return c == utf8.RuneError || !unicode.IsGraphic(c) || unicode.IsSpace(c) }
+	if len(id) <= longestID && !strings.ContainsFunc(id, odd) {
+		return id
+	}
+	start := strings.Map(func(c rune) rune {
+		if odd(c) {
+			return '_'
+		}
+		return c
+	}, id[:min(len(id), longestID/4)])
+	return fmt.Sprintf("%s~%x", start, sha256.Sum256([]byte(id)))
 }
 
 // chunk is how many entries are in one ConfigMap: it is written anew for each batch.
@@ -86,27 +109,27 @@ func (r *record) counts() map[string]int64 {
 	return counts
 }
 
-// encode writes entries from a chunk as lines: letter, id, outcome, since, noted.
+// encode writes entries from a chunk as lines: letter, id, outcome, unseen, noted.
 func (r *record) encode(n int) string {
 	var b strings.Builder
 	for _, e := range r.entries[n*chunk : min((n+1)*chunk, len(r.entries))] {
-		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\t%d\n", e.letter, e.id, e.outcome, e.since, e.noted)
+		fmt.Fprintf(&b, "%s\t%s\t%s\t%s\t%d\n", e.letter, e.id, e.outcome, encodeSpans(e.unseen), e.noted)
 	}
 	return b.String()
 }
 
 func (r *record) decode(lines string) error {
-	for scanner := bufio.NewScanner(strings.NewReader(lines)); scanner.Scan(); {
-		fields := strings.Split(scanner.Text(), "\t")
+	for line := range strings.Lines(lines) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		if len(fields) != 5 {
-			return fmt.Errorf("the line %q of the record is none of ours", scanner.Text())
+			return fmt.Errorf("the line %q is none of ours", line)
 		}
-		since, err := strconv.ParseInt(fields[3], 10, 64)
+		unseen, err := decodeSpans(fields[3])
 		noted, errNoted := strconv.ParseInt(fields[4], 10, 64)
 		if err := errors.Join(err, errNoted); err != nil {
-			return fmt.Errorf("the line %q of the record is none of ours: %w", scanner.Text(), err)
+			return fmt.Errorf("the line %q is none of ours: %w", line, err)
 		}
-		r.add(entry{letter: fields[0], id: fields[1], outcome: fields[2], since: since, noted: noted})
+		r.add(entry{letter: fields[0], id: fields[1], outcome: fields[2], unseen: unseen, noted: noted})
 	}
 	return nil
 }
@@ -120,11 +143,12 @@ func recordName(replay *v1alpha1.DeadLetterReplay, n int) string {
 	return fmt.Sprintf("%s-outcomes-%d", replay.Name, n)
 }
 
-// readRecord reads the record of a replay.
-func (r *Reconciler) readRecord(ctx context.Context, replay *v1alpha1.DeadLetterReplay) (*record, error) {
+// readRecord reads the record of a replay. lost says what is missing of it, or is not ours: it is not nil, and there is no record, where the outcome of a letter
+// is not known any more.
+func (r *Reconciler) readRecord(ctx context.Context, replay *v1alpha1.DeadLetterReplay) (read *record, lost, err error) {
 	var list corev1.ConfigMapList
 	if err := r.Live.List(ctx, &list, client.InNamespace(replay.Namespace), client.MatchingLabels{labelReplay: replay.Name}); err != nil {
-		return nil, fmt.Errorf("read the record: %w", err)
+		return nil, nil, fmt.Errorf("read the record: %w", err)
 	}
 	chunks := map[string]string{}
 	for i := range list.Items {
@@ -132,13 +156,26 @@ func (r *Reconciler) readRecord(ctx context.Context, replay *v1alpha1.DeadLetter
 			chunks[list.Items[i].Name] = list.Items[i].Data[outcomesKey]
 		}
 	}
-	read := newRecord()
-	for n := range len(chunks) {
-		if err := read.decode(chunks[recordName(replay, n)]); err != nil {
-			return nil, err
+	read = newRecord()
+	matched := 0 // what the status counts was written before it
+	if replay.Status.Matched != nil {
+		matched = int(*replay.Status.Matched)
+	}
+	needed := max(len(chunks), (matched+chunk-1)/chunk)
+	for n := range needed {
+		name := recordName(replay, n)
+		lines, there := chunks[name]
+		if !there {
+			return nil, fmt.Errorf("ConfigMap %s is gone", name), nil
+		}
+		if err := read.decode(lines); err != nil {
+			return nil, fmt.Errorf("ConfigMap %s was changed: %w", name, err), nil
+		}
+		if last := n+1 == needed; !last && len(read.entries) != (n+1)*chunk || last && len(read.entries) < matched {
+			return nil, fmt.Errorf("ConfigMap %s was changed: lines are missing", name), nil
 		}
 	}
-	return read, nil
+	return read, nil, nil
 }
 
 // writeRecord writes the chunks that have entries at these places.

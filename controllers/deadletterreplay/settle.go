@@ -16,79 +16,97 @@ import (
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
-// appears is how long a message that was given back may take to be seen in the retry topic: the broker's shortest delay, and some.
-const appears = 10 * time.Second
+const (
+	// appears is how long a message that was given back may take to be seen in the retry topic: the broker's shortest delay, and some.
+	appears = 10 * time.Second
+	// maxSearch bounds the pulls of one reconcile that look for what was sent.
+	maxSearch = 1000
+)
 
-// settle finds out of what was about to be sent whether it was, and sends what was not.
-func (b *batch) settle(ctx context.Context, pending []int) (result.Result, error) {
+// settle finds out of what was about to be sent whether it was, and what is to be sent again. What is pending is of one batch, and so of one broker.
+func (b *batch) settle(ctx context.Context, pending []int) findings {
+	first := b.record.entries[pending[0]]
 	last := time.UnixMilli(b.record.entries[pending[len(pending)-1]].noted)
-	if young := appears - b.Now().Sub(last); young > 0 {
-		return result.Wait(v1alpha1.ReasonReplaying, young, "whether a broker has what was about to be given back can be seen in a moment"), nil
+	if young := sendTime + appears - b.Now().Sub(last); young > 0 {
+		return findings{then: result.Wait(v1alpha1.ReasonReplaying, young, "whether a broker has what was about to be given back can be seen in a moment")}
+	}
+	q, _, err := placeOf(first.letter)
+	if err != nil {
+		return findings{then: result.Stall(v1alpha1.ReasonRecordLost, "%v: see the ConfigMaps with the label %s=%s", err, labelReplay, b.replay.Name)}
 	}
 	sent := map[string]bool{}
-	searched := map[string]bool{}
-	for _, at := range pending {
-		e := b.record.entries[at]
-		broker, _, _ := strings.Cut(e.letter, "/")
-		if searched[broker] { // the first of a broker has the lowest offset
-			continue
-		}
-		searched[broker] = true
-		if broken := b.search(ctx, broker, e.since, sent); !broken.IsDone() {
-			return broken, nil
-		}
-	}
-	sending := 0
+	left, broken := b.search(ctx, q.Broker, first.unseen, sent)
+	found := findings{places: pending, letters: map[int]letter{}, then: broken}
 	for _, at := range pending {
 		e := &b.record.entries[at]
-		if sent[e.id] {
-			e.outcome = outcomeResent
+		if e.unseen = left; sent[e.id] {
+			e.outcome, e.unseen = outcomeResent, nil
+		}
+	}
+	if !broken.IsDone() {
+		return found // where the search stands is written down
+	}
+	found.then = going(time.Millisecond)
+	for _, at := range pending {
+		e := &b.record.entries[at]
+		if e.outcome != outcomeResending {
 			continue
 		}
 		l, broken := b.read(ctx, e.letter)
 		if !broken.IsDone() {
-			return broken, nil
+			found.then, found.letters = broken, nil
+			return found
 		}
-		if l.Message == nil { // the broker has deleted it meanwhile
-			e.outcome = skippedUnreadable
+		if l.Message == nil || l.Err != nil { // the broker has deleted it meanwhile
+			e.outcome, e.unseen = skippedUnreadable, nil
 			continue
 		}
-		sending++
-		e.outcome = b.send(ctx, l)
+		e.unseen = after(left)
+		found.letters[at] = l
 	}
-	if err := b.writeRecord(ctx, b.replay, b.record, pending); err != nil {
-		return result.Result{}, err
-	}
-	if len(b.pending()) > 0 {
-		return result.Wait(v1alpha1.ReasonBrokerUnreachable, lookAgain, "a broker did not say whether it has what was given back: that is looked up, and sent again if it has not"), nil
-	}
-	return b.pace(max(sending, 1)), nil
+	return found
 }
 
-// search notes which messages the retry topic of a broker has, from an offset on.
-func (b *batch) search(ctx context.Context, broker string, from int64, sent map[string]bool) result.Result {
-	end, broken := b.retryEnd(ctx, broker)
-	topic := rocketmq.RetryTopic(b.group.Spec.Group)
-	for range maxSearch {
-		if !broken.IsDone() || from >= end {
-			return broken
-		}
-		pulled, err := b.admin.Pull(ctx, b.masters[broker], rocketmq.PullRequest{
-			Group: b.group.Spec.Group, Queue: rocketmq.Queue{Topic: topic, Broker: broker}, Offset: from, MaxMessages: batchSize,
-			Subscription: rocketmq.Subscription{Topic: topic, Expression: "*"},
-		})
-		if err != nil {
-			return topology.Explain(err, "reading the group's retry topic at broker %s", broker)
-		}
-		for i := range pulled.Messages {
-			sent[oneWord(letter{Message: &pulled.Messages[i]}.ID())] = true
-		}
-		if pulled.Next <= from {
-			break
-		}
-		from = pulled.Next
+// after is where what is sent again will be: behind what was searched.
+func after(spans []span) []span {
+	var next []span
+	for _, s := range spans {
+		next = append(next, span{from: s.to, to: open})
 	}
-	return result.Wait(v1alpha1.ReasonReplaying, lookAgain, "the retry topic of broker %s does not show yet all that was stored there", broker)
+	return next
+}
+
+// search notes which messages the retry topic of a broker has in these spans, and returns what is left to be searched: done, if nothing is.
+func (b *batch) search(ctx context.Context, broker string, spans []span, sent map[string]bool) ([]span, result.Result) {
+	queues, broken := b.retryQueues(ctx, broker)
+	if !broken.IsDone() {
+		return spans, broken
+	}
+	spans = closed(spans, queues)
+	topic := rocketmq.RetryTopic(b.group.Spec.Group)
+	pulls := 0
+	for id := range spans {
+		for s := &spans[id]; s.from < s.to; pulls++ {
+			if pulls == maxSearch {
+				return spans, result.Wait(v1alpha1.ReasonReplaying, time.Millisecond, "the retry topic of broker %s is searched for what was given back", broker)
+			}
+			pulled, err := b.admin.Pull(ctx, b.masters[broker], rocketmq.PullRequest{
+				Group: b.group.Spec.Group, Queue: rocketmq.Queue{Topic: topic, Broker: broker, ID: id}, Offset: s.from, MaxMessages: batchSize,
+				Subscription: rocketmq.Subscription{Topic: topic, Expression: "*"},
+			})
+			if err != nil {
+				return spans, topology.Explain(err, "reading the group's retry topic at broker %s", broker)
+			}
+			if pulled.Next <= s.from {
+				return spans, result.Wait(v1alpha1.ReasonReplaying, lookAgain, "the retry topic of broker %s does not show yet all that was stored there", broker)
+			}
+			for i := range pulled.Messages {
+				sent[recorded(pulled.Messages[i].OriginalID())] = true
+			}
+			s.from = min(pulled.Next, s.to)
+		}
+	}
+	return spans, result.Result{}
 }
 
 // read reads one dead letter again; without a message if the broker does not have it any more.
@@ -105,16 +123,22 @@ func (b *batch) read(ctx context.Context, place string) (letter, result.Result) 
 	return letters[0], result.Result{}
 }
 
-// placeOf is the inverse of place.
+// placeOf is the inverse of place. A broker's name may have slashes.
 func placeOf(text string) (rocketmq.Queue, int64, error) {
-	parts := strings.Split(text, "/")
-	if len(parts) != 3 {
+	rest, offsetText, _ := cutLast(text)
+	broker, idText, found := cutLast(rest)
+	id, errID := strconv.Atoi(idText)
+	offset, errOffset := strconv.ParseInt(offsetText, 10, 64)
+	if !found || errID != nil || errOffset != nil {
 		return rocketmq.Queue{}, 0, fmt.Errorf("%q names no dead letter", text)
 	}
-	id, err := strconv.Atoi(parts[1])
-	if err != nil {
-		return rocketmq.Queue{}, 0, fmt.Errorf("%q names no dead letter: %w", text, err)
+	return rocketmq.Queue{Broker: broker, ID: id}, offset, nil
+}
+
+func cutLast(text string) (before, after string, found bool) {
+	i := strings.LastIndexByte(text, '/')
+	if i < 0 {
+		return "", text, false
 	}
-	offset, err := strconv.ParseInt(parts[2], 10, 64)
-	return rocketmq.Queue{Broker: parts[0], ID: id}, offset, err
+	return text[:i], text[i+1:], true
 }

@@ -21,7 +21,7 @@ import (
 func setStatus(seen *inputs, step result.Result, now time.Time) []condition.Transition {
 	replay, status := seen.replay, &seen.replay.Status
 	status.ObservedGeneration = replay.Generation
-	if status.StartTime == nil {
+	if status.StartTime == nil || seen.record == nil {
 		return condition.Set(&status.Conditions, replay.Generation, now, condition.Summary("", step)...)
 	}
 	counts := seen.record.counts()

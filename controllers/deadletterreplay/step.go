@@ -21,8 +21,6 @@ const (
 	batchSize = 32
 	// maxPulls of one reconcile, where nothing is selected.
 	maxPulls = 32
-	// maxSearch bounds the pulls that look for what was sent.
-	maxSearch = 1000
 )
 
 // batch is what one reconcile works on.
@@ -36,13 +34,13 @@ type batch struct {
 // advance makes the next step: notes the ends, settles what was about to be sent, or gives a batch back. Done: there is nothing left. An error is one of the
 // Kubernetes API.
 func (r *Reconciler) advance(ctx context.Context, seen *inputs) (result.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, brokerTimeout)
+	reading, cancel := context.WithTimeout(ctx, brokerTimeout)
 	defer cancel()
-	admin, reached := r.Connector.Connect(ctx, seen.cluster)
+	admin, reached := r.Connector.Connect(reading, seen.cluster)
 	if !reached.IsDone() {
 		return reached, nil
 	}
-	cluster, reached := admin.Survey(ctx)
+	cluster, reached := admin.Survey(reading)
 	if !reached.IsDone() {
 		return reached, nil
 	}
@@ -51,12 +49,12 @@ func (r *Reconciler) advance(ctx context.Context, seen *inputs) (result.Result, 
 		b.masters[m.Name] = m.Addr
 	}
 	if seen.replay.Status.StartTime == nil {
-		return b.begin(ctx, topology.Lost(seen.cluster, cluster)), nil
+		return b.begin(reading, topology.Lost(seen.cluster, cluster)), nil
 	}
 	if pending := b.pending(); len(pending) > 0 {
-		return b.settle(ctx, pending)
+		return b.give(ctx, b.settle(reading, pending))
 	}
-	return b.next(ctx)
+	return b.give(ctx, b.next(reading))
 }
 
 // going says that there is more to do.
@@ -99,33 +97,30 @@ func (b *batch) pending() (places []int) {
 	return places
 }
 
-// next gives the next letters back that are selected.
-func (b *batch) next(ctx context.Context) (result.Result, error) {
+// next looks for the next letters that are selected.
+func (b *batch) next(ctx context.Context) findings {
 	spec := &b.replay.Spec
 	room := int(spec.Limit) - len(b.record.entries)
 	for range maxPulls {
 		q := b.queue()
 		if q == nil || room <= 0 {
-			return result.Result{}, nil
+			return findings{}
 		}
 		letters, next, broken := b.pull(ctx, q, min(batchSize, int(spec.Rate), room))
 		if !broken.IsDone() {
-			return broken, nil
+			return findings{then: broken}
 		}
-		since, broken := b.retryEnd(ctx, q.Broker)
+		queues, broken := b.retryQueues(ctx, q.Broker)
 		if !broken.IsDone() {
-			return broken, nil
+			return findings{then: broken}
 		}
-		if found := b.judge(ctx, letters, since); len(found) > 0 {
-			step, err := b.give(ctx, letters, found)
-			if err == nil {
-				q.Next = &next
-			}
-			return step, err
+		if found := b.judge(ctx, letters, spansFrom(queues)); len(found.places) > 0 {
+			found.queue, found.next = q, next
+			return found
 		}
 		q.Next = &next
 	}
-	return going(time.Millisecond), nil
+	return findings{then: going(time.Millisecond)}
 }
 
 // queue is the first that is not read to its end.
@@ -168,81 +163,41 @@ func (b *batch) pull(ctx context.Context, q *v1alpha1.ReplayQueue, most int) (le
 	return letters, next, result.Result{}
 }
 
-// judge adds the selected letters to the record, as skipped or about to be sent, and returns the letters' indexes by their places in it. since is the end of
-// the retry topic.
-func (b *batch) judge(ctx context.Context, letters []letter, since int64) map[int]int {
+// judge adds the selected letters to the record, as skipped or about to be sent. unseen is what comes into the retry topic from now on.
+func (b *batch) judge(ctx context.Context, letters []letter, unseen []span) findings {
 	promised := contractOf(b.adapters)
-	found := map[int]int{}
-	for i, l := range letters {
+	found := findings{letters: map[int]letter{}, then: going(time.Millisecond)}
+	for _, l := range letters {
 		if _, known := b.record.places[l.place()]; known || l.Err == nil && !b.selection.selects(ctx, l) {
 			continue
 		}
-		outcome := promised.judge(l, b.record.taken, b.Now())
-		switch {
-		case outcome != "":
+		at := len(b.record.entries)
+		e := entry{letter: l.place(), id: recorded(l.ID()), noted: b.Now().UnixMilli()}
+		switch e.outcome = promised.judge(l, b.record.taken, b.earlier, b.Now()); {
+		case e.outcome != "":
 		case b.replay.Spec.Mode == v1alpha1.ReplayModeDryRun:
-			outcome = skippedDryRun
+			e.outcome = skippedDryRun
 		default:
-			outcome = outcomeResending
+			e.outcome, e.unseen, found.letters[at] = outcomeResending, unseen, l
 		}
-		found[len(b.record.entries)] = i
-		b.record.add(entry{letter: l.place(), id: oneWord(l.ID()), outcome: outcome, since: since, noted: b.Now().UnixMilli()})
+		b.record.add(e)
+		found.places = append(found.places, at)
 	}
 	return found
 }
 
-// give notes what is about to be sent, sends it, and notes that.
-func (b *batch) give(ctx context.Context, letters []letter, found map[int]int) (result.Result, error) {
-	var places []int
-	sending := 0
-	for at := len(b.record.entries) - len(found); at < len(b.record.entries); at++ {
-		places = append(places, at)
-		if b.record.entries[at].outcome == outcomeResending {
-			sending++
+// retryQueues are the queues of the group's retry topic at a broker, by number; none, if there is no such topic. The broker puts what is given back into any.
+func (b *batch) retryQueues(ctx context.Context, broker string) ([]rocketmq.QueueStats, result.Result) {
+	stats, err := b.admin.TopicStats(ctx, b.masters[broker], rocketmq.RetryTopic(b.group.Spec.Group))
+	if err != nil && !errors.Is(err, rocketmq.ErrNotFound) {
+		return nil, topology.Explain(err, "reading the ends of the group's retry topic at broker %s", broker)
+	}
+	var queues []rocketmq.QueueStats
+	for q, content := range stats.Queues {
+		for len(queues) <= q.ID {
+			queues = append(queues, rocketmq.QueueStats{})
 		}
+		queues[q.ID] = content
 	}
-	if err := b.writeRecord(ctx, b.replay, b.record, places); err != nil || sending == 0 {
-		return going(time.Millisecond), err
-	}
-	for _, at := range places {
-		if e := &b.record.entries[at]; e.outcome == outcomeResending {
-			e.outcome = b.send(ctx, letters[found[at]])
-		}
-	}
-	return b.pace(sending), b.writeRecord(ctx, b.replay, b.record, places)
-}
-
-// pace is how long so many messages take.
-func (b *batch) pace(sent int) result.Result {
-	return going(time.Duration(sent) * time.Second / time.Duration(b.replay.Spec.Rate))
-}
-
-// The broker is asked to give the message back after its shortest delay, which it does at once for nobody. Its own limit of attempts is not what ends it.
-const (
-	shortestDelay = 1
-	moreAttempts  = 100
-)
-
-// send gives one message back and returns its outcome: as it was, if whether the broker has it is not known.
-func (b *batch) send(ctx context.Context, l letter) string {
-	err := b.admin.SendBack(ctx, b.masters[l.Queue.Broker], rocketmq.SendBackRequest{
-		Group: b.group.Spec.Group, Message: l.Message, DelayLevel: shortestDelay, MaxReconsume: l.Reconsumed + moreAttempts,
-	})
-	var refusal *rocketmq.Error
-	switch {
-	case err == nil:
-		return outcomeResent
-	case errors.As(err, &refusal) && refusal.Code == rocketmq.CodeMessageIllegal:
-		return skippedTooLarge
-	}
-	return outcomeResending
-}
-
-// retryEnd is where the next message of the group's retry topic will be.
-func (b *batch) retryEnd(ctx context.Context, broker string) (int64, result.Result) {
-	end, err := b.admin.MaxOffset(ctx, b.masters[broker], rocketmq.Queue{Topic: rocketmq.RetryTopic(b.group.Spec.Group), Broker: broker})
-	if err != nil {
-		return 0, topology.Explain(err, "reading the end of the group's retry topic at broker %s", broker)
-	}
-	return end, result.Result{}
+	return queues, result.Result{}
 }

@@ -4,7 +4,7 @@
 package deadletterreplay
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -191,8 +191,8 @@ func deref(n *int64) int64 {
 // outcomes are the lines of the record.
 func (w *world) outcomes() string {
 	w.t.Helper()
-	read, err := w.r.readRecord(context.WithoutCancel(w.t.Context()), w.replay)
-	w.must(err)
+	read, lost, err := w.r.readRecord(w.t.Context(), w.replay)
+	w.must(errors.Join(lost, err))
 	var b strings.Builder
 	for n := range (len(read.entries) + chunk - 1) / chunk {
 		b.WriteString(read.encode(n))

@@ -11,6 +11,13 @@ var replayCases = []admissionCase{{
 	message:  "a replay cannot change what it replays: only rate and suspend can; create another DeadLetterReplay",
 	accepted: fields{"spec.filter": `{reasons: [RetriesExhausted]}`, "spec.rate": "50", "spec.suspend": "true"},
 }, {
+	sentence: "a replay that repeats what it began to skip",
+	kind:     "DeadLetterReplay",
+	was:      fields{"spec.alreadyReplayed": "Skip"},
+	refused:  fields{"spec.alreadyReplayed": "Repeat"},
+	message:  "a replay cannot change what it replays: only rate and suspend can; create another DeadLetterReplay",
+	accepted: fields{"spec.alreadyReplayed": "Skip", "spec.rate": "50"},
+}, {
 	sentence: "a window that ends before it begins",
 	kind:     "DeadLetterReplay",
 	refused:  fields{"spec.window": `{from: "2026-11-23T12:00:00Z", to: "2026-11-23T08:00:00Z"}`},

@@ -5,6 +5,7 @@ package fake
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -196,7 +197,7 @@ func (b *Broker) sendBack(q call) answer {
 		level = firstRetryLevel + original.Reconsumed
 	}
 	t := b.groupTopic(rocketmq.RetryTopic(name), group.RetryQueues)
-	b.storeLater(t.config.Name, 0, m, level)
+	b.storeLater(t.config.Name, rand.IntN(max(1, min(group.RetryQueues, t.config.WriteQueues))), m, level)
 	return answer{}
 }
 
