@@ -76,8 +76,9 @@ func (s *stage) soak(chance *rand.Rand, r *evidence.Recorder) {
 		})
 	}()
 	defer func() { <-all }()
-	began, before := time.Now(), 0
-	for n := 0; !s.Failed(); {
+	began := time.Now()
+	var n, before int
+	for !s.Failed() {
 		select {
 		case <-all:
 			r.Sample("soak_paid", float64(s.load-before))
