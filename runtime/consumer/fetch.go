@@ -62,8 +62,7 @@ func (c *Consumer) openQueue(q *queue) bool {
 			c.cfg.Log.Info("queue gained", "queue", q.id.String(), "offset", offset)
 			return true
 		}
-		var refusal *rocketmq.Error
-		if errors.As(err, &refusal) && refusal.Code == rocketmq.CodeQueryNotFound {
+		if isMissing(err) {
 			c.offsetMissing(q)
 			sleep(q.fetchCtx, missingPause)
 			continue
@@ -86,6 +85,12 @@ func (c *Consumer) begin(ctx context.Context, q *queue) (int64, error) {
 	end, err := c.client.MaxOffset(ctx, q.link.address(), q.id)
 	q.doubt = doubt{end: end, left: c.cfg.MaxUncommitted}
 	return offset, err
+}
+
+// isMissing reports whether an offset could not be read because the group has none there.
+func isMissing(err error) bool {
+	var refusal *rocketmq.Error
+	return errors.As(err, &refusal) && refusal.Code == rocketmq.CodeQueryNotFound
 }
 
 func (c *Consumer) offsetMissing(q *queue) {

@@ -142,10 +142,13 @@ func (m *membership) confirm(l *link, generation int) error {
 }
 
 // verify gives up those of the queues just locked that were another's while our lock was not certain: then the group's offset is higher than what we
-// committed last. They are read anew. A lower offset is one that a broker has lost.
+// committed last. They are read anew. A lower offset, or none, is one that a broker has lost: what was committed is kept on disk every 5 s only.
 func (m *membership) verify(ctx context.Context, l *link, at time.Time, held []rocketmq.Queue) error {
 	for _, q := range m.dispatch.uncertain(l, at, held) {
 		offset, err := m.client.QueryOffset(ctx, l.address(), m.cfg.Group, q.id)
+		if isMissing(err) {
+			offset, err = unknown, nil
+		}
 		if err != nil {
 			return err
 		}
