@@ -51,6 +51,15 @@ func TestAGroupWhosePodsGetEveryMessageHasNoOffsets(t *testing.T) {
 	}
 }
 
+func TestAForeignMemberOfABroadcastTakesNothingAway(t *testing.T) {
+	seen := ready()
+	broadcasting(seen.group)
+	seen.broker.members = []string{"10.0.0.9@1234"}
+	if c := foreignConsumers(seen); c.Status != metav1.ConditionTrue || !strings.Contains(c.Message, "they take no message away from its pods, which get all, but handle every message as well; stop them") {
+		t.Errorf("the condition is %s: %s", c.Status, c.Message)
+	}
+}
+
 func TestAModelChangesWithoutTwoAtOnce(t *testing.T) {
 	seen := ready()
 	shared := structure(seen)

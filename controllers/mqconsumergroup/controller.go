@@ -89,6 +89,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	seen.jumps = countJumps(seen)
 	var done steps
 	if group.DeletionTimestamp.IsZero() {
 		done = r.advance(ctx, seen)
@@ -153,6 +154,6 @@ func (r *Reconciler) advance(ctx context.Context, seen *inputs) steps {
 		done.workload = r.ensureLimits(ctx, seen, &done)
 	}
 	done.flow = flowing(seen, r.Now())
-	done.loss = nothingLost(seen.group, countJumps(seen))
+	done.loss = nothingLost(seen.group, seen.jumps)
 	return done
 }

@@ -60,6 +60,8 @@ type inputs struct {
 
 	signals lag.Signals
 	reports []workersync.Report
+	// jumps are those of positions so far, counted once of what is in the status and in the reports; nil while there is nothing to tell.
+	jumps *v1alpha1.Jumps
 }
 
 // brokerFacts are what the brokers say.

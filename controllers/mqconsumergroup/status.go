@@ -39,7 +39,7 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 	setLag(status, seen, now)
 	status.SkippedMessageIDs = skipped(seen)
 	status.RetryPlan = retryPlan(seen)
-	status.Jumps = countJumps(seen)
+	status.Jumps = seen.jumps
 	status.Adapters = adapterUses(seen)
 	status.Circuit = worst(status.Adapters)
 	if done.limits != nil {
@@ -199,7 +199,10 @@ func foreignConsumers(seen *inputs) metav1.Condition {
 	if ids := foreign(seen); len(ids) > 0 {
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonForeignConsumersOnline
 		c.Message = fmt.Sprintf("%d members of the group are no pods of this object and take messages away from them; stop them, or give this object a group of its own: %s", len(ids), list(ids))
-		if migrating(seen) {
+		switch {
+		case broadcasts(seen.group):
+			c.Message = fmt.Sprintf("%d members of the group are no pods of this object; they take no message away from its pods, which get all, but handle every message as well; stop them, or give this object a group of its own: %s", len(ids), list(ids))
+		case migrating(seen):
 			c.Message = fmt.Sprintf("%d members of the group are no pods of this object, which shares the queues with them; stop them one after the other: until the last has left, messages of a queue that moves may be handled twice: %s", len(ids), list(ids))
 		}
 		return c

@@ -125,6 +125,7 @@ func (a *Adapter) Report() worker.AdapterReport {
 	report := worker.AdapterReport{Name: a.spec.Name, InFlight: int(a.inFlight.Load()), Allowed: a.gate.now()}
 	a.circuit.report(&report)
 	if a.credentials != nil {
+		_, _ = a.credentials.get() // looks whether they changed: a pod without messages asks for none
 		if problem := a.credentials.problem.Load(); problem != nil {
 			report.CredentialProblem = *problem
 		}

@@ -451,6 +451,11 @@ func TestASecretIsReadAgain(t *testing.T) {
 				t.Errorf("with the token %q: got %v with %q, and the problem is %q", bad, o, token, a.Report().CredentialProblem)
 			}
 		}
+		swapSecret(t, dir, "corrected")
+		time.Sleep(time.Second)
+		if problem := a.Report().CredentialProblem; problem != "" {
+			t.Errorf("without a message since the Secret was corrected, its problem is still %q", problem)
+		}
 	})
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
-// Skipped is Dead: somebody declared that the message is not to be handled.
-const Skipped outcome.Reason = "Skipped"
+// SkippedByID is Dead: somebody declared that the message is not to be handled.
+const SkippedByID outcome.Reason = "SkippedByID"
 
 // skips are messages that are not to be handled, by their ids.
 type skips struct {
@@ -68,5 +68,5 @@ func (s *skips) passed(m *message.Message) (outcome.Outcome, bool) {
 	if !slices.Contains(s.done, id) {
 		s.done = append(s.done, id)
 	}
-	return outcome.Spare(Skipped, "skipMessageIDs of the group names it"), true
+	return outcome.Spare(SkippedByID, "skipMessageIDs of the group names it"), true
 }

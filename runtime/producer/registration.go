@@ -93,10 +93,11 @@ func (r *registration) register(ctx context.Context, client *remoting.Client, cl
 	if len(queues) == 0 {
 		return fmt.Errorf("topic %s has no queue that takes messages", r.topic)
 	}
+	masters := route.Masters()
 	r.mu.Lock()
-	r.queues, r.masters = queues, route.Masters()
+	r.queues, r.masters = queues, masters
 	r.mu.Unlock()
-	for name, addr := range route.Masters() {
+	for name, addr := range masters {
 		beatCtx, cancel := context.WithTimeout(ctx, heartbeatTimeout)
 		beatErr := client.Heartbeat(beatCtx, addr, remoting.Heartbeat{ClientID: r.clientID, Producers: []remoting.Producer{{Group: r.group}}})
 		cancel()

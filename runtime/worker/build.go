@@ -77,7 +77,7 @@ func (w *Worker) assemble() error {
 		return fmt.Errorf("build the consumer: %w", err)
 	}
 	if w.structure.Shadow {
-		orderKey = shadow.OrderKey(orderKey, w.log)
+		orderKey = shadow.OrderKey(orderKey, telemetry.Whole(w.log))
 	}
 	w.delivery.Allow(handlingTime(w.structure.Handler, w.live.current))
 	w.delivery.Skip(w.live.current.SkipMessageIDs)
@@ -166,7 +166,7 @@ func (w *Worker) buildAdapters() error {
 // callers make the requests of the handler's steps, or log them.
 func (w *Worker) callers() map[string]handler.Caller {
 	if w.structure.Shadow {
-		return shadow.Callers(w.structure, w.log)
+		return shadow.Callers(w.structure, telemetry.Whole(w.log))
 	}
 	callers := map[string]handler.Caller{}
 	for name, a := range w.adapters {
@@ -179,7 +179,7 @@ func (w *Worker) callers() map[string]handler.Caller {
 func (w *Worker) messages() consumer.Handler {
 	var h consumer.Handler = w.delivery
 	if w.structure.Shadow {
-		h = shadow.Messages(h, w.log)
+		h = shadow.Messages(h, telemetry.Whole(w.log))
 	}
 	if w.options.Spans != nil {
 		h = tracing.Messages(h, w.options.Spans, w.structure.Group, w.structure.Topic)

@@ -5,6 +5,7 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -13,27 +14,31 @@ import (
 
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
+	"github.com/orderflow-dev/orderflow/runtime/telemetry"
 	"github.com/orderflow-dev/orderflow/test/broker"
 )
 
 // TestAShadowPassesEveryMessageAndSendsNothing has a third party that would be called, a message without what it is mapped and kept in order by, and one that
 // is no order.
 func TestAShadowPassesEveryMessageAndSendsNothing(t *testing.T) {
+	const orders = 9 // more than a sampled line is written for
 	nameServer := broker.Shared(t).NameServer()
 	shop, sms := newShop(t, nameServer, nil), newProvider(t)
 	structure := structureFor(sms.server.URL)
 	structure.NameServers, structure.Topic, structure.Group = []string{nameServer}, shop.topic, shop.group
 	structure.PrivateNetworks = []string{sms.addr.String() + "/32"}
 	structure.Shadow, structure.OrderKeyExpression = true, "order.phone"
-	shop.pay(0, 4)
-	shop.send(4, rocketmq.OutMessage{Body: []byte(`{"id":"o4","eventType":"OrderPaid"}`)})
-	shop.send(5, rocketmq.OutMessage{Body: []byte("no order")})
-	r := start(t, newFiles(t, structure, liveFor("r1", nil)))
+	shop.pay(0, orders)
+	shop.send(orders, rocketmq.OutMessage{Body: []byte(`{"id":"o9","eventType":"OrderPaid"}`)})
+	shop.send(orders+1, rocketmq.OutMessage{Body: []byte("no order")})
+	files := newFiles(t, structure, liveFor("r1", nil))
+	files.Log = telemetry.NewLogger(files.logs, slog.LevelInfo)
+	r := start(t, files)
 
-	eventually(t, "all messages to be passed", func() bool { return shop.committed() == 6 })
+	eventually(t, "all messages to be passed", func() bool { return shop.committed() == orders+2 })
 	metrics := r.ask("GET", "/metrics", "")
 	for _, want := range []string{
-		`outcome="done",reason="Shadowed"} 4`, `outcome="done",reason="MappingFailed"} 1`, `outcome="done",reason="Undecodable"} 1`,
+		fmt.Sprintf(`outcome="done",reason="Shadowed"} %d`, orders), `outcome="done",reason="MappingFailed"} 1`, `outcome="done",reason="Undecodable"} 1`,
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("%s is not in the metrics", want)
@@ -46,6 +51,9 @@ func TestAShadowPassesEveryMessageAndSendsNothing(t *testing.T) {
 		t.Errorf("%d dead letters", letters)
 	}
 	logs := r.logs.text()
+	if n := strings.Count(logs, "request not sent: shadow"); n != orders {
+		t.Errorf("%d of %d requests that would be made are in the log", n, orders)
+	}
 	if !strings.Contains(logs, `"path":"/send"`) || !strings.Contains(logs, `to:string(14)`) || !strings.Contains(logs, `"wouldBe":"dead","reason":"MappingFailed"`) || !strings.Contains(logs, `"reason":"OrderKeyFailed"`) {
 		t.Errorf("the log does not show what would be sent, and what not:\n%s", logs)
 	}

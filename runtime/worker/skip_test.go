@@ -55,7 +55,7 @@ func TestAMessageIsSkippedWhileItIsParked(t *testing.T) {
 			t.Error("there was a probe")
 		}
 		letters := shop.deadLetters()
-		if len(letters) != 1 || string(letters[0].Body) != paid(2) || letters[0].Property("ORDERFLOW_REASON") != "Skipped" ||
+		if len(letters) != 1 || string(letters[0].Body) != paid(2) || letters[0].Property("ORDERFLOW_REASON") != "SkippedByID" ||
 			letters[0].Property("ORDERFLOW_DETAIL") != "skipMessageIDs of the group names it" || letters[0].Property("ORDERFLOW_ATTEMPTS") != "1" {
 			t.Errorf("%d dead letters, want the order that was to be skipped, with its reason", len(letters))
 		}
