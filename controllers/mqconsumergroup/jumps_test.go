@@ -169,7 +169,7 @@ func TestEachJumpIsAnEventOnce(t *testing.T) {
 
 func TestJumpsComeBackFromTheAPIAsTheyWereCounted(t *testing.T) {
 	w := newWorld(t, nil)
-	seen := &inputs{group: w.group, reports: []workersync.Report{losing("push-x", noon.Add(500*time.Millisecond), 0, 7)}}
+	seen := &inputs{group: w.group, reports: []workersync.Report{losing("push-x", noon.Add(500*time.Millisecond), 0, 10)}}
 	w.group.Status.Jumps = countJumps(seen)
 	w.group.Status.Replicas, w.group.Status.ReadyReplicas = 0, 0
 	w.must(w.Status().Update(t.Context(), w.group))
