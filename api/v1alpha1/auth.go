@@ -30,7 +30,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type == 'APIKey' ? has(self.apiKey) : !has(self.apiKey)",message="auth.apiKey is given with auth type APIKey, and only with it"
 // +kubebuilder:validation:XValidation:rule="self.type == 'HMAC' ? has(self.hmac) : !has(self.hmac)",message="auth.hmac is given with auth type HMAC, and only with it"
 // +kubebuilder:validation:XValidation:rule="self.type == 'OAuth2' ? has(self.oauth2) : !has(self.oauth2)",message="auth.oauth2 is given with auth type OAuth2, and only with it"
-// +kubebuilder:validation:XValidation:rule="self.type != 'MTLS'",message="auth type MTLS is not available in this version: use Basic, Bearer, APIKey, HMAC or OAuth2"
+// +kubebuilder:validation:XValidation:rule="self.type == 'MTLS' ? has(self.mtls) : !has(self.mtls)",message="auth.mtls is given with auth type MTLS, and only with it"
 type Auth struct {
 	// type selects the way.
 	// +unionDiscriminator
@@ -51,6 +51,9 @@ type Auth struct {
 	// oauth2 sends a token it gets with client credentials.
 	// +optional
 	OAuth2 *OAuth2Auth `json:"oauth2,omitempty"`
+	// mtls presents a client certificate.
+	// +optional
+	MTLS *MTLSAuth `json:"mtls,omitempty"`
 }
 
 // BasicAuth sends user name and password (RFC 7617).
@@ -163,4 +166,13 @@ type OAuth2Auth struct {
 	// +optional
 	// +default="Header"
 	CredentialsIn ClientCredentialsLocation `json:"credentialsIn,omitempty"`
+}
+
+// MTLSAuth presents a client certificate when the connection is made. url is https.
+type MTLSAuth struct {
+	// secretRef names a Secret of type kubernetes.io/tls, as cert-manager makes them: its keys `tls.crt`, the certificate and those between it and the root, and
+	// `tls.key` are used, no other. Pods take a renewed certificate over while they run: requests on their way end on the connections of before. One whose key
+	// does not fit, or that has ended, is not taken over: the one before is used while it lasts. Without one that lasts nobody is called, and messages wait.
+	// +required
+	SecretRef LocalObjectReference `json:"secretRef,omitzero"`
 }

@@ -27,6 +27,8 @@ const (
 	ConditionForeignConsumers = "ForeignConsumers"
 	// ConditionThirdPartyDown (MQConsumerGroup, ThirdPartyAdapter): a circuit is open; messages wait in the broker.
 	ConditionThirdPartyDown = "ThirdPartyDown"
+	// ConditionCertificateExpiring (ThirdPartyAdapter with auth type MTLS): the client certificate ends soon, or has ended.
+	ConditionCertificateExpiring = "CertificateExpiring"
 	// ConditionParked (MQConsumerGroup): pods hand out no message, or hold queues back; the reason says why.
 	ConditionParked = "Parked"
 	// ConditionOrderViolatedUpstream (MQConsumerGroup): messages of one order key came in two queues, so that their order cannot be kept.
@@ -73,6 +75,8 @@ const (
 	ReasonSecretKeyMissing = "SecretKeyMissing"
 	// ReasonSecretNotAllowed: the Secret is not labelled as a credential, or not for this host.
 	ReasonSecretNotAllowed = "SecretNotAllowed"
+	// ReasonCertificateUnusable: a Secret's certificate cannot be read, does not fit its key, has ended, or has not begun.
+	ReasonCertificateUnusable = "CertificateUnusable"
 	// ReasonInvalidExpression: a CEL expression does not compile, has the wrong type, or costs too much.
 	ReasonInvalidExpression = "InvalidExpression"
 	// ReasonUnsafeSteps: a step other than the last calls a third party that ignores idempotency keys, and cannot be asked what became of a request.
@@ -190,6 +194,10 @@ const (
 	ReasonCircuitOpen = "CircuitOpen"
 	// ReasonCircuitClosed: requests flow.
 	ReasonCircuitClosed = "CircuitClosed"
+	// ReasonCertificateEnds: the client certificate ends soon.
+	ReasonCertificateEnds = "CertificateEnds"
+	// ReasonCertificateLasts: the client certificate does not end soon.
+	ReasonCertificateLasts = "CertificateLasts"
 	// ReasonUnused: no group refers to the adapter.
 	ReasonUnused = "Unused"
 	// ReasonNoForeignConsumers: all members online were started by OrderFlow.

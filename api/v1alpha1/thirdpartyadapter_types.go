@@ -9,7 +9,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // every group that refers to the adapter shares them.
 // +kubebuilder:validation:XValidation:rule="!has(self.suspend) || !self.suspend",message="suspend is not available in this version: scale the groups that use the adapter to 0; messages wait in the broker"
 // +kubebuilder:validation:XValidation:rule="!has(self.quota)",message="quota is not available in this version: use rateLimit"
-// +kubebuilder:validation:XValidation:rule="!has(self.tls)",message="tls is not available in this version: https URLs are verified against the public roots"
+// +kubebuilder:validation:XValidation:rule="!has(self.tls) || !isURL(self.url) || url(self.url).getScheme() == 'https'",message="tls is for https: give an https url, or remove tls"
+// +kubebuilder:validation:XValidation:rule="!has(self.auth) || self.auth.type != 'MTLS' || !isURL(self.url) || url(self.url).getScheme() == 'https'",message="a client certificate is shown over https only: give an https url, or use another auth type"
 // +kubebuilder:validation:XValidation:rule="!has(self.circuitBreaker.slowRequestDuration) || duration(self.circuitBreaker.slowRequestDuration) < duration(self.timeout)",message="circuitBreaker.slowRequestDuration is shorter than timeout: what takes as long as the timeout fails as it is"
 type ThirdPartyAdapterSpec struct {
 	// url of the third party, http or https. A handler's path is appended to its path.
@@ -331,16 +332,34 @@ type StatusQuery struct {
 	AbsentExpression string `json:"absentExpression,omitempty"`
 }
 
-// AdapterTLS configures TLS towards the third party.
+// TLSVersion is a version of TLS.
+// +kubebuilder:validation:Enum=TLS12;TLS13
+type TLSVersion string
+
+const (
+	// TLS12 is TLS 1.2 (RFC 5246).
+	TLS12 TLSVersion = "TLS12"
+	// TLS13 is TLS 1.3 (RFC 8446).
+	TLS13 TLSVersion = "TLS13"
+)
+
+// AdapterTLS configures TLS towards the third party. Its certificate is always verified. A client certificate is auth type MTLS.
 type AdapterTLS struct {
-	// caSecretRef names a Secret whose key `ca.crt` holds the certificates to trust. Unset: the public roots.
+	// caSecretRef names a Secret whose key `ca.crt` holds the certificates to trust, as PEM; it needs the label orderflow.dev/credential=true. It may be
+	// the Secret of auth.mtls. Pods take others over while they run. Unset: the public roots. A token endpoint (auth.oauth2) at another host than url's may
+	// have a certificate of the public roots, too.
 	// +optional
 	CASecretRef *LocalObjectReference `json:"caSecretRef,omitempty"`
-	// serverName is the name the certificate is issued for. Unset: the URL's host.
+	// serverName is the name the certificate of url's host is issued for, and which the third party is told (SNI). Unset: url's host.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*$')",message="tls.serverName is a host name, for example api.example.com"
 	ServerName string `json:"serverName,omitempty"`
+	// minVersion is the oldest version of TLS that is spoken.
+	// +optional
+	// +default="TLS12"
+	MinVersion TLSVersion `json:"minVersion,omitempty"`
 }
 
 // CircuitState is the state of a circuit breaker.
@@ -378,7 +397,7 @@ type AdapterShare struct {
 
 // ThirdPartyAdapterStatus is what the pods report of the third party.
 type ThirdPartyAdapterStatus struct {
-	// conditions are Ready, Reconciling, Stalled and ThirdPartyDown; the reasons are listed with the constants of this API.
+	// conditions are Ready, Reconciling, Stalled, ThirdPartyDown and, of an adapter with a client certificate, CertificateExpiring; the reasons are listed with the constants of this API.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -18,7 +18,7 @@ const (
 	SyncDir = "/etc/orderflow/sync"
 	// BrokerDir holds the MQCluster's credentials, where it has access control: access-key, secret-key, security-token.
 	BrokerDir = "/etc/orderflow/broker"
-	// AdaptersDir holds one folder per adapter with a Secret, named after the adapter.
+	// AdaptersDir holds one folder per adapter with a Secret, named after the adapter: the keys of its authentication, and the certificates to trust.
 	AdaptersDir = "/etc/orderflow/adapters"
 	// JournalFile is the pod's own, for as long as the pod lives: its folder is an empty one in memory.
 	JournalFile = "/run/orderflow/journal/in-flight"
@@ -48,6 +48,10 @@ const (
 	// ClientIDKey and ClientSecretKey are the keys for OAuth2 authentication.
 	ClientIDKey     = "client-id"
 	ClientSecretKey = "client-secret"
+	// CertificateKey and PrivateKeyKey are the keys for MTLS authentication; CAKey is that of the certificates to trust.
+	CertificateKey = "tls.crt"
+	PrivateKeyKey  = "tls.key"
+	CAKey          = "ca.crt"
 )
 
 // Ports of a worker pod.

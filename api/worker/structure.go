@@ -86,6 +86,8 @@ type Adapter struct {
 	URL string `json:"url"`
 	// Auth, or nil for none.
 	Auth *Auth `json:"auth,omitempty"`
+	// TLS, or nil for https as usual.
+	TLS *TLS `json:"tls,omitempty"`
 	// SuccessExpression is CEL over response. Empty: every 2xx is a success.
 	SuccessExpression string `json:"successExpression,omitempty"`
 	// ResponseRules classify answers that are no success, the first that matches decides.
@@ -122,6 +124,7 @@ const (
 	AuthAPIKey AuthType = "APIKey"
 	AuthHMAC   AuthType = "HMAC"
 	AuthOAuth2 AuthType = "OAuth2"
+	AuthMTLS   AuthType = "MTLS"
 )
 
 // Auth is how to authenticate; the secret values are in AdaptersDir/<adapter>/.
@@ -139,6 +142,25 @@ type Auth struct {
 	TokenURL string   `json:"tokenURL,omitempty"`
 	Scopes   []string `json:"scopes,omitempty"`
 }
+
+// TLS is how https is spoken with a third party.
+type TLS struct {
+	// CA: AdaptersDir/<adapter>/ holds the certificates to trust, instead of the public roots.
+	CA bool `json:"ca,omitempty"`
+	// ServerName the certificate is issued for. Empty: the URL's host.
+	ServerName string `json:"serverName,omitempty"`
+	// MinVersion is the oldest version that is spoken.
+	MinVersion TLSVersion `json:"minVersion,omitempty"`
+}
+
+// TLSVersion is a version of TLS; the values are v1alpha1's.
+type TLSVersion string
+
+// The versions.
+const (
+	TLS12 TLSVersion = "TLS12"
+	TLS13 TLSVersion = "TLS13"
+)
 
 // Idempotency is what the third party does with a key it has seen before.
 type Idempotency struct {

@@ -11,7 +11,7 @@ import (
 // Adapter is the part of the adapter that only new pods can run differently.
 func Adapter(a *v1alpha1.ThirdPartyAdapter) worker.Adapter {
 	spec := &a.Spec
-	out := worker.Adapter{Name: a.Name, URL: spec.URL, Auth: auth(spec.Auth), Idempotency: idempotency(spec.Idempotency)}
+	out := worker.Adapter{Name: a.Name, URL: spec.URL, Auth: auth(spec.Auth), TLS: tls(spec.TLS), Idempotency: idempotency(spec.Idempotency)}
 	if spec.Response != nil {
 		out.SuccessExpression = spec.Response.SuccessExpression
 		for _, rule := range spec.Response.Rules {
@@ -48,4 +48,11 @@ func auth(a *v1alpha1.Auth) *worker.Auth {
 		out.SignatureHeader, out.TimestampHeader, out.KeyIDHeader = a.HMAC.SignatureHeader, a.HMAC.TimestampHeader, a.HMAC.KeyIDHeader
 	}
 	return out
+}
+
+func tls(t *v1alpha1.AdapterTLS) *worker.TLS {
+	if t == nil {
+		return nil
+	}
+	return &worker.TLS{CA: t.CASecretRef != nil, ServerName: t.ServerName, MinVersion: worker.TLSVersion(t.MinVersion)}
 }

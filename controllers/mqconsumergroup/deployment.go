@@ -6,6 +6,7 @@ package mqconsumergroup
 import (
 	"maps"
 	"path"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/controllers/contract"
 )
 
 const (
@@ -185,8 +187,8 @@ func podVolumes(in *inputs, structureName string) ([]corev1.Volume, []corev1.Vol
 		mount("broker", worker.BrokerDir, secret(acl.SecretRef.Name))
 	}
 	for _, name := range in.group.Spec.Handler.Adapters() {
-		if s := secretOf(in.adapters[name].Spec.Auth); s != "" {
-			mount(adapterVolume(name), path.Join(worker.AdaptersDir, name), secret(s))
+		if source := adapterFiles(in.adapters[name]); source.Projected != nil {
+			mount(adapterVolume(name), path.Join(worker.AdaptersDir, name), source)
 		}
 	}
 	// In memory, where writing it back to a disk holds nobody up. It outlives the container, not the pod.
@@ -195,6 +197,23 @@ func podVolumes(in *inputs, structureName string) ([]corev1.Volume, []corev1.Vol
 	}})
 	mounts[len(mounts)-1].ReadOnly = false
 	return volumes, mounts
+}
+
+// adapterFiles are the keys an adapter needs of its Secrets, in one folder, so that they change together. A key that goes missing is no reason to keep a pod from
+// starting, nor the kubelet from telling what has changed: the worker says what it misses, and goes on with what it had.
+func adapterFiles(adapter *v1alpha1.ThirdPartyAdapter) (source corev1.VolumeSource) {
+	var sources []corev1.VolumeProjection
+	for _, s := range contract.Secrets(&adapter.Spec) {
+		projected := &corev1.SecretProjection{LocalObjectReference: corev1.LocalObjectReference{Name: s.Name}, Optional: new(true)}
+		for _, key := range slices.Concat(s.Keys, s.Optional) {
+			projected.Items = append(projected.Items, corev1.KeyToPath{Key: key, Path: key})
+		}
+		sources = append(sources, corev1.VolumeProjection{Secret: projected})
+	}
+	if len(sources) > 0 {
+		source.Projected = &corev1.ProjectedVolumeSource{Sources: sources}
+	}
+	return source
 }
 
 // adapterVolume names an adapter's volume; a volume's name has at most 63 characters, an adapter's may have as many.

@@ -116,6 +116,7 @@ func TestPodsAreRestricted(t *testing.T) {
 	seen := ready()
 	seen.cluster.Spec.ACL = &v1alpha1.MQClusterACL{SecretRef: v1alpha1.LocalObjectReference{Name: "acl"}}
 	seen.adapters["sms"].Spec.Auth = &v1alpha1.Auth{Type: v1alpha1.AuthBearer, Bearer: &v1alpha1.BearerAuth{SecretRef: v1alpha1.LocalObjectReference{Name: "sms-token"}}}
+	seen.adapters["sms"].Spec.TLS = &v1alpha1.AdapterTLS{CASecretRef: &v1alpha1.LocalObjectReference{Name: "sms-ca"}}
 	pod := deployment(seen, "push-abc", 2).Spec.Template.Spec
 	container := pod.Containers[0]
 	for sentence, holds := range map[string]bool{
@@ -141,6 +142,13 @@ func TestPodsAreRestricted(t *testing.T) {
 			mounts[m.MountPath] = "ConfigMap " + v.ConfigMap.Name
 		case v.Secret != nil:
 			mounts[m.MountPath] = "Secret " + v.Secret.SecretName
+		case v.Projected != nil:
+			for _, source := range v.Projected.Sources {
+				mounts[m.MountPath] += fmt.Sprintf("Secret %s:", source.Secret.Name)
+				for _, item := range source.Secret.Items {
+					mounts[m.MountPath] += " " + item.Path
+				}
+			}
 		case v.EmptyDir != nil:
 			mounts[m.MountPath] = fmt.Sprintf("%s of %v", v.EmptyDir.Medium, v.EmptyDir.SizeLimit)
 		}
@@ -153,7 +161,7 @@ func TestPodsAreRestricted(t *testing.T) {
 		"/etc/orderflow/live":         "ConfigMap push-live",
 		"/etc/orderflow/sync":         "Secret push-sync",
 		"/etc/orderflow/broker":       "Secret acl",
-		"/etc/orderflow/adapters/sms": "Secret sms-token",
+		"/etc/orderflow/adapters/sms": "Secret sms-token: tokenSecret sms-ca: ca.crt",
 		"/run/orderflow/journal":      "Memory of 1Mi",
 	}
 	if diff := cmp.Diff(want, mounts); diff != "" {

@@ -36,7 +36,7 @@ func obstacleOf(reason string) obstacle {
 	case worker.ReasonNothingThere:
 		return obstacle{v1alpha1.ReasonNothingThere, "the third party answers 404 or 405 to all requests of a step: correct spec.url of the ThirdPartyAdapter, or the step's path", true}
 	case worker.ReasonCredentialMissing:
-		return obstacle{v1alpha1.ReasonCredentialMissing, "the pods do not find the Secret of an adapter, or a key in it: correct the Secret that spec.auth of the ThirdPartyAdapter names; pods see it about a minute later", true}
+		return obstacle{v1alpha1.ReasonCredentialMissing, "the pods do not find the Secret of an adapter, or cannot use what is in it: correct the Secrets that spec.auth and spec.tls of the ThirdPartyAdapter name; pods see it about a minute later", true}
 	case worker.ReasonDeadLetterRefused:
 		return obstacle{v1alpha1.ReasonDeadLetterRefused, "a broker does not take a dead letter, and without it the message is not given up: check that the broker is up, its disk, and that the pods' access key may write the group's %DLQ% topic", false}
 	case worker.ReasonCredentialRefused:

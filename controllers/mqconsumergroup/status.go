@@ -185,7 +185,7 @@ func configCurrent(seen *inputs) metav1.Condition {
 func credentialProblem(answer worker.SyncResponse) string {
 	for _, a := range answer.Adapters {
 		if a.CredentialProblem != "" {
-			return fmt.Sprintf("calls adapter %s with the credentials it had before, as it cannot use those there are now: %s: correct the Secret that spec.auth of the ThirdPartyAdapter names; pods see it about a minute later", a.Name, a.CredentialProblem)
+			return fmt.Sprintf("calls adapter %s with the credentials it had before, as it cannot use those there are now: %s: correct the Secrets that spec.auth and spec.tls of the ThirdPartyAdapter name; pods see it about a minute later", a.Name, a.CredentialProblem)
 		}
 	}
 	return ""

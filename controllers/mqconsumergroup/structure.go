@@ -73,25 +73,6 @@ func subscriptionOf(group *v1alpha1.MQConsumerGroup) rocketmq.Subscription {
 	return s
 }
 
-// secretOf names the Secret of an adapter's authentication. Empty: none.
-func secretOf(a *v1alpha1.Auth) string {
-	switch {
-	case a == nil:
-		return ""
-	case a.Basic != nil:
-		return a.Basic.SecretRef.Name
-	case a.Bearer != nil:
-		return a.Bearer.SecretRef.Name
-	case a.APIKey != nil:
-		return a.APIKey.SecretRef.Name
-	case a.HMAC != nil:
-		return a.HMAC.SecretRef.Name
-	case a.OAuth2 != nil:
-		return a.OAuth2.SecretRef.Name
-	}
-	return ""
-}
-
 // workerHandler leaves out nothing but what references became names.
 func workerHandler(h *v1alpha1.Handler) worker.Handler {
 	out := worker.Handler{Type: worker.HandlerType(h.Type), WhenExpression: h.WhenExpression}

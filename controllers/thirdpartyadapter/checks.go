@@ -18,9 +18,9 @@ import (
 // recent is how old an error may be that says what is wrong now. Pods try again every 5 s while a message waits.
 const recent = time.Minute
 
-// check says what keeps the adapter from being used: its Secret, what pods found wrong with it, then its expressions.
+// check says what keeps the adapter from being used: its Secrets, what pods found wrong with it, then its expressions.
 func check(adapter *v1alpha1.ThirdPartyAdapter, seen facts, now time.Time) []result.Result {
-	results := []result.Result{seen.secret, foundWrong(adapter.Name, seen.reports, now)}
+	results := append(seen.secrets, foundWrong(adapter.Name, seen.reports, now))
 	for _, e := range contract.Adapter(adapter).Expressions() {
 		if _, err := expression.Compile(e); err != nil {
 			results = append(results, result.Stall(v1alpha1.ReasonInvalidExpression, "spec.%v", err))
@@ -53,7 +53,7 @@ func standing(reason string, circuit worker.Circuit, age time.Duration) bool {
 // cures are what to do about the errors of pods that are about the adapter, not about the third party.
 var cures = map[string]string{
 	worker.ReasonAddressRefused:    "correct spec.url, or, if the address is in a private network of yours, open that with the operator's flag -private-networks",
-	worker.ReasonCredentialMissing: "put the keys that spec.auth needs into its Secret; pods see them about a minute later",
+	worker.ReasonCredentialMissing: "put what spec.auth and spec.tls need into their Secrets; pods see it about a minute later",
 	worker.ReasonTokenUnavailable:  "see that the token endpoint is up, or correct spec.auth.oauth2.tokenURL; it is asked again every second",
 	worker.ReasonAccountRefused:    "settle it with the third party, or correct the rule in spec.response.rules; a message is tried every 5 s",
 	worker.ReasonCredentialRefused: "correct the values in the Secret that spec.auth names, or give spec.auth if there is none; pods see new values about a minute later",

@@ -11,14 +11,14 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/condition"
 )
 
-// record sends events for what changed: Ready, and a third party that went down or came back.
+// record sends events for what changed: Ready, a third party that went down or came back, and a client certificate that is to be renewed.
 func (r *Reconciler) record(adapter *v1alpha1.ThirdPartyAdapter, changed []condition.Transition) {
 	condition.RecordReady(r.Recorder, adapter, adapter.Status.Conditions, changed)
 	for _, t := range changed {
-		if t.New.Type != v1alpha1.ConditionThirdPartyDown {
-			continue
-		}
 		switch {
+		case t.New.Type == v1alpha1.ConditionCertificateExpiring && t.New.Status == metav1.ConditionTrue:
+			condition.Event(r.Recorder, adapter, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
+		case t.New.Type != v1alpha1.ConditionThirdPartyDown:
 		case t.New.Status == metav1.ConditionTrue:
 			condition.Event(r.Recorder, adapter, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
 		case t.New.Status == metav1.ConditionFalse && t.Old.Status == metav1.ConditionTrue:

@@ -5,6 +5,7 @@ package thirdpartyadapter
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/url"
 	"slices"
@@ -14,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
-	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/controllers/contract"
 	"github.com/orderflow-dev/orderflow/controllers/credential"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
@@ -22,8 +23,10 @@ import (
 
 // facts are what was read for an adapter.
 type facts struct {
-	// secret says whether the Secret may be used; done where there is none to use.
-	secret result.Result
+	// secrets say of each whether it may and can be used.
+	secrets []result.Result
+	// certificate is shown to the third party; nil if there is none that can be read.
+	certificate *x509.Certificate
 	// groups refer to the adapter, sorted by name.
 	groups []v1alpha1.MQConsumerGroup
 	// reports of the groups' pods.
@@ -31,13 +34,20 @@ type facts struct {
 }
 
 // gather reads:
-//  1. the Secret that spec.auth names,
+//  1. the Secrets that spec.auth and spec.tls name,
 //  2. the groups of the namespace that refer to the adapter,
 //  3. what their pods said last.
 func (r *Reconciler) gather(ctx context.Context, adapter *v1alpha1.ThirdPartyAdapter) (facts, error) {
 	var seen facts
-	if use, needed := secretUse(adapter); needed {
-		_, seen.secret = credential.Read(ctx, r.Secrets, use)
+	for _, needed := range contract.Secrets(&adapter.Spec) {
+		secret, read := credential.Read(ctx, r.Secrets, use(adapter, needed))
+		if read.IsDone() {
+			var shown *x509.Certificate
+			if shown, read = usable(secret, needed, r.Now()); shown != nil {
+				seen.certificate = shown
+			}
+		}
+		seen.secrets = append(seen.secrets, read)
 	}
 	groups := &v1alpha1.MQConsumerGroupList{}
 	if err := r.Client.List(ctx, groups, client.InNamespace(adapter.Namespace)); err != nil {
@@ -53,28 +63,14 @@ func (r *Reconciler) gather(ctx context.Context, adapter *v1alpha1.ThirdPartyAda
 	return seen, nil
 }
 
-// secretUse is the use the adapter makes of a Secret, if it has authentication.
-func secretUse(adapter *v1alpha1.ThirdPartyAdapter) (use credential.Use, needed bool) {
-	auth := adapter.Spec.Auth
-	if auth == nil {
-		return use, false
+// use is the use the adapter makes of the Secret. What is sent goes to the hosts of all its URLs.
+func use(adapter *v1alpha1.ThirdPartyAdapter, needed contract.Secret) credential.Use {
+	use := credential.Use{Name: types.NamespacedName{Namespace: adapter.Namespace, Name: needed.Name}, Field: needed.Field, Keys: needed.Keys}
+	if !needed.Sent {
+		return use
 	}
-	var name string
-	switch {
-	case auth.Basic != nil:
-		name, use.Field, use.Keys = auth.Basic.SecretRef.Name, "spec.auth.basic.secretRef", []string{worker.UsernameKey, worker.PasswordKey}
-	case auth.Bearer != nil:
-		name, use.Field, use.Keys = auth.Bearer.SecretRef.Name, "spec.auth.bearer.secretRef", []string{worker.TokenKey}
-	case auth.APIKey != nil:
-		name, use.Field, use.Keys = auth.APIKey.SecretRef.Name, "spec.auth.apiKey.secretRef", []string{worker.APIKeyKey}
-	case auth.HMAC != nil:
-		name, use.Field, use.Keys = auth.HMAC.SecretRef.Name, "spec.auth.hmac.secretRef", []string{worker.HMACKeyIDKey, worker.HMACSecretKey}
-	case auth.OAuth2 != nil:
-		name, use.Field, use.Keys = auth.OAuth2.SecretRef.Name, "spec.auth.oauth2.secretRef", []string{worker.ClientIDKey, worker.ClientSecretKey}
-	}
-	use.Name = types.NamespacedName{Namespace: adapter.Namespace, Name: name}
 	urls := []string{adapter.Spec.URL}
-	if auth.OAuth2 != nil {
+	if auth := adapter.Spec.Auth; auth.OAuth2 != nil {
 		urls = append(urls, auth.OAuth2.TokenURL)
 	}
 	for _, u := range urls {
@@ -82,5 +78,5 @@ func secretUse(adapter *v1alpha1.ThirdPartyAdapter) (use credential.Use, needed 
 			use.Hosts = append(use.Hosts, target.Hostname())
 		}
 	}
-	return use, true
+	return use
 }

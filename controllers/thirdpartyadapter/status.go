@@ -34,6 +34,7 @@ func setStatus(adapter *v1alpha1.ThirdPartyAdapter, seen facts, results []result
 	}
 	status.ObservedGeneration = adapter.Generation
 	conditions := append(condition.Summary(usage(adapter, share), results...), thirdPartyDown(status, view))
+	conditions = append(conditions, certificateExpiring(adapter, seen.certificate, now)...)
 	return condition.Set(&status.Conditions, adapter.Generation, now, conditions...)
 }
 

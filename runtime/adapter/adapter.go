@@ -34,9 +34,11 @@ type Config struct {
 	Limits worker.AdapterLimits
 	// CredentialDir holds the files of the adapter's Secret.
 	CredentialDir string
-	// Transport makes the requests; NewTransport's in a worker.
+	// Transport makes the requests; NewTransport's in a worker, or Secured.
 	Transport http.RoundTripper
-	Observer  Observer
+	// Secured is what Transport leads to where the adapter has TLS of its own, else nil.
+	Secured  *Secured
+	Observer Observer
 	// Callers is how many calls there can be at once; 0 if nobody knows.
 	Callers int
 }
@@ -49,7 +51,8 @@ type Adapter struct {
 	query       *query       // nil without a status query
 	credentials *credentials // nil without auth
 	previous    previous
-	tokens      *tokens // nil but for OAuth2
+	tokens      *tokens  // nil but for OAuth2
+	secured     *Secured // nil without TLS of its own
 	transport   http.RoundTripper
 	observer    Observer
 
@@ -73,6 +76,7 @@ func New(c Config) (*Adapter, error) {
 		spec:      c.Spec,
 		url:       strings.TrimSuffix(c.Spec.URL, "/"),
 		transport: c.Transport,
+		secured:   c.Secured,
 		observer:  c.Observer,
 		pace:      newPace(),
 		absent:    absences{inARow: map[string]int{}},
@@ -87,7 +91,7 @@ func New(c Config) (*Adapter, error) {
 	if a.query, err = newQuery(c.Spec); err != nil {
 		return nil, fmt.Errorf("adapter %q: %w", c.Spec.Name, err)
 	}
-	if auth := c.Spec.Auth; auth != nil {
+	if auth := c.Spec.Auth; auth != nil && auth.Type != worker.AuthMTLS {
 		if keys[auth.Type] == nil {
 			return nil, fmt.Errorf("adapter %q: this worker does not know auth type %q", c.Spec.Name, auth.Type)
 		}
@@ -111,6 +115,13 @@ func (a *Adapter) SetLimits(l worker.AdapterLimits) {
 	a.pace.set(l.RequestsPerSecond, l.Burst)
 }
 
+// CloseIdleConnections closes those of a Secured adapter that no request is using.
+func (a *Adapter) CloseIdleConnections() {
+	if a.secured != nil {
+		a.secured.CloseIdleConnections()
+	}
+}
+
 // moved is told by the circuit, whose lock is held. What it has let in again gets its limits little by little.
 func (a *Adapter) moved(to worker.Circuit) {
 	if to == worker.CircuitClosed {
@@ -124,12 +135,7 @@ func (a *Adapter) moved(to worker.Circuit) {
 func (a *Adapter) Report() worker.AdapterReport {
 	report := worker.AdapterReport{Name: a.spec.Name, InFlight: int(a.inFlight.Load()), Allowed: a.gate.now()}
 	a.circuit.report(&report)
-	if a.credentials != nil {
-		_, _ = a.credentials.get() // looks whether they changed: a pod without messages asks for none
-		if problem := a.credentials.problem.Load(); problem != nil {
-			report.CredentialProblem = *problem
-		}
-	}
+	report.CredentialProblem = a.credentialProblem()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	report.LastError = a.lastErr

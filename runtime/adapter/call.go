@@ -113,12 +113,10 @@ func (a *Adapter) admit(ctx context.Context) (p permit, hold *outcome.Outcome) {
 		o := outcome.ParkUntil(resume, reason, detail)
 		return &o
 	}
-	if a.credentials != nil {
-		var err error
-		if p.secret, err = a.credentials.get(); err != nil {
-			a.failed(CredentialMissing, err.Error())
-			return permit{}, park(after(recheck), CredentialMissing, err.Error())
-		}
+	var err error
+	if p.secret, err = a.secrets(); err != nil {
+		a.failed(CredentialMissing, err.Error())
+		return permit{}, park(after(recheck), CredentialMissing, err.Error())
 	}
 	if resume := a.circuit.shut(); resume != nil {
 		return permit{}, park(resume, CircuitOpen, "the circuit is open")

@@ -17,7 +17,7 @@ import (
 	"github.com/orderflow-dev/orderflow/runtime/secret"
 )
 
-// keys are the files each way to authenticate needs.
+// keys are the files each way to authenticate needs that is in the request; a client certificate is not.
 var keys = map[worker.AuthType][]string{
 	worker.AuthBasic:  {worker.UsernameKey, worker.PasswordKey},
 	worker.AuthBearer: {worker.TokenKey},
@@ -74,6 +74,35 @@ func readSecret(dir string, auth worker.AuthType) (map[string]string, error) {
 		}
 	}
 	return values, nil
+}
+
+// secrets are the values to authenticate with, or what keeps the third party from being called with what the adapter's Secrets hold.
+func (a *Adapter) secrets() (values map[string]string, err error) {
+	if a.secured != nil {
+		if _, err := a.secured.get(); err != nil {
+			return nil, err
+		}
+	}
+	if a.credentials == nil {
+		return nil, nil
+	}
+	return a.credentials.get()
+}
+
+// credentialProblem says what is wrong with what the Secrets hold now, while what they held before is used; "" if nothing is.
+func (a *Adapter) credentialProblem() string {
+	_, _ = a.secrets() // looks whether they changed: a pod without messages asks for none
+	if a.credentials != nil {
+		if problem := a.credentials.problem.Load(); problem != nil {
+			return *problem
+		}
+	}
+	if a.secured != nil {
+		if problem := a.secured.problem.Load(); problem != nil {
+			return *problem
+		}
+	}
+	return ""
 }
 
 // authenticate adds what auth says to a request with this body.

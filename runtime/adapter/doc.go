@@ -49,5 +49,5 @@
 //   - A token of OAuth2 is kept until shortly before it ends, and asked for by one request at a time. Where there is none to be had nobody is asked: that is no attempt,
 //     and for the circuit a failure of the third party.
 //   - Credentials are files, read again at most a second after they changed. While they cannot
-//     be used the last good ones are, and the report says so. Neither they nor anything of request and answer are in errors.
+//     be used the last good ones are, and the report says so. A client certificate that has ended is none: nobody is called (see Secured). Neither they nor anything of request and answer are in errors.
 package adapter

@@ -115,12 +115,18 @@ func (a *Adapter) broken(parent context.Context, err error, timeout time.Duratio
 		return answer{result: misconfigured, reason: AddressRefused, detail: refused.Error()}
 	case parent.Err() != nil:
 		ans.result, ans.reason, ans.detail = cut, Stopping, "stopped before the answer came"
+	case !sent && timedOut(err):
+		ans.reason, ans.detail = Timeout, fmt.Sprintf("no connection within %v", min(timeout, connectTime))
 	case errors.Is(err, context.DeadlineExceeded):
 		ans.reason, ans.detail = Timeout, fmt.Sprintf("no whole answer within %v", timeout)
 	case errors.As(err, &dns):
 		ans.detail = "the host's name cannot be resolved"
 	case errors.As(err, &certificate):
-		ans.detail = "the host's certificate cannot be verified"
+		ans.detail = untrusted(certificate)
+	case unwelcome(alerted(err)) != "":
+		return answer{result: transient, reason: CredentialRefused, detail: unwelcome(alerted(err))}
+	case alerted(err) != "":
+		ans.detail = "the third party ended TLS (" + alerted(err) + "): it may want another version or a client certificate, see the adapter's tls and auth"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		ans.detail = "the connection was refused"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):

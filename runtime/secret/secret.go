@@ -51,17 +51,32 @@ func Version(dir string) string {
 // Text reads a value that is one line, without the line break at its end that files made by hand have. The error names the key, and never contains
 // what was read.
 func Text(dir, key string) (string, error) {
-	data, err := os.ReadFile(filepath.Join(dir, key))
-	value := strings.TrimRight(string(data), "\r\n")
+	text, err := File(dir, key)
+	if err != nil {
+		return "", err
+	}
+	value := strings.TrimRight(text, "\r\n")
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("the Secret's key %q %w", key, ErrMissing)
-	case err != nil:
-		return "", fmt.Errorf("the Secret's key %q cannot be read", key)
 	case value == "":
-		return "", fmt.Errorf("the Secret's key %q is empty", key)
+		return "", empty(key)
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return "", fmt.Errorf("the Secret's key %q contains a line break or another control character", key)
 	}
 	return value, nil
 }
+
+// File reads a value of many lines as it is. The error names the key, and never contains what was read.
+func File(dir, key string) (string, error) {
+	data, err := os.ReadFile(filepath.Join(dir, key))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("the Secret's key %q %w", key, ErrMissing)
+	case err != nil:
+		return "", fmt.Errorf("the Secret's key %q cannot be read", key)
+	case len(data) == 0:
+		return "", empty(key)
+	}
+	return string(data), nil
+}
+
+func empty(key string) error { return fmt.Errorf("the Secret's key %q is empty", key) }

@@ -149,11 +149,14 @@ func (w *Worker) buildAdapters() error {
 	}
 	var errs []error
 	for _, spec := range w.structure.Adapters {
+		dir := filepath.Join(w.options.AdapterDir, spec.Name)
+		secured := adapter.NewSecured(spec, dir, w.transport)
 		a, err := adapter.New(adapter.Config{
 			Spec:          spec,
 			Limits:        w.live.limits(spec.Name),
-			CredentialDir: filepath.Join(w.options.AdapterDir, spec.Name),
-			Transport:     w.requests(spec),
+			CredentialDir: dir,
+			Transport:     w.requests(spec, secured),
+			Secured:       secured,
 			Observer:      w.metrics,
 			Callers:       w.structure.Concurrency,
 		})
@@ -188,11 +191,15 @@ func (w *Worker) messages() consumer.Handler {
 }
 
 // requests is the transport of an adapter, with spans where they are wanted.
-func (w *Worker) requests(a worker.Adapter) http.RoundTripper {
-	if w.options.Spans == nil {
-		return w.transport
+func (w *Worker) requests(a worker.Adapter, secured *adapter.Secured) http.RoundTripper {
+	var transport http.RoundTripper = w.transport
+	if secured != nil {
+		transport = secured
 	}
-	return tracing.Requests(w.transport, w.options.Spans, a.Name, a.URL)
+	if w.options.Spans == nil {
+		return transport
+	}
+	return tracing.Requests(transport, w.options.Spans, a.Name, a.URL)
 }
 
 func prefixes(cidrs []string) ([]netip.Prefix, error) {

@@ -41,9 +41,17 @@ type Worker struct {
 	stopping atomic.Bool
 }
 
+// hangUp closes the connections that no request is using.
+func (w *Worker) hangUp() {
+	w.transport.CloseIdleConnections()
+	for _, a := range w.adapters {
+		a.CloseIdleConnections()
+	}
+}
+
 // Run consumes until ctx ends, and then hands over what it has. The error says what kept it from running, or what did not end in time.
 func (w *Worker) Run(ctx context.Context) error {
-	defer w.transport.CloseIdleConnections()
+	defer w.hangUp()
 	// What serves and watches outlives ctx: a pod that hands over still answers.
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var tasks sync.WaitGroup
