@@ -42,7 +42,8 @@ type ConsumerTemplate struct {
 	// +default={}
 	Concurrency Concurrency `json:"concurrency,omitzero"`
 
-	// handler says what is done with a message.
+	// handler says what is done with a message. Running pods take over how requests look (expressions, paths, methods, ids); another type, or another name, action
+	// or adapter of a step replaces the pods.
 	// +required
 	Handler Handler `json:"handler,omitzero"`
 

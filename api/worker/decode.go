@@ -15,7 +15,7 @@ import (
 // run with half of what was declared.
 func DecodeStructure(data []byte) (Structure, error) {
 	var s Structure
-	if err := decode(data, &s); err != nil {
+	if err := decode(data, &s, true); err != nil {
 		return Structure{}, fmt.Errorf("reading the worker's structure: %w", err)
 	}
 	if err := s.validate(); err != nil {
@@ -24,10 +24,11 @@ func DecodeStructure(data []byte) (Structure, error) {
 	return s, nil
 }
 
-// DecodeLive reads a Live and says what is wrong with it.
+// DecodeLive reads a Live and says what is wrong with it. Unknown fields are passed over: pods outlive an upgrade of their operator, and take what they know of
+// what it writes. What an older worker must not pass over needs another Version.
 func DecodeLive(data []byte) (Live, error) {
 	var l Live
-	if err := decode(data, &l); err != nil {
+	if err := decode(data, &l, false); err != nil {
 		return Live{}, fmt.Errorf("reading the worker's limits: %w", err)
 	}
 	if err := l.Validate(); err != nil {
@@ -36,9 +37,11 @@ func DecodeLive(data []byte) (Live, error) {
 	return l, nil
 }
 
-func decode(data []byte, into any) error {
+func decode(data []byte, into any, strict bool) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
+	if strict {
+		decoder.DisallowUnknownFields()
+	}
 	if err := decoder.Decode(into); err != nil {
 		return err
 	}

@@ -118,6 +118,70 @@ func wantSame[T any](t *testing.T, v T, decode func([]byte) (T, error)) {
 	}
 }
 
+func TestAWorkerTakesWhatItKnowsOfANewerOperatorsLimits(t *testing.T) {
+	const limits = `"name":"sms","timeout":"1s","requestAttempts":1,"retryDelay":"1ms","breaker":{"failurePercentage":50,"minimumRequests":1,"window":"1s","openDuration":"1s","laterOn":1},"laterOn":{}`
+	l, err := worker.DecodeLive([]byte(`{"version":1,"revision":"r2","laterOn":[1],"adapters":[{` + limits + `,"requestsPerSecond":7,"burst":1}]}`))
+	if err != nil || l.Revision != "r2" || l.Adapters[0].RequestsPerSecond != 7 {
+		t.Errorf("got %+v, %v", l, err)
+	}
+	if _, err := worker.DecodeLive([]byte(`{"version":2,"revision":"r2","adapters":[{` + limits + `}]}`)); err == nil || !strings.Contains(err.Error(), "version is 2, this worker reads 1") {
+		t.Errorf("what another version means is guessed: %v", err)
+	}
+	s, err := json.Marshal(complete())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := worker.DecodeStructure([]byte(`{"laterOn":1,` + string(s[1:]))); err == nil || !strings.Contains(err.Error(), `unknown field "laterOn"`) {
+		t.Errorf("a structure that this worker does not know all of is run: %v", err)
+	}
+}
+
+func TestOnlyTemplatesChangeUnderARunningPod(t *testing.T) {
+	http := func(change func(*worker.HTTPStep)) worker.Handler {
+		step := worker.HTTPStep{Name: "n", Adapter: "a", Method: "POST", Path: "/p"}
+		change(&step)
+		return worker.Handler{Type: worker.HandlerHTTP, HTTP: &worker.HTTPHandler{Steps: []worker.HTTPStep{step}}}
+	}
+	warehouse := func(change func(*worker.WarehouseStep)) worker.Handler {
+		step := worker.WarehouseStep{Name: "n", Adapter: "a", Action: "CreateWaybill"}
+		change(&step)
+		return worker.Handler{Type: worker.HandlerWarehouse, Warehouse: &worker.WarehouseHandler{Steps: []worker.WarehouseStep{step}}}
+	}
+	of := func(change func(p *worker.PushHandler, c *worker.CreditHandler, m *worker.MarketingHandler)) worker.Handler {
+		h := worker.Handler{Push: &worker.PushHandler{}, Credit: &worker.CreditHandler{}, Marketing: &worker.MarketingHandler{}}
+		change(h.Push, h.Credit, h.Marketing)
+		return h
+	}
+	anyHTTP, anyWarehouse := http(func(*worker.HTTPStep) {}), warehouse(func(*worker.WarehouseStep) {})
+	anyOf := of(func(*worker.PushHandler, *worker.CreditHandler, *worker.MarketingHandler) {})
+	when := anyHTTP
+	when.WhenExpression = "true"
+	for sentence, c := range map[string]struct {
+		was, is worker.Handler
+		want    bool
+	}{
+		"when":                {anyHTTP, when, true},
+		"method and path":     {anyHTTP, http(func(s *worker.HTTPStep) { s.Method, s.Path, s.PathExpression = "PUT", "", "'/q'" }), true},
+		"body and condition":  {anyHTTP, http(func(s *worker.HTTPStep) { s.BodyExpression, s.WhenExpression = "{}", "false" }), true},
+		"body of a warehouse": {anyWarehouse, warehouse(func(s *worker.WarehouseStep) { s.BodyExpression, s.Path = "{}", "/q" }), true},
+		"templates of the typed": {anyOf, of(func(p *worker.PushHandler, c *worker.CreditHandler, m *worker.MarketingHandler) {
+			p.TemplateID, c.PointsExpression, m.CampaignID = "t", "1", "c"
+		}), true},
+		"name":                   {anyHTTP, http(func(s *worker.HTTPStep) { s.Name = "o" }), false},
+		"adapter":                {anyHTTP, http(func(s *worker.HTTPStep) { s.Adapter = "b" }), false},
+		"action":                 {anyWarehouse, warehouse(func(s *worker.WarehouseStep) { s.Action = "NotifyShipment" }), false},
+		"adapter of a push":      {anyOf, of(func(p *worker.PushHandler, _ *worker.CreditHandler, _ *worker.MarketingHandler) { p.Adapter = "b" }), false},
+		"adapter of a credit":    {anyOf, of(func(_ *worker.PushHandler, c *worker.CreditHandler, _ *worker.MarketingHandler) { c.Adapter = "b" }), false},
+		"adapter of a marketing": {anyOf, of(func(_ *worker.PushHandler, _ *worker.CreditHandler, m *worker.MarketingHandler) { m.Adapter = "b" }), false},
+		"number of steps":        {anyHTTP, worker.Handler{Type: worker.HandlerHTTP, HTTP: &worker.HTTPHandler{}}, false},
+		"type":                   {anyHTTP, anyWarehouse, false},
+	} {
+		if got := c.was.Alike(c.is); got != c.want {
+			t.Errorf("with another %s they are alike: %v", sentence, got)
+		}
+	}
+}
+
 func TestASubscriptionIsOfOneType(t *testing.T) {
 	const needs = "one of tagExpression and sqlExpression is needed"
 	for name, c := range map[string]struct{ tag, sql, want string }{

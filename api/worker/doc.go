@@ -8,8 +8,11 @@
 //	         ──calls───▶ POST /sync      (TLS and token of the group's Secret)
 //
 // A worker runs from its files alone: with the API server or the operator gone it goes on, and it holds no Kubernetes credentials.
-// Structure is what cannot change under a running pod (group, subscription, handler, endpoints); a change rolls the pods. Live is what can
-// (limits and timeouts); a change is picked up from the file, or carried by the sync call, which is faster.
+// Structure is what cannot change under a running pod (group, subscription, steps, endpoints); a change rolls the pods. Live is what can
+// (limits, timeouts, templates of requests); a change is picked up from the file, or carried by the sync call, which is faster.
+//
+// Pods outlive an upgrade of the operator. So a worker takes of a newer Live what it knows, and of the same Version that is enough; a Structure, which comes with
+// the image that reads it, it wants to know all of.
 //
 // The package has no dependency outside the standard library, so that the data plane stays free of Kubernetes' machinery. It is pure: decoding
 // and validation, no I/O.

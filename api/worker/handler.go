@@ -3,6 +3,8 @@
 
 package worker
 
+import "reflect"
+
 // HandlerType selects the handler; the values are v1alpha1's.
 type HandlerType string
 
@@ -93,6 +95,39 @@ type HTTPStep struct {
 	PathExpression string `json:"pathExpression,omitempty"`
 	BodyExpression string `json:"bodyExpression,omitempty"`
 	WhenExpression string `json:"whenExpression,omitempty"`
+}
+
+// Alike reports whether two handlers differ in nothing but templates, which can change under a running pod. What cannot: the type, and the names, actions and
+// adapters of the steps, which idempotency keys and limits hang on.
+func (h Handler) Alike(other Handler) bool {
+	return reflect.DeepEqual(h.WithoutTemplates(), other.WithoutTemplates())
+}
+
+// WithoutTemplates is what of h cannot change under a running pod.
+func (h Handler) WithoutTemplates() Handler {
+	bare := Handler{Type: h.Type}
+	if h.Push != nil {
+		bare.Push = &PushHandler{Adapter: h.Push.Adapter}
+	}
+	if h.Credit != nil {
+		bare.Credit = &CreditHandler{Adapter: h.Credit.Adapter}
+	}
+	if h.Marketing != nil {
+		bare.Marketing = &MarketingHandler{Adapter: h.Marketing.Adapter}
+	}
+	if h.Warehouse != nil {
+		bare.Warehouse = &WarehouseHandler{}
+		for _, s := range h.Warehouse.Steps {
+			bare.Warehouse.Steps = append(bare.Warehouse.Steps, WarehouseStep{Name: s.Name, Action: s.Action, Adapter: s.Adapter})
+		}
+	}
+	if h.HTTP != nil {
+		bare.HTTP = &HTTPHandler{}
+		for _, s := range h.HTTP.Steps {
+			bare.HTTP.Steps = append(bare.HTTP.Steps, HTTPStep{Name: s.Name, Adapter: s.Adapter})
+		}
+	}
+	return bare
 }
 
 // StepAdapters returns the adapter of each step, in the order of the steps.

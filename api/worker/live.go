@@ -3,7 +3,8 @@
 
 package worker
 
-// Live is what changes under a running pod: the limits and timeouts of its adapters, and messages that are not to be handled.
+// Live is what changes under a running pod: the limits and timeouts of its adapters, the templates that make requests of messages, and messages that are not to be
+// handled.
 type Live struct {
 	// Version is Version.
 	Version int `json:"version"`
@@ -11,6 +12,8 @@ type Live struct {
 	Revision string `json:"revision"`
 	// Adapters by name; one for each of the Structure's.
 	Adapters []AdapterLimits `json:"adapters"`
+	// Handler has the templates of requests. Nil: nothing new. One that is not alike the Structure's is for pods of another Structure.
+	Handler *Handler `json:"handler,omitempty"`
 	// SkipMessageIDs are the ids of messages that become dead letters without being handled.
 	SkipMessageIDs []string `json:"skipMessageIds,omitempty"`
 }

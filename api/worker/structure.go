@@ -3,7 +3,8 @@
 
 package worker
 
-// Version is the version of Structure and Live that this code writes and reads. A worker refuses any other.
+// Version is the version of Structure and Live that this code writes and reads. A worker refuses any other. Of the same version a Live may have fields that a worker
+// does not know and passes over; a Structure may not.
 const Version = 1
 
 // Structure is what cannot change under a running pod.
@@ -44,7 +45,7 @@ type Structure struct {
 	Retry Retry `json:"retry"`
 	// Expiry says when a message is too old to be handled. Nil: never.
 	Expiry *Expiry `json:"expiry,omitempty"`
-	// Handler says what is done with a message.
+	// Handler says what is done with a message: by these templates until a Live has others.
 	Handler Handler `json:"handler"`
 	// Shadow: requests are logged, with the order's values left out, and not made.
 	Shadow bool `json:"shadow,omitempty"`

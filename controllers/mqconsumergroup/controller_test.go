@@ -333,6 +333,7 @@ func TestASubscriptionChangesWithoutTwoAtOnce(t *testing.T) {
 	}
 }
 
+// Templates alone are taken over by pods that run.
 func TestAnotherHandlerReplacesPodsOneByOne(t *testing.T) {
 	w := newWorld(t, nil)
 	w.settle()
@@ -340,6 +341,14 @@ func TestAnotherHandlerReplacesPodsOneByOne(t *testing.T) {
 	w.join(w.ownMember())
 	old := structureOf(w.deployment())
 	w.group.Spec.Handler.Push.TemplateID = "another"
+	w.Write(t, w.group)
+	w.must(second(w.reconcile()))
+	limits := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: liveName(w.group)}}
+	w.Read(t, limits)
+	if d := w.deployment(); structureOf(d) != old || !strings.Contains(limits.Data["live.json"], `"templateId":"another"`) || w.group.Status.StructureName != old {
+		t.Errorf("pods of %s take over templates, and pods of %s are wanted: %s", old, structureOf(d), limits.Data)
+	}
+	w.group.Spec.Handler = v1alpha1.Handler{Type: v1alpha1.HandlerHTTP, HTTP: &v1alpha1.HTTPHandler{Steps: []v1alpha1.HTTPStep{{Name: "tell", AdapterRef: v1alpha1.LocalObjectReference{Name: "sms"}}}}}
 	w.Write(t, w.group)
 	w.must(second(w.reconcile()))
 	if d := w.deployment(); structureOf(d) == old || wantedReplicas(d) != 2 {

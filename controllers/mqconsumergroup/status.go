@@ -156,6 +156,10 @@ func configCurrent(seen *inputs) metav1.Condition {
 		case r.Err != nil:
 			c.Message = fmt.Sprintf("pod %s does not answer: %v: check that no NetworkPolicy but ours keeps the operator from port %d, and what the pod logs", r.Pod, r.Err, worker.SyncPort)
 			return c
+		case r.Answer.LiveProblem != "" && r.Answer.LiveRevision == revision:
+			c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated
+			c.Message = fmt.Sprintf("pod %s has taken over the limits wanted, %s, but not all that came with them: %s", r.Pod, revision, r.Answer.LiveProblem)
+			return c
 		case r.Answer.LiveProblem != "":
 			c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated
 			c.Message = fmt.Sprintf("pod %s keeps the limits %s, as it cannot take over those wanted, %s: %s", r.Pod, r.Answer.LiveRevision, revision, r.Answer.LiveProblem)

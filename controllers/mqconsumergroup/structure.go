@@ -4,6 +4,7 @@
 package mqconsumergroup
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
@@ -105,9 +106,27 @@ func workerHandler(h *v1alpha1.Handler) worker.Handler {
 	return out
 }
 
-// live is what running pods take over: one pod's limits towards each adapter.
+// keepsPods is the structure that is wanted, with the templates of the one that pods run from if that differs in nothing else: new templates are Live, and
+// replace no pods.
+func keepsPods(running *worker.Structure, wanted worker.Structure) (worker.Structure, error) {
+	if running == nil {
+		return wanted, nil
+	}
+	bare := func(s worker.Structure) worker.Structure {
+		s.Handler = s.Handler.WithoutTemplates()
+		return s
+	}
+	was, _, errWas := digest(bare(*running))
+	is, _, errIs := digest(bare(wanted))
+	if was == is {
+		wanted.Handler = running.Handler
+	}
+	return wanted, errors.Join(errWas, errIs)
+}
+
+// live is what running pods take over: one pod's limits towards each adapter, and the templates of requests.
 func live(in *inputs) (worker.Live, error) {
-	l := worker.Live{Version: worker.Version, SkipMessageIDs: in.group.Spec.SkipMessageIDs}
+	l := worker.Live{Version: worker.Version, Handler: new(workerHandler(&in.group.Spec.Handler)), SkipMessageIDs: in.group.Spec.SkipMessageIDs}
 	for _, name := range in.group.Spec.Handler.Adapters() {
 		l.Adapters = append(l.Adapters, budget.Limits(name, &in.adapters[name].Spec, budget.Pods(name, in.siblings)))
 	}

@@ -58,7 +58,10 @@ func (r *Reconciler) ensureWorkload(ctx context.Context, seen *inputs, done *ste
 	if failed := r.ensureLimits(ctx, seen, done); !failed.IsDone() {
 		return failed
 	}
-	wanted := structure(seen)
+	wanted, err := keepsPods(seen.running, structure(seen))
+	if err != nil {
+		return result.Fail(v1alpha1.ReasonApplyFailed, err, "making the workers' configuration")
+	}
 	config, err := structureConfig(seen.group, wanted)
 	if err != nil {
 		return result.Fail(v1alpha1.ReasonApplyFailed, err, "making the workers' configuration")

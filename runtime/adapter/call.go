@@ -21,6 +21,8 @@ type Request struct {
 	Method string
 	// Path is appended to the adapter's URL; "" or begins with "/".
 	Path string
+	// PathMapped: the path is made of the order, and so is not to be shown.
+	PathMapped bool
 	// Body is JSON, nil for none.
 	Body []byte
 	// Key is the idempotency key, the same for every attempt; "" sends none.

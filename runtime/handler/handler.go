@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/expression"
@@ -57,50 +58,69 @@ type Handler struct {
 	group string
 	// recipient is that of Config.
 	recipient string
-	when      *expression.Program
 	key       *expression.Program
-	steps     []step.Step
 	adapters  map[string]Caller
+	plan      atomic.Pointer[plan]
 	progress  progress
+}
+
+// plan is what is done with a message.
+type plan struct {
+	when  *expression.Program
+	steps []step.Step
 }
 
 // New compiles the handler's expressions, or says all that is wrong with them.
 func New(c Config) (*Handler, error) {
-	spec := c.Structure.Handler
-	steps, known := kinds[spec.Type]
-	if !known {
-		return nil, fmt.Errorf("this worker does not know handler type %q: run operator and worker of one release", spec.Type)
+	programs, err := compile(c.Structure.Expressions())
+	if err != nil {
+		return nil, err
 	}
+	h := &Handler{group: c.Structure.Group, recipient: c.Recipient, key: programs["idempotency.keyExpression"], adapters: c.Adapters}
+	return h, h.adopt(c.Structure.Handler, programs)
+}
+
+// SetTemplates makes requests by other templates from the next message on, or says all that is wrong with them. The handler they are of is alike the one it was
+// made with: a message that is parked goes on with the step it came to.
+func (h *Handler) SetTemplates(spec worker.Handler) error {
+	programs, err := compile(spec.Expressions())
+	if err != nil {
+		return err
+	}
+	return h.adopt(spec, programs)
+}
+
+func compile(list []worker.Expression) (step.Programs, error) {
 	programs := step.Programs{}
 	var errs []error
-	for _, e := range c.Structure.Expressions() {
+	for _, e := range list {
 		program, err := expression.Compile(e)
 		programs[e.Field] = program
 		errs = append(errs, err)
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+	return programs, errors.Join(errs...)
+}
+
+func (h *Handler) adopt(spec worker.Handler, programs step.Programs) error {
+	steps, known := kinds[spec.Type]
+	if !known {
+		return fmt.Errorf("this worker does not know handler type %q: run operator and worker of one release", spec.Type)
 	}
-	h := &Handler{
-		group:     c.Structure.Group,
-		recipient: c.Recipient,
-		when:      programs["handler.whenExpression"],
-		key:       programs["idempotency.keyExpression"],
-		steps:     steps(spec, programs),
-		adapters:  c.Adapters,
-	}
-	for _, s := range h.steps {
+	p := &plan{when: programs["handler.whenExpression"], steps: steps(spec, programs)}
+	for _, s := range p.steps {
 		if h.adapters[s.Adapter] == nil {
-			return nil, fmt.Errorf("step %s refers to adapter %q, which is not given", s.Name, s.Adapter)
+			return fmt.Errorf("step %s refers to adapter %q, which is not given", s.Name, s.Adapter)
 		}
 	}
-	return h, nil
+	h.plan.Store(p)
+	return nil
 }
 
 // Handle does what is to be done with a message whose body is decoded. at is where it was read: the same while it is parked, another after a retry.
 func (h *Handler) Handle(ctx context.Context, m *message.Message, at string) outcome.Outcome {
-	if h.when != nil {
-		wanted, err := h.when.Bool(ctx, expression.OfMessage(m))
+	p := h.plan.Load()
+	if p.when != nil {
+		wanted, err := p.when.Bool(ctx, expression.OfMessage(m))
 		if err != nil {
 			return Unmapped(ctx, err)
 		}
@@ -115,15 +135,15 @@ func (h *Handler) Handle(ctx context.Context, m *message.Message, at string) out
 	if h.recipient != "" {
 		business = append(business, h.recipient)
 	}
-	return h.run(ctx, m, at, business)
+	return h.run(ctx, m, at, business, p.steps)
 }
 
-func (h *Handler) run(ctx context.Context, m *message.Message, at string, business []string) outcome.Outcome {
+func (h *Handler) run(ctx context.Context, m *message.Message, at string, business []string, steps []step.Step) outcome.Outcome {
 	done := outcome.Outcome{Kind: outcome.Done, Reason: Skipped}
 	delivery := parkedKey{m.ID(), at}
 	first := h.progress.take(delivery)
-	for i := first; i < len(h.steps); i++ {
-		s := h.steps[i]
+	for i := first; i < len(steps); i++ {
+		s := steps[i]
 		request, err := s.Build(ctx, m)
 		if errors.Is(err, step.ErrSkip) {
 			continue
@@ -134,7 +154,7 @@ func (h *Handler) run(ctx context.Context, m *message.Message, at string, busine
 			return o
 		}
 		done = h.adapters[s.Adapter].Call(ctx, adapter.Request{
-			Step: s.Name, Method: request.Method, Path: request.Path, Body: request.Body, Key: message.Key(h.group, business, s.Name), Message: m, MaybeMade: m.MaybeAttempted(),
+			Step: s.Name, Method: request.Method, Path: request.Path, PathMapped: request.PathMapped, Body: request.Body, Key: message.Key(h.group, business, s.Name), Message: m, MaybeMade: m.MaybeAttempted(),
 		})
 		if done.Kind == outcome.Park {
 			h.progress.keep(delivery, i)

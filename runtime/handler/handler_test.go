@@ -310,3 +310,43 @@ func TestARequestThatMayHaveBeenMadeSaysSo(t *testing.T) {
 		}
 	}
 }
+
+func TestTemplatesChangeBetweenTwoMessages(t *testing.T) {
+	parked := outcome.Outcome{Kind: outcome.Park}
+	r := &recorder{script: []outcome.Outcome{outcome.Succeed(), parked}}
+	bodies := func(first, second string) worker.Handler {
+		return toHTTP(worker.HTTPStep{Name: "one", Method: "POST", BodyExpression: first}, worker.HTTPStep{Name: "two", Method: "POST", BodyExpression: second})
+	}
+	h := build(t, bodies("'a1'", "'b1'"), r)
+	handle := func(want ...string) {
+		t.Helper()
+		r.requests = nil
+		h.Handle(t.Context(), paid(order), at)
+		var got []string
+		for _, request := range r.requests {
+			got = append(got, string(request.Body))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	handle(`"a1"`, `"b1"`)
+	if err := h.SetTemplates(bodies("'a2'", "'b2'")); err != nil {
+		t.Fatal(err)
+	}
+	handle(`"b2"`) // the step it came to
+	handle(`"a2"`, `"b2"`)
+	if err := h.SetTemplates(bodies("'a3'", "order.")); err == nil || !strings.Contains(err.Error(), "handler.http.steps[1].bodyExpression") {
+		t.Errorf("what cannot be compiled is refused with %v", err)
+	}
+	handle(`"a2"`, `"b2"`)
+}
+
+func TestAPathThatIsMadeOfTheOrderIsMarked(t *testing.T) {
+	r := &recorder{}
+	h := build(t, toHTTP(worker.HTTPStep{Name: "fixed", Method: "POST", Path: "/p"}, worker.HTTPStep{Name: "mapped", Method: "GET", PathExpression: "'/members/' + order.memberId"}), r)
+	h.Handle(t.Context(), paid(order), at)
+	if len(r.requests) != 2 || r.requests[0].PathMapped || !r.requests[1].PathMapped {
+		t.Errorf("got %+v", r.requests)
+	}
+}

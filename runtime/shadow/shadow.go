@@ -22,30 +22,23 @@ const Shadowed outcome.Reason = "Shadowed"
 
 // Callers log what the structure's adapters would be asked.
 func Callers(s worker.Structure, log *slog.Logger) map[string]handler.Caller {
-	mapped := map[string]bool{} // steps whose path is made of the order
-	if s.Handler.HTTP != nil {
-		for _, step := range s.Handler.HTTP.Steps {
-			mapped[step.Name] = step.PathExpression != ""
-		}
-	}
 	callers := map[string]handler.Caller{}
 	for _, spec := range s.Adapters {
-		callers[spec.Name] = &caller{spec: spec, mapped: mapped, log: log}
+		callers[spec.Name] = &caller{spec: spec, log: log}
 	}
 	return callers
 }
 
 type caller struct {
-	spec   worker.Adapter
-	mapped map[string]bool
-	log    *slog.Logger
+	spec worker.Adapter
+	log  *slog.Logger
 }
 
 // Call implements handler.Caller.
 func (c *caller) Call(ctx context.Context, r adapter.Request) outcome.Outcome {
-	target := redactedPath(r.Path)
-	if !c.mapped[r.Step] {
-		target = r.Path
+	target := r.Path
+	if r.PathMapped {
+		target = redactedPath(r.Path)
 	}
 	var host, base string
 	if u, err := url.Parse(c.spec.URL); err == nil { // the operator and adapter.New refuse what cannot be parsed

@@ -45,7 +45,7 @@ func TestARequestIsLoggedWithoutItsValues(t *testing.T) {
 			`"body":"{items:[string(1),number],parameters:{name(14):number,gone:null,orderId:number,vip:bool},to:string(14)}"`,
 		},
 	}, {
-		adapter.Request{Step: "mapped", Method: "GET", Path: "/members/" + phone, Key: "ABC"},
+		adapter.Request{Step: "mapped", Method: "GET", Path: "/members/" + phone, PathMapped: true, Key: "ABC"},
 		[]string{`"path":"/v1/(7)/(14)"`, `"headers":["Accept","Authorization","Idempotency-Key","User-Agent"]`, `"body":"none"`},
 	}, {
 		adapter.Request{Step: "fixed", Method: "POST", Path: "/send", Body: []byte("text of " + phone)},

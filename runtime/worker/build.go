@@ -52,6 +52,7 @@ func New(o Options) (*Worker, error) {
 	}
 	w.health = &health{look: w.stuck, log: log}
 	w.live.setLimits = w.setLimits
+	w.live.takeTemplates()
 	w.metrics.Watch(structure, w.consumer.Snapshot, w.reports)
 	return w, nil
 }
@@ -65,6 +66,7 @@ func (w *Worker) assemble() error {
 	if err != nil {
 		return fmt.Errorf("build the handler: %w", err)
 	}
+	w.live.setTemplates = h.SetTemplates
 	w.delivery, err = delivery.New(delivery.Config{
 		Handler: h, Structure: w.structure, Observer: w.metrics, Log: w.log,
 		Clock: func() (time.Time, bool) { return w.consumer.Earliest() },

@@ -28,12 +28,16 @@ type live struct {
 	log       *slog.Logger
 	// setLimits makes limits hold.
 	setLimits func(worker.Live)
+	// setTemplates makes those of a handler hold that is alike the structure's, or says what is wrong with them.
+	setTemplates func(worker.Handler) error
 
 	mu      sync.Mutex
 	current worker.Live
 	// seen is what the file held when it was last looked at: only a change of it overrules what a sync call brought.
 	seen  []byte
 	wrong string
+	// wrongTemplates says what is wrong with the templates of current, in whose stead those before hold.
+	wrongTemplates string
 	// away: the file could not be read when it was last looked at.
 	away bool
 }
@@ -97,6 +101,9 @@ func (l *live) revision() string {
 func (l *live) problem() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.wrong == "" {
+		return l.wrongTemplates
+	}
 	return l.wrong
 }
 
@@ -163,6 +170,22 @@ func (l *live) take(limits worker.Live, from string) {
 	l.metrics.LiveChanged("applied")
 	l.current = limits
 	l.setLimits(limits)
+	l.takeTemplates()
+}
+
+// takeTemplates makes the current templates hold if they are of the structure's steps. Limits do not wait for templates to be corrected. l.mu is held, or nobody else
+// knows l.
+func (l *live) takeTemplates() {
+	l.wrongTemplates = ""
+	h := l.current.Handler
+	if h == nil || !h.Alike(l.structure.Handler) {
+		return
+	}
+	if err := l.setTemplates(*h); err != nil {
+		l.wrongTemplates = fmt.Sprintf("the templates of before are used: %v", err)
+		l.metrics.LiveChanged("refused")
+		l.log.Error("templates refused, going on with the last good ones", "error", err, "revision", l.current.Revision)
+	}
 }
 
 // refuse notes what is wrong, once. l.mu is held.

@@ -46,7 +46,7 @@ func (b builder) build(ctx context.Context, m *message.Message) (step.Request, e
 		return step.Request{}, err
 	}
 	request, err := b.body(ctx, m)
-	request.Method, request.Path = b.spec.Method, target
+	request.Method, request.Path, request.PathMapped = b.spec.Method, target, b.programs[b.at+"pathExpression"] != nil
 	return request, err
 }
 

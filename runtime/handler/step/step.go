@@ -30,6 +30,8 @@ type Request struct {
 	Method string
 	// Path is appended to the adapter's URL.
 	Path string
+	// PathMapped: the path is made of the order, and so as secret as that.
+	PathMapped bool
 	// Body is JSON, nil for none.
 	Body []byte
 }
