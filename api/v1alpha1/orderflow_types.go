@@ -214,6 +214,19 @@ type FlowConsumerStatus struct {
 	ReadyReplicas int32 `json:"readyReplicas,omitempty"`
 }
 
+// BrokerQueues is how many queues of a topic take messages at one broker.
+type BrokerQueues struct {
+	// broker is the name of the master.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	Broker string `json:"broker,omitempty"`
+	// queues is the number of write queues.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Queues int32 `json:"queues,omitempty"`
+}
+
 // TopicStatus is the topic as every master broker reported it.
 type TopicStatus struct {
 	// brokers is the number of master brokers on which the topic was read back as declared.
@@ -228,6 +241,14 @@ type TopicStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	ClusterIdentity string `json:"clusterIdentity,omitempty"`
+	// orderQueues are the queues over which order keys are spread, of all master brokers, as they last were there together. It does not become
+	// shorter while a broker is away, and the producer-binding Secret carries it as order-queues: so no producer that starts meanwhile moves a key.
+	// It grows with the topic and the cluster, which moves keys. A broker leaves it only when the MQCluster has forgotten it.
+	// +optional
+	// +listType=map
+	// +listMapKey=broker
+	// +kubebuilder:validation:MaxItems=256
+	OrderQueues []BrokerQueues `json:"orderQueues,omitempty"`
 	// lastVerifiedTime is when the topic was last read back from all master brokers.
 	// +optional
 	LastVerifiedTime *metav1.Time `json:"lastVerifiedTime,omitempty"`

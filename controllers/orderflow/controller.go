@@ -115,6 +115,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if done.plan.write {
 		done.brokers = r.putTopic(ctx, seen, done.plan)
 		done.topic = judge(flow, done.brokers)
+		if done.topic.IsDone() {
+			flow.Status.Topic.OrderQueues = listOrderQueues(flow.Status.Topic.OrderQueues, seen.cluster, done.brokers)
+		}
 	}
 	if done.plan.owned {
 		done.groups, done.applied = r.applyGroups(ctx, flow)

@@ -43,6 +43,7 @@ func TestAFlowMakesTopicBindingAndGroups(t *testing.T) {
 	want := map[string][]byte{
 		"type": []byte("rocketmq"), "provider": []byte("orderflow"), "name-servers": []byte(w.mq.NameServer()), "topic": []byte(w.topic()),
 		"group": []byte("order_producer_group"), "send-mode": []byte("Sync"), "send-timeout": []byte("3s"), "async-retries": []byte("0"),
+		"order-queues": []byte(w.mq.Brokers()[0].Name() + ":4;" + w.mq.Brokers()[1].Name() + ":4"),
 	}
 	w.seed(t, flow)
 	w.step(t, flow)

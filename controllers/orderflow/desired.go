@@ -126,7 +126,7 @@ func desiredBinding(flow *v1alpha1.OrderFlow, cluster *v1alpha1.MQCluster, crede
 		"async-retries": []byte(strconv.Itoa(int(producer.AsyncRetries))),
 	}
 	for key, value := range map[string]string{
-		"access-key": credentials.AccessKey, "secret-key": credentials.SecretKey, "security-token": credentials.SecurityToken,
+		"order-queues": orderQueues(flow.Status.Topic), "access-key": credentials.AccessKey, "secret-key": credentials.SecretKey, "security-token": credentials.SecurityToken,
 	} {
 		if value != "" {
 			data[key] = []byte(value)

@@ -29,6 +29,7 @@
 // # Invariants
 //
 //   - Queues only grow. More queues than declared are kept.
+//   - The binding lists the queues over which order keys are spread, also those of a broker that is away; status.topic.orderQueues remembers them.
 //   - Nothing is written to a broker before the claim is in the status, or after the claim was lost.
 //   - A topic is read back field by field on every master; one broker less is PartlyApplied, not Ready.
 //

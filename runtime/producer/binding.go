@@ -48,7 +48,8 @@ type Binding struct {
 	// AsyncRetries is how often a failed SendAsync is tried again (file async-retries). Default 0.
 	AsyncRetries int
 	// OrderQueues are the queues over which order keys are spread (file order-queues, such as broker-a:8;broker-b:8), so that
-	// a producer that starts while a broker is away moves no key. Optional: without it they are those the producer has seen.
+	// a producer that starts while a broker is away moves no key. OrderFlow writes it once it has seen all brokers; without it they are
+	// those the producer has seen.
 	OrderQueues []rocketmq.OrderQueues
 	// Credentials are the files access-key, secret-key and security-token; all optional.
 	Credentials rocketmq.Credentials

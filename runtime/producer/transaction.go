@@ -52,12 +52,41 @@ type TransactionProducer struct {
 	ids     *rocketmq.IDs
 	next    atomic.Uint64
 
-	ctx     context.Context //nolint:containedctx // ends with the producer, which is what it is for
-	stop    context.CancelFunc
-	checks  chan struct{} // one place for each check under way
-	mu      sync.Mutex    // guards closed, and that nothing is added to running afterwards
-	closed  bool
-	running sync.WaitGroup
+	ctx       context.Context //nolint:containedctx // ends with the producer, which is what it is for
+	stop      context.CancelFunc
+	checks    chan struct{} // one place for each check under way
+	sends     gate
+	questions gate
+	beating   sync.WaitGroup // the heartbeats
+}
+
+// gate counts who is inside, until it is closed.
+type gate struct {
+	mu     sync.Mutex // guards closed, and that nothing is added to inside afterwards
+	closed bool
+	inside sync.WaitGroup
+}
+
+// enter counts a call, which is to leave, unless the gate is closed.
+func (g *gate) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		g.inside.Add(1)
+	}
+	return !g.closed
+}
+
+func (g *gate) leave() { g.inside.Done() }
+
+// close lets nobody in any more and waits until all have left. Whether it was open.
+func (g *gate) close() bool {
+	g.mu.Lock()
+	open := !g.closed
+	g.closed = true
+	g.mu.Unlock()
+	g.inside.Wait()
+	return open
 }
 
 // maxChecks bounds the checks under way. Above it a broker's question is left unanswered: it asks again.
@@ -90,7 +119,7 @@ func NewTransactionProducer(cfg TransactionConfig) (*TransactionProducer, error)
 		p.client.Close()
 		return nil, fmt.Errorf("transaction producer: %w", err)
 	}
-	p.running.Go(func() { p.members.run(p.ctx, p.client, cluster) })
+	p.beating.Go(func() { p.members.run(p.ctx, p.client, cluster) })
 	return p, nil
 }
 
@@ -121,10 +150,10 @@ func (p *TransactionProducer) Send(ctx context.Context, msg Message, local func(
 	}
 	ctx, msg, span := p.tracing.begin(ctx, msg)
 	defer func() { finish(span, err) }()
-	if !p.enter() {
+	if !p.sends.enter() {
 		return Settled{}, &SendError{Fate: rocketmq.Unsent, Err: rocketmq.ErrClosed}
 	}
-	defer p.running.Done()
+	defer p.sends.leave()
 	half, addr, err := p.sendHalf(ctx, msg)
 	if err != nil {
 		return Settled{}, err
@@ -136,16 +165,6 @@ func (p *TransactionProducer) Send(ctx context.Context, msg Message, local func(
 	defer cancel()
 	settled.Told = p.settle(endCtx, addr, half, settled.Decision, false)
 	return settled, err
-}
-
-// enter counts a call, unless the producer is closed.
-func (p *TransactionProducer) enter() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.closed {
-		p.running.Add(1)
-	}
-	return !p.closed
 }
 
 func (p *TransactionProducer) sendHalf(ctx context.Context, msg Message) (remoting.Half, string, error) {
@@ -171,11 +190,16 @@ func (p *TransactionProducer) sendHalf(ctx context.Context, msg Message) (remoti
 	switch {
 	case err == nil:
 		return half, addr, nil
-	case errors.As(err, &refusal):
+	case errors.As(err, &refusal) && !storedAllTheSame(refusal.Code):
 		return half, "", &SendError{Fate: rocketmq.Refused, Code: int(refusal.Code), Err: err}
 	}
 	// Should the broker have it: local does not run, so Check will say Rollback.
 	return half, "", &SendError{Fate: rocketmq.Unknown, Err: err}
+}
+
+// storedAllTheSame says that the broker has the message, less safely than it is set up to.
+func storedAllTheSame(code remoting.Code) bool {
+	return code == remoting.CodeFlushDiskTimeout || code == remoting.CodeFlushReplicaTimeout || code == remoting.CodeReplicaNotAvailable
 }
 
 // settle tells the broker a decision, if there is one; whether it was told.
@@ -201,17 +225,17 @@ func (p *TransactionProducer) asked(r *remoting.Request) {
 		_ = r.Reply(remoting.CodeNotSupported, "this producer answers no such request", nil) // the connection finds out by itself
 		return
 	}
-	if !p.enter() {
+	if !p.questions.enter() {
 		return
 	}
 	select {
 	case p.checks <- struct{}{}:
 	default:
-		p.running.Done()
+		p.questions.leave()
 		return
 	}
 	go func() {
-		defer p.running.Done()
+		defer p.questions.leave()
 		defer func() { <-p.checks }()
 		half, stored, err := r.Half()
 		if err != nil {
@@ -235,17 +259,16 @@ func (p *TransactionProducer) check(ctx context.Context, msg Message) (d Decisio
 	return p.cfg.Check(ctx, msg)
 }
 
-// Close waits for what is under way, the user's local transactions included, leaves the producer group and disconnects. Closing again does nothing.
+// Close waits for what is under way, the user's local transactions and checks included, leaves the producer group and disconnects. Until the
+// last local transaction has ended it stays a member of the group, which can be asked. Closing again waits for local
+// transactions alone.
 func (p *TransactionProducer) Close() {
-	p.mu.Lock()
-	was := p.closed
-	p.closed = true
-	p.mu.Unlock()
-	if was {
+	if !p.sends.close() {
 		return
 	}
+	p.questions.close()
 	p.stop()
-	p.running.Wait()
+	p.beating.Wait()
 	p.members.leave(p.client)
 	p.client.Close()
 }

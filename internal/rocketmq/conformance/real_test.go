@@ -21,12 +21,17 @@ func TestRealBroker(t *testing.T) {
 	conformance.Run(t, func(*testing.T) conformance.Target { return conformance.Target{NameServer: mq.NameServer()} })
 }
 
+// Its transactions come last: once there was one, a thread of the broker spins.
 func TestRealBrokerThatChecksSignaturesAndFilters(t *testing.T) {
 	user := rocketmq.User{Name: "orderflow", Password: "orderflow-secret"}
-	mq := broker.Own(t, rocketmq.Options{ACL: &user, EnablePropertyFilter: true})
-	conformance.Run(t, func(*testing.T) conformance.Target {
+	mq := broker.Own(t, rocketmq.Options{ACL: &user, EnablePropertyFilter: true, Properties: map[string]string{
+		"transactionTimeOut": "1000", "transactionCheckInterval": "1000",
+	}})
+	target := func(*testing.T) conformance.Target {
 		return conformance.Target{NameServer: mq.NameServer(), Credentials: remoting.Credentials{AccessKey: user.Name, SecretKey: user.Password}}
-	})
+	}
+	conformance.Run(t, target)
+	conformance.RunTransactions(t, target)
 }
 
 // What a member says of itself RocketMQ's own tools read, and it understands what

@@ -20,17 +20,20 @@ import (
 // Broker is one master. Its state is guarded by the cluster's lock.
 type Broker struct {
 	endpoint
-	id       string
-	stopped  bool
-	topics   map[string]*topic
-	groups   map[string]rocketmq.GroupConfig
-	changes  int // of groups
-	offsets  map[rocketmq.GroupTopic]map[int]int64
-	resets   map[reset]int64
-	locks    map[lockKey]lock
-	members  map[string][]member // by group
-	log      map[int64]*rocketmq.Message
-	physical int64 // where the next message is stored
+	id      string
+	stopped bool
+	topics  map[string]*topic
+	groups  map[string]rocketmq.GroupConfig
+	changes int // of groups
+	offsets map[rocketmq.GroupTopic]map[int]int64
+	resets  map[reset]int64
+	locks   map[lockKey]lock
+	members map[string][]member // by group
+	// producers are by group too.
+	producers map[string][]producer
+	log       map[int64]*rocketmq.Message
+	halves    map[int64]*half // by where they are stored
+	physical  int64           // where the next message is stored
 }
 
 func newBroker(c *Cluster, id string) *Broker {
@@ -42,6 +45,7 @@ func newBroker(c *Cluster, id string) *Broker {
 		offsets:  map[rocketmq.GroupTopic]map[int]int64{},
 		resets:   map[reset]int64{},
 		log:      map[int64]*rocketmq.Message{},
+		halves:   map[int64]*half{},
 	}
 	b.forget()
 	return b
@@ -49,7 +53,7 @@ func newBroker(c *Cluster, id string) *Broker {
 
 // forget empties what a broker keeps in memory only.
 func (b *Broker) forget() {
-	b.locks, b.members = map[lockKey]lock{}, map[string][]member{}
+	b.locks, b.members, b.producers = map[lockKey]lock{}, map[string][]member{}, map[string][]producer{}
 }
 
 // Name is the broker's name.
@@ -151,6 +155,7 @@ var handlers = map[rocketmq.Op]func(*Broker, call) answer{
 	rocketmq.OpSend:              (*Broker).send,
 	rocketmq.OpSendBatch:         (*Broker).sendBatch,
 	rocketmq.OpSendBack:          (*Broker).sendBack,
+	rocketmq.OpEndTransaction:    (*Broker).endTransaction,
 }
 
 // verify checks the signature, if the cluster wants one.

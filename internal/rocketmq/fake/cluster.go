@@ -4,6 +4,7 @@
 package fake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,9 @@ type Config struct {
 	DelayLevels []time.Duration
 	// LockExpiry is how long a queue stays locked; default 60 s.
 	LockExpiry time.Duration
+	// TransactionTimeout is when a broker first asks what became of a message in a transaction, CheckInterval when again; default 6 s and
+	// 30 s.
+	TransactionTimeout, CheckInterval time.Duration
 	// MaxPull and MaxPullBytes bound the messages of one pull, but for its first;
 	// default 32 and 256 KiB.
 	MaxPull, MaxPullBytes int
@@ -112,6 +116,8 @@ func withDefaults(cfg Config) Config {
 	if cfg.LockExpiry == 0 {
 		cfg.LockExpiry = time.Minute
 	}
+	cfg.TransactionTimeout = cmp.Or(cfg.TransactionTimeout, 6*time.Second)
+	cfg.CheckInterval = cmp.Or(cfg.CheckInterval, 30*time.Second)
 	if cfg.MaxPull == 0 {
 		cfg.MaxPull = 32
 	}

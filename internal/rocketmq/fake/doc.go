@@ -3,8 +3,8 @@
 
 // Package fake is a RocketMQ in memory that speaks the protocol: a name server and
 // any number of master brokers, with topics, groups, offsets, queue locks that
-// expire, members, pulls that wait, sending, sending back through delay levels, and
-// statistics. It passes the same suite as the real one (package conformance), so it
+// expire, members, pulls that wait, sending, sending back through delay levels,
+// transactions, and statistics. It passes the same suite as the real one (package conformance), so it
 // stands in for it where a test needs faults, several brokers, or time that passes
 // at once.
 //
@@ -28,6 +28,6 @@
 // # Limits
 //
 // Messages are never deleted by themselves, there are no replicas, no
-// transactions, no timer wheel. Of SQL92 it knows that an expression does not end in
+// timer wheel. Of SQL92 it knows that an expression does not end in
 // an operator; everything matches it. A route changes at once everywhere.
 package fake

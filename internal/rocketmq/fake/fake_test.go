@@ -33,6 +33,13 @@ func TestConformanceWithAFilter(t *testing.T) {
 	})
 }
 
+func TestConformanceOfTransactions(t *testing.T) {
+	conformance.RunTransactions(t, func(t *testing.T) conformance.Target {
+		mq := fake.Start(t, fake.Config{TransactionTimeout: time.Second, CheckInterval: time.Second})
+		return conformance.Target{NameServer: mq.NameServer()}
+	})
+}
+
 // bubble runs a test in a synctest bubble with a cluster in memory, in which a
 // topic "orders" of one queue and a group "push" exist.
 func bubble(t *testing.T, cfg fake.Config, test func(*testing.T, *fake.Cluster, *rocketmq.Client)) {

@@ -25,6 +25,9 @@ func (b *Broker) heartbeat(q call) answer {
 	if err := json.Unmarshal(q.Body, &hb); err != nil {
 		return refuse(rocketmq.CodeSystemError, "%v", err)
 	}
+	for _, p := range hb.Producers {
+		b.enter(p.Group, producer{hb.ClientID, q.session})
+	}
 	for _, m := range hb.Consumers {
 		group, ok := b.groups[m.Group]
 		if !ok {
@@ -68,15 +71,19 @@ func (b *Broker) leave(group string, match func(member) bool) {
 func (b *Broker) unregister(q call) answer {
 	id := q.Fields.Get("clientID")
 	b.leave(q.Fields.Get("consumerGroup"), func(m member) bool { return m.id == id })
+	b.dismiss(q.Fields.Get("producerGroup"), func(p producer) bool { return p.id == id })
 	return answer{}
 }
 
-// gone removes the members of a connection that ended.
+// gone removes the members and producers of a connection that ended.
 func (b *Broker) gone(s *session) {
 	b.cluster.mu.Lock()
 	defer b.cluster.mu.Unlock()
 	for group := range b.members {
 		b.leave(group, func(m member) bool { return m.session == s })
+	}
+	for group := range b.producers {
+		b.dismiss(group, func(p producer) bool { return p.session == s })
 	}
 }
 

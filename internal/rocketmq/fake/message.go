@@ -75,6 +75,9 @@ func (b *Broker) send(q call) answer {
 		kept := b.store(b.groupTopic(rocketmq.DeadLetterTopic(group), 1), 0, m)
 		return stored(kept, kept.ID())
 	}
+	if m.Property(rocketmq.PropertyTransaction) == "true" {
+		return b.storeHalf(t, id, m)
+	}
 	level, _ := strconv.Atoi(m.Property(rocketmq.PropertyDelayLevel))
 	if level > 0 {
 		b.storeLater(t.config.Name, id, m, level)
