@@ -26,8 +26,8 @@ type circuit struct {
 	state  worker.Circuit
 	tally  tally
 	outage outage
-	// until is when a probe may go out.
-	until time.Time
+	// until is when a probe may go out; probed is when the last one did.
+	until, probed time.Time
 	// resume is closed when it is worth asking again, by alarm or by the next move; nil while closed.
 	resume  chan struct{}
 	resumed bool
@@ -80,6 +80,7 @@ func (c *circuit) begin() (t ticket, resume <-chan struct{}) {
 	case c.state == worker.CircuitHalfOpen || time.Now().Before(c.until):
 		return ticket{}, c.resume
 	}
+	c.probed = time.Now()
 	c.move(worker.CircuitHalfOpen)
 	return ticket{stamp: c.stamp.Load(), probe: true}, nil
 }
@@ -114,20 +115,24 @@ func (c *circuit) end(t ticket, v verdict, wish time.Duration) (late bool) {
 		if v == failing {
 			c.outage.probes++
 		}
-		c.open(now, wish)
+		c.open(now, c.probed, wish)
 	case v != noVerdict:
 		c.tally.add(v == failing, now, c.config.Window.D())
 		if v == failing && c.tally.tooMany(c.config) {
 			c.outage.begin(now, c.config.Window.D())
-			c.open(now, wish)
+			c.open(now, now, wish)
 		}
 	}
 	return false
 }
 
-// open opens the circuit, or keeps it open. c.mu is held.
-func (c *circuit) open(now time.Time, wish time.Duration) {
-	c.until = now.Add(max(c.outage.pause(c.config.OpenDuration.D(), now, rand.Float64()), min(wish, longestWish)))
+// open opens the circuit, or keeps it open. The pause counts from since, when the last request began: a probe that hung for long has been a pause itself.
+// c.mu is held.
+func (c *circuit) open(now, since time.Time, wish time.Duration) {
+	c.until = since.Add(c.outage.pause(c.config.OpenDuration.D(), now, rand.Float64()))
+	if wished := now.Add(min(wish, longestWish)); wish > 0 && wished.After(c.until) {
+		c.until = wished
+	}
 	c.move(worker.CircuitOpen)
 }
 

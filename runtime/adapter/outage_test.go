@@ -5,6 +5,7 @@ package adapter
 
 import (
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,6 +114,73 @@ func TestADeadThirdPartyIsSparedAndFoundAgain(t *testing.T) {
 	}
 }
 
+// TestASilentThirdPartyIsFoundAsSoon: one that takes requests and never answers is found healed within 2 s, whatever moment of its probes that is, where a probe may be
+// made again while it hangs. Where it may not there never are two, and the one that hangs has to end.
+func TestASilentThirdPartyIsFoundAsSoon(t *testing.T) {
+	const timeout = 5 * time.Second
+	for name, c := range map[string]struct {
+		honoured       bool
+		within         time.Duration
+		inFlightAtMost int
+	}{
+		"keys are honoured": {true, 2 * time.Second, 1 + int(timeout/longestPause)},
+		"they are not":      {false, timeout + time.Second, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for outage := 30 * time.Second; outage < 37*time.Second; outage += 250 * time.Millisecond {
+				synctest.Test(t, func(t *testing.T) {
+					heals := time.Now().Add(outage)
+					silent, honoured := &silent{until: heals}, c.honoured
+					a := build(t, config("http://third.party", func(c *Config) {
+						fragile(c)
+						c.Limits.Breaker.OpenDuration = worker.Duration(time.Second)
+						c.Limits.Timeout = worker.Duration(timeout)
+						c.Transport = silent
+						c.Spec.Idempotency.KeysHonoured, c.Spec.Idempotency.AcceptDuplicates = honoured, true
+					}))
+					for o := a.Call(t.Context(), request()); o.Kind != outcome.Done; o = a.Call(t.Context(), request()) {
+						if o.Kind == outcome.Park {
+							<-o.Resume
+						}
+					}
+					if late := time.Since(heals); late > c.within {
+						t.Errorf("the first success came %v after it healed, want %v at most", late, c.within)
+					}
+					synctest.Wait()
+					if silent.most > c.inFlightAtMost || silent.now != 0 {
+						t.Errorf("%d requests were in flight at once, want %d at most; %d still are", silent.most, c.inFlightAtMost, silent.now)
+					}
+				})
+			}
+		})
+	}
+}
+
+// silent is a third party that does not answer requests that come before a time.
+type silent struct {
+	until time.Time
+
+	mu        sync.Mutex
+	now, most int // in flight
+}
+
+func (s *silent) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.count(1)
+	defer s.count(-1)
+	if time.Now().Before(s.until) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	return status(200)(r)
+}
+
+func (s *silent) count(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now += n
+	s.most = max(s.most, s.now)
+}
+
 func TestAnOutageGoesOnAfterALuckyProbe(t *testing.T) {
 	lucky := answers{status(500), status(500), status(500), status(200), status(500)}
 	quick := func(c *Config) { fragile(c); c.Limits.Breaker.OpenDuration = worker.Duration(100 * time.Millisecond) }
@@ -180,7 +248,7 @@ func TestATallyForgetsAWindow(t *testing.T) {
 
 func TestSlowAnswersOpenTheCircuit(t *testing.T) {
 	impatient := func(c *Config) { fragile(c); c.Limits.Breaker.SlowRequest = worker.Duration(time.Second) }
-	script := answers{slow(200, 1001*time.Millisecond), slow(200, 2*time.Second), slow(200, 3*time.Second), slow(422, time.Second)}
+	script := answers{slow(200, 1001*time.Millisecond), slow(200, 2*time.Second), slow(200, 1400*time.Millisecond), slow(422, time.Second)}
 	bubble(t, impatient, script, func(t *testing.T, a *Adapter, _ *scripted, _ *observed) {
 		call := func(want outcome.Kind, state worker.Circuit) {
 			t.Helper()
