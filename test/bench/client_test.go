@@ -47,7 +47,7 @@ func (e engine) own(ctx context.Context) error {
 // library consumes by rocketmq-client-go's push consumer. It has no order within a key, only within a queue.
 func (e engine) library(ctx context.Context) error {
 	rlog.SetLogLevel("fatal")
-	m := newMeter(e)
+	m, call := newMeter(e), e.caller()
 	c, err := mq.NewPushConsumer(
 		consumer.WithNameServer([]string{e.NameServer}), consumer.WithGroupName(e.Group), consumer.WithInstance("bench"),
 		consumer.WithConsumeFromWhere(consumer.ConsumeFromFirstOffset), consumer.WithConsumeGoroutineNums(e.Concurrency),
@@ -56,8 +56,11 @@ func (e engine) library(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = c.Subscribe(e.Topic, consumer.MessageSelector{}, func(_ context.Context, messages ...*primitive.MessageExt) (consumer.ConsumeResult, error) {
+	err = c.Subscribe(e.Topic, consumer.MessageSelector{}, func(ctx context.Context, messages ...*primitive.MessageExt) (consumer.ConsumeResult, error) {
 		for _, message := range messages {
+			if err := call(ctx, message); err != nil {
+				return consumer.ConsumeRetryLater, err
+			}
 			m.count(message.Body)
 		}
 		return consumer.ConsumeSuccess, nil

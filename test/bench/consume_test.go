@@ -26,7 +26,7 @@ const concurrency = 20
 // consume compares how fast engines with an empty handler are.
 func consume(t *testing.T, l *lab, r *record) {
 	topic := l.newTopic(t)
-	l.fill(t, topic, warm+measured, bodySize)
+	l.fill(t, topic, warm+measured, blank)
 	contend := func(name string, e engine) contender {
 		return contender{"consume_" + name, func(t *testing.T) map[string][]float64 { return measure(t, l.consuming(t, topic, e)).samples() }}
 	}
@@ -79,7 +79,7 @@ func (l *lab) java(t *testing.T, topic string, o witness.EngineOptions) *exec.Cm
 func TestSweep(t *testing.T) {
 	l := newLab(t)
 	topic := l.newTopic(t)
-	l.fill(t, topic, warm+measured, bodySize)
+	l.fill(t, topic, warm+measured, blank)
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	defer out.Flush()
 	row := func(name string, o order, concurrency, batch, pull int, r result) {

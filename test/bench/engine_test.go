@@ -24,6 +24,10 @@ type engine struct {
 	// Warm messages go before the Measure that are measured. Latency says that the time since each was sent is measured too: its body begins with it.
 	Warm, Measure int64
 	Latency       bool
+	// URL is called for every order; "" says that nothing is done.
+	URL string
+	// Address is this machine's, where a third party listens.
+	Address string
 	// Profile is where the CPU profile of what is measured goes; "" makes none.
 	Profile string
 }
@@ -33,6 +37,7 @@ type kind string
 const (
 	own     kind = "own"
 	library kind = "library"
+	party   kind = "party" // no engine, but whom engines call
 )
 
 // order is what an engine keeps.
@@ -68,6 +73,8 @@ func (e engine) run() error {
 		return e.own(ctx)
 	case library:
 		return e.library(ctx)
+	case party:
+		return e.party(ctx)
 	}
 	return fmt.Errorf("no engine is called %q", e.Kind)
 }

@@ -4,9 +4,9 @@
 package bench
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -25,13 +25,14 @@ type lab struct {
 	client  *rocketmq.Client
 	cluster *rocketmq.Cluster
 	addr    string
+	address string
 }
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	l := &lab{client: rocketmq.NewClient(rocketmq.Config{})}
+	l := &lab{client: rocketmq.NewClient(rocketmq.Config{}), address: rig.OwnAddress(t)} // workers never dial loopback
 	t.Cleanup(l.client.Close)
-	l.Cluster = broker.Own(t, mq.Options{HeapMiB: 1024, JavaOptions: []string{"-XX:TieredStopAtLevel=4"}})
+	l.Cluster = broker.Own(t, mq.Options{Host: l.address, HeapMiB: 1024, JavaOptions: []string{"-XX:TieredStopAtLevel=4"}})
 	l.addr = l.BrokerAddr(mq.DefaultBroker)
 	for _, pid := range l.Processes() {
 		pin(t, pid, brokerCore)
@@ -79,16 +80,15 @@ func (l *lab) queue(topic string, id int) rocketmq.Queue {
 	return rocketmq.Queue{Topic: topic, Broker: mq.DefaultBroker, ID: id}
 }
 
-// fill sends n messages of so many bytes to the queues in turn, in batches. Each has an order key, which is that of others of the same queue.
-func (l *lab) fill(t *testing.T, topic string, n, size int) {
+// fill sends n messages to the queues in turn, in batches. Each has an order key, which is that of others of the same queue.
+func (l *lab) fill(t *testing.T, topic string, n int, body func(i int) []byte) {
 	t.Helper()
 	const batch, keysPerQueue = 64, 1000
-	body := []byte(strings.Repeat("x", size))
 	for from := 0; from < n; from += batch {
 		id := from / batch % queues
 		var messages []rocketmq.OutMessage
 		for i := from; i < min(from+batch, n); i++ {
-			messages = append(messages, rocketmq.OutMessage{Body: body, Properties: rocketmq.Fields{
+			messages = append(messages, rocketmq.OutMessage{Body: body(i), Properties: rocketmq.Fields{
 				{Name: rocketmq.PropertyUniqueKey, Value: fmt.Sprintf("%032X", i)},
 				{Name: rocketmq.PropertyShardingKey, Value: fmt.Sprintf("buyer-%d-%d", id, i%keysPerQueue)},
 			}})
@@ -96,6 +96,9 @@ func (l *lab) fill(t *testing.T, topic string, n, size int) {
 		l.send(t, l.queue(topic, id), messages...)
 	}
 }
+
+// blank is a body that nobody reads.
+func blank(int) []byte { return bytes.Repeat([]byte("x"), bodySize) }
 
 // send sends messages, again while the broker is too busy to store them.
 func (l *lab) send(t *testing.T, q rocketmq.Queue, messages ...rocketmq.OutMessage) {

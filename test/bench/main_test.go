@@ -39,4 +39,13 @@ func TestRuntime(t *testing.T) {
 	l := newLab(t)
 	t.Run("consume", func(t *testing.T) { consume(t, l, r) })
 	t.Run("latency", func(t *testing.T) { latency(t, l, r) })
+	t.Run("chain", func(t *testing.T) {
+		s := newStage(t, l, chainWarm+chainMeasured)
+		endLong := s.beginLong(t)
+		t.Run("throughput", func(t *testing.T) { s.chain(t, r) })
+		t.Run("goodput", func(t *testing.T) { s.goodput(t, r) })
+		t.Run("outage", func(t *testing.T) { s.outages(t, r) })
+		t.Run("memory", func(t *testing.T) { s.memory(t, r) })
+		t.Run("long", func(t *testing.T) { endLong(t, r) })
+	})
 }

@@ -39,7 +39,7 @@ type Lab struct {
 // NewLab starts a broker that ends with the test, with these options of Java. Workers run from the given binary, see Build.
 func NewLab(t testing.TB, worker string, java ...string) *Lab {
 	t.Helper()
-	l := &Lab{Worker: worker, Address: ownAddress(t), client: rocketmq.NewClient(rocketmq.Config{})}
+	l := &Lab{Worker: worker, Address: OwnAddress(t), client: rocketmq.NewClient(rocketmq.Config{})}
 	t.Cleanup(l.client.Close)
 	l.Cluster = broker.Own(t, mq.Options{
 		Dir: filepath.Join(t.TempDir(), "mq"), Host: l.Address, JavaOptions: java, Properties: map[string]string{"messageDelayLevel": delayLevels},
@@ -48,8 +48,8 @@ func NewLab(t testing.TB, worker string, java ...string) *Lab {
 	return l
 }
 
-// ownAddress is an IPv4 address of this machine that is neither loopback nor link-local, as third parties have them.
-func ownAddress(t testing.TB) string {
+// OwnAddress is an IPv4 address of this machine that is neither loopback nor link-local, as third parties have them.
+func OwnAddress(t testing.TB) string {
 	t.Helper()
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {

@@ -6,6 +6,7 @@ package rig
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -39,6 +40,8 @@ type Pod struct {
 	Binary string
 	// Roots is a file of certificates that it trusts.
 	Roots string
+	// Cores are those it runs on; none says all.
+	Cores unix.CPUSet
 	// Hosts is a file that it has in place of /etc/hosts; it is read again when it changes.
 	Hosts string
 	// Jumps are moments, from now on, at which the clock of a sick worker jumps, and by how much it is wrong from then on.
@@ -134,7 +137,7 @@ func (p *Pod) Launch() {
 	go func() {
 		runtime.LockOSThread() // the kernel ties the child to the thread that forked it
 		defer runtime.UnlockOSThread()
-		err := cmd.Start()
+		err := startOn(p.Cores, cmd)
 		c.process = cmd.Process
 		started <- err
 		if err == nil {
@@ -146,6 +149,19 @@ func (p *Pod) Launch() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.child = c
+}
+
+// startOn starts a command that counts and uses these cores, all if there are none. The thread is the caller's alone.
+func startOn(cores unix.CPUSet, cmd *exec.Cmd) error {
+	if cores.Count() == 0 {
+		return cmd.Start()
+	}
+	var all unix.CPUSet // a process begins on the cores of the thread that forked it
+	if err := errors.Join(unix.SchedGetaffinity(0, &all), unix.SchedSetaffinity(0, &cores)); err != nil {
+		return err
+	}
+	err := cmd.Start()
+	return errors.Join(err, unix.SchedSetaffinity(0, &all))
 }
 
 // jumps are moments of the monotonic clock in seconds, each with by how many seconds the wall clock is wrong.
@@ -212,11 +228,14 @@ func (p *Pod) Alive() bool {
 	}
 }
 
+// PID is its process's id.
+func (p *Pod) PID() int { return p.current().process.Pid }
+
 // CPU is the time it has used.
-func (p *Pod) CPU() time.Duration { return cpuTime(p.t, p.current().process.Pid) }
+func (p *Pod) CPU() time.Duration { return CPU(p.t, p.PID()) }
 
 // Resident is its memory in bytes.
-func (p *Pod) Resident() int64 { return resident(p.t, p.current().process.Pid) }
+func (p *Pod) Resident() int64 { return Resident(p.t, p.PID()) }
 
 func (p *Pod) current() *child {
 	p.mu.Lock()

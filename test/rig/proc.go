@@ -15,8 +15,8 @@ import (
 // clockTick is what /proc counts CPU time in: 100 a second on every Linux that Go runs on.
 const clockTick = 10 * time.Millisecond
 
-// cpuTime is what a process has used, by /proc.
-func cpuTime(t testing.TB, pid int) time.Duration {
+// CPU is the time a process has used, by /proc.
+func CPU(t testing.TB, pid int) time.Duration {
 	t.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	must(t, err)
@@ -29,8 +29,8 @@ func cpuTime(t testing.TB, pid int) time.Duration {
 	return time.Duration(user+system) * clockTick
 }
 
-// resident is a process's memory in bytes, by /proc.
-func resident(t testing.TB, pid int) int64 {
+// Resident is a process's memory in bytes, by /proc.
+func Resident(t testing.TB, pid int) int64 {
 	t.Helper()
 	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	must(t, err)

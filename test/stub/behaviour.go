@@ -75,6 +75,9 @@ type Behaviour struct {
 	RatePerSecond float64 `json:"ratePerSecond,omitempty"`
 	// Burst is how many calls the limit admits at once; default 1.
 	Burst int `json:"burst,omitempty"`
+	// Capacity is how many calls an action works at at once without getting slower. With more of them each takes as much longer as the square of the overload,
+	// so that less gets done. 0 is no limit.
+	Capacity int `json:"capacity,omitempty"`
 	// HonourKeys makes a call with an Idempotency-Key seen before a duplicate without effect.
 	HonourKeys bool `json:"honourKeys"`
 }
@@ -89,8 +92,8 @@ func (b Behaviour) validate() error {
 		return fmt.Errorf("mode %q is unknown; want one of %v", b.Mode, modes)
 	case b.Share < 0 || b.Share > 1:
 		return fmt.Errorf("share is a part from 0 to 1, got %v", b.Share)
-	case b.Latency < 0 || b.Sigma < 0 || b.RatePerSecond < 0 || b.Burst < 0 || b.RetryAfter < 0:
-		return fmt.Errorf("latency, sigma, ratePerSecond, burst and retryAfter cannot be negative")
+	case b.Latency < 0 || b.Sigma < 0 || b.RatePerSecond < 0 || b.Burst < 0 || b.RetryAfter < 0 || b.Capacity < 0:
+		return fmt.Errorf("latency, sigma, ratePerSecond, burst, retryAfter and capacity cannot be negative")
 	case b.Mode == Status && (b.Status < 200 || b.Status > 599):
 		return fmt.Errorf("mode %q needs a status from 200 to 599, got %d", Status, b.Status)
 	}

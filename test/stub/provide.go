@@ -67,7 +67,7 @@ func (s *Server) provide(w http.ResponseWriter, r *http.Request, i int) {
 		return
 	}
 	// A provider at work does not notice that its caller has gone.
-	<-time.After(p.latency)
+	s.work(i, p)
 	switch mode {
 	case Healthy, Drip, Big:
 		call.accepted = true
@@ -81,6 +81,21 @@ func (s *Server) provide(w http.ResponseWriter, r *http.Request, i int) {
 	}
 	effect := s.calls.add(call, p.behaviour.HonourKeys)
 	s.reply(w, r, p.behaviour, orderID, !effect)
+}
+
+// work takes the latency, and longer while there are more calls at once than the action's capacity.
+func (s *Server) work(i int, p plan) {
+	s.mu.Lock()
+	s.working[i]++
+	crowd := 1.0
+	if capacity := p.behaviour.Capacity; capacity > 0 {
+		crowd = max(1, float64(s.working[i])/float64(capacity))
+	}
+	s.mu.Unlock()
+	<-time.After(time.Duration(float64(p.latency) * crowd * crowd))
+	s.mu.Lock()
+	s.working[i]--
+	s.mu.Unlock()
 }
 
 // reply writes what the mode's provider answers after its work.

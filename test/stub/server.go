@@ -40,6 +40,7 @@ type Server struct {
 	mu      sync.Mutex
 	random  *rand.Rand
 	actions []action
+	working []int                    // calls that each action is at work for
 	limits  map[string]*rate.Limiter // by provider
 }
 
@@ -59,7 +60,7 @@ func New(cfg Config) *Server {
 	}
 	s := &Server{
 		mux: http.NewServeMux(), calls: newRecorder(cfg.CallLimit), logger: cfg.Logger,
-		random: rand.New(rand.NewPCG(cfg.Seed, 0)),
+		random: rand.New(rand.NewPCG(cfg.Seed, 0)), working: make([]int, len(actionDefs)),
 	}
 	s.heal()
 	for i, def := range actionDefs {
