@@ -66,8 +66,10 @@ func adaptersUsable(seen *inputs) result.Result {
 	return result.Result{}
 }
 
-func expressionsCompile(seen *inputs) result.Result {
-	for _, e := range structure(seen).Expressions() {
+func expressionsCompile(seen *inputs) result.Result { return compile(structure(seen).Expressions()) }
+
+func compile(list []worker.Expression) result.Result {
+	for _, e := range list {
 		if _, err := expression.Compile(e); err != nil {
 			return result.Stall(v1alpha1.ReasonInvalidExpression, "%v", err)
 		}

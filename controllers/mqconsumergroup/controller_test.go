@@ -348,6 +348,14 @@ func TestAnotherHandlerReplacesPodsOneByOne(t *testing.T) {
 	if d := w.deployment(); structureOf(d) != old || !strings.Contains(limits.Data["live.json"], `"templateId":"another"`) || w.group.Status.StructureName != old {
 		t.Errorf("pods of %s take over templates, and pods of %s are wanted: %s", old, structureOf(d), limits.Data)
 	}
+	w.group.Spec.Handler.Push.TemplateID, w.group.Spec.Handler.Push.ToExpression = "third", "order."
+	w.Write(t, w.group)
+	w.must(second(w.reconcile()))
+	w.Read(t, limits)
+	if !strings.Contains(limits.Data["live.json"], `"templateId":"another"`) {
+		t.Errorf("templates that cannot be compiled drive out those that could: %s", limits.Data)
+	}
+	w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonInvalidExpression, "handler.push.toExpression")
 	w.group.Spec.Handler = v1alpha1.Handler{Type: v1alpha1.HandlerHTTP, HTTP: &v1alpha1.HTTPHandler{Steps: []v1alpha1.HTTPStep{{Name: "tell", AdapterRef: v1alpha1.LocalObjectReference{Name: "sms"}}}}}
 	w.Write(t, w.group)
 	w.must(second(w.reconcile()))

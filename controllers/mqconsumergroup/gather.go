@@ -53,6 +53,8 @@ type inputs struct {
 	deployment *appsv1.Deployment
 	running    *worker.Structure
 	pods       []corev1.Pod
+	// templates of requests that pods were given last; nil if there are none.
+	templates *worker.Handler
 
 	// reached is done if the brokers were asked; else there is nothing in broker.
 	reached result.Result
@@ -88,7 +90,7 @@ func (b brokerFacts) queues() (n int32) {
 }
 
 // gather reads:
-//  1. from Kubernetes: the cluster, the adapters, all other groups, the Deployment with its structure, the pods,
+//  1. from Kubernetes: the cluster, the adapters, all other groups, the Deployment with its structure and its templates, the pods,
 //  2. from the brokers, if the cluster is usable: the topic, whether the subscription is served, and the members,
 //  3. from memory: the lag and what the pods reported.
 //
@@ -185,6 +187,15 @@ func (r *Reconciler) gatherWorkload(ctx context.Context, seen *inputs) (err erro
 	seen.pods, err = Pods(ctx, r.Client, client.ObjectKeyFromObject(group))
 	if err != nil || seen.deployment == nil {
 		return err
+	}
+	limits, err := find(ctx, r.Client, group.Namespace, liveName(group), &corev1.ConfigMap{})
+	if err != nil {
+		return err
+	}
+	if limits != nil {
+		if given, err := worker.DecodeLive([]byte(limits.Data[path.Base(worker.LiveFile)])); err == nil { // else there is nothing to keep
+			seen.templates = given.Handler
+		}
 	}
 	config, err := find(ctx, r.Client, group.Namespace, structureOf(seen.deployment), &corev1.ConfigMap{})
 	if err != nil || config == nil {

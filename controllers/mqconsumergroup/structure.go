@@ -124,9 +124,13 @@ func keepsPods(running *worker.Structure, wanted worker.Structure) (worker.Struc
 	return wanted, errors.Join(errWas, errIs)
 }
 
-// live is what running pods take over: one pod's limits towards each adapter, and the templates of requests.
+// live is what running pods take over: one pod's limits towards each adapter, and the templates of requests. While those declared cannot be compiled it is the last that
+// could: a pod that restarts would begin with those of its structure, which may be old.
 func live(in *inputs) (worker.Live, error) {
-	l := worker.Live{Version: worker.Version, Handler: new(workerHandler(&in.group.Spec.Handler)), SkipMessageIDs: in.group.Spec.SkipMessageIDs}
+	l := worker.Live{Version: worker.Version, Handler: in.templates, SkipMessageIDs: in.group.Spec.SkipMessageIDs}
+	if wanted := workerHandler(&in.group.Spec.Handler); compile(wanted.Expressions()).IsDone() {
+		l.Handler = &wanted
+	}
 	for _, name := range in.group.Spec.Handler.Adapters() {
 		l.Adapters = append(l.Adapters, budget.Limits(name, &in.adapters[name].Spec, budget.Pods(name, in.siblings)))
 	}
