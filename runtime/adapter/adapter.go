@@ -100,7 +100,7 @@ func New(c Config) (*Adapter, error) {
 			a.tokens = newTokens(*auth, c.Transport)
 		}
 	}
-	a.gate.callers = c.Callers
+	a.gate.callers, a.gate.admitted = c.Callers, a.pace.admit
 	a.circuit = newCircuit(c.Limits.Breaker, a.moved)
 	a.SetLimits(c.Limits)
 	return a, nil
@@ -126,7 +126,6 @@ func (a *Adapter) CloseIdleConnections() {
 func (a *Adapter) moved(to worker.Circuit) {
 	if to == worker.CircuitClosed {
 		a.gate.restart()
-		a.pace.admit(firstPart)
 	}
 	a.observer.CircuitChanged(a.spec.Name, to)
 }

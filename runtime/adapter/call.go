@@ -29,7 +29,7 @@ type Request struct {
 	Key string
 	// Message is what the request is made from, for the status query; nil where it never was attempted before.
 	Message expression.Message
-	// MaybeMade: it may have been made before, by whoever had the message's queue, even if this is the first attempt that is counted.
+	// MaybeMade: it may have been made before, by whoever had the message's queue or in a call that ended parked, even if this is the first attempt that is counted.
 	MaybeMade bool
 
 	reader reader // nil: the adapter's meaning
@@ -74,7 +74,7 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 		ans.detail = a.detail(r, ans.detail)
 		// Others opened the circuit while this one was under way: no attempt either, or an outage would burn as many as there were in flight.
 		if (p.probe || late) && ans.result == transient && !a.mustNotRepeat(ans) {
-			return a.park(ans.reason, ans.detail)
+			return a.park(ans)
 		}
 		if try >= limits.RequestAttempts || !a.mayRepeat(ans, p.ticket) || !pause(ctx, delay) {
 			return a.conclude(ans)
@@ -101,9 +101,7 @@ func (a *Adapter) finish(t ticket, ans answer, seen sample, slow time.Duration) 
 		v = failing
 	}
 	late = a.circuit.end(t, v, ans.after)
-	if part, changed := a.gate.finish(seen, v); changed {
-		a.pace.admit(part)
-	}
+	a.gate.finish(seen, v)
 	return late
 }
 
@@ -167,15 +165,17 @@ func (a *Adapter) queue(ctx context.Context) (far time.Duration, err error) {
 }
 
 // park is the outcome of a probe that failed. That the account is refused stays the reason: it does not pass by itself.
-func (a *Adapter) park(reason outcome.Reason, detail string) outcome.Outcome {
+func (a *Adapter) park(ans answer) outcome.Outcome {
 	resume := a.circuit.shut()
 	if resume == nil { // it may be tried already again
 		resume = after(0)
 	}
-	if reason == CredentialRefused {
-		return outcome.ParkUntil(resume, reason, detail)
+	o := outcome.ParkUntil(resume, CircuitOpen, fmt.Sprintf("%s (%s)", ans.detail, ans.reason))
+	if ans.reason == CredentialRefused {
+		o.Reason, o.Detail = ans.reason, ans.detail
 	}
-	return outcome.ParkUntil(resume, CircuitOpen, fmt.Sprintf("%s (%s)", detail, reason))
+	o.MaybeMade = ans.fateUnknown
+	return o
 }
 
 // conclude is what an answer that is no success means when it is not asked again.
@@ -195,7 +195,9 @@ func (a *Adapter) conclude(ans answer) outcome.Outcome {
 		return outcome.Kill(FateUnknown, fmt.Sprintf("%s (%s)", ans.detail, ans.reason))
 	}
 	if ans.result == cut {
-		return outcome.ParkUntil(after(0), Stopping, ans.detail)
+		o := outcome.ParkUntil(after(0), Stopping, ans.detail)
+		o.MaybeMade = ans.fateUnknown
+		return o
 	}
 	return outcome.RetryLater(ans.after, ans.reason, ans.detail)
 }

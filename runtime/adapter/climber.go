@@ -25,8 +25,9 @@ const (
 	saturated = 0.85
 	// backOff is what is left of the point after a third party said that it is too much.
 	backOff = 0.9
-	// atTheTop is how many rounds use all that there is, while that serves best, before less is tried again.
-	atTheTop = 4
+	// atTheEnd is how many rounds use all that there is, or one, while that serves best, before the other side is tried again. Of a small share a side is a
+	// large part: there are smallShare rounds for each of a share's places, where that is more.
+	atTheEnd, smallShare = 4, 24
 )
 
 // climber finds how many requests in flight serve best, from nothing but how requests end. It makes rounds a little above and a little below a point, and
@@ -157,19 +158,17 @@ const tiny = 1e-9
 
 // next begins a round, on the other side of the point.
 func (c *climber) next(now time.Time, highest int) {
-	if c.up && c.rose && c.limit >= highest && c.stays < atTheTop {
+	ended := c.up && c.rose && c.limit >= highest || !c.up && !c.rose && c.limit == 1
+	if ended && c.stays < max(atTheEnd, smallShare/highest) {
 		c.stays++
 		c.round = round{begun: now}
 		return
 	}
 	c.up, c.stays = !c.up, 0
-	below := max(1, int(math.Round(c.point*(1-swing))))
-	c.limit = below
+	// There is always a side below: in a small share both sides would be the whole of it, with nothing to compare.
+	c.limit = max(1, min(int(math.Round(c.point*(1-swing))), highest-1))
 	if c.up {
-		c.limit = max(below+1, int(math.Round(c.point*(1+swing))))
-	}
-	if c.limit >= highest { // no room for a side above: the other side is all the lower
-		c.limit = highest
+		c.limit = min(max(c.limit+1, int(math.Round(c.point*(1+swing)))), highest)
 	}
 	c.round = round{begun: now}
 }

@@ -159,3 +159,43 @@ func TestAdaptiveConcurrencyFindsTheBest(t *testing.T) {
 		})
 	}
 }
+
+// In a small share there is little to find, and it is found: how many a third party serves best, from the whole share down to one.
+func TestAdaptiveConcurrencyWorksInASmallShare(t *testing.T) {
+	const length = 3 * time.Minute
+	for share := 1; share <= 5; share++ {
+		for name, m := range map[string]model{
+			"room for all":                        {service: tenTimes(20*time.Millisecond, 0.3)},
+			"the more in flight, the slower each": {service: crowded(1)},
+			"one served at once":                  {capacity: 1, service: tenTimes(5*time.Millisecond, 0.3)},
+		} {
+			best := 0
+			for n := 1; n <= share; n++ {
+				got, _ := simulate(m, 64, length, slowAfter, 1, func(sample) int { return n })
+				best = max(best, got)
+			}
+			least := share // limit that was used
+			for seed := range uint64(3) {
+				c := newClimber(time.Unix(0, 0), share)
+				got, _ := simulate(m, 64, length, slowAfter, seed, func(s sample) int {
+					limit := c.limit
+					if !s.ended.IsZero() {
+						limit = c.add(s, share)
+					}
+					least = min(least, limit)
+					if limit < 1 || limit > share {
+						t.Fatalf("share %d, %s: %d in flight are allowed", share, name, limit)
+					}
+					return limit
+				})
+				t.Logf("share %d, %s: goodput %.3f of the best fixed", share, name, float64(got)/float64(best))
+				if got*10 < best*9 {
+					t.Errorf("share %d, %s: goodput is %d, of the best fixed concurrency %d", share, name, got, best)
+				}
+			}
+			if share > 1 && least == share {
+				t.Errorf("share %d, %s: less was never tried", share, name)
+			}
+		}
+	}
+}

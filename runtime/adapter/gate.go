@@ -18,8 +18,10 @@ type gate struct {
 	// climber finds how much of the limit serves best; nil: all of it.
 	climber *climber
 	ramp    ramp
-	inside  int
-	waiting []chan struct{} // closed when let in, in the order of coming
+	// admitted is told what the ramp admits, with mu held: told afterwards, two steps could change places, and the last part of the limits never come back.
+	admitted func(part float64)
+	inside   int
+	waiting  []chan struct{} // closed when let in, in the order of coming
 }
 
 // tryEnter enters if there is room and nobody waits.
@@ -57,17 +59,19 @@ func (g *gate) leave() {
 	g.admit()
 }
 
-// finish leaves after a request, and reports whether the ramp went on; part is then what it admits of the limits.
-func (g *gate) finish(s sample, v verdict) (part float64, changed bool) {
+// finish leaves after a request.
+func (g *gate) finish(s sample, v verdict) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	changed = g.ramp.note(v, time.Now)
+	changed := g.ramp.note(v, time.Now)
+	if changed {
+		g.admitted(g.ramp.part())
+	}
 	if g.climber != nil {
 		g.teach(s, v, changed)
 	}
 	g.inside--
 	g.admit()
-	return g.ramp.part(), changed
 }
 
 // teach shows the climber a request that ended. What is seen on a ramp is the ramp's doing. g.mu is held.
@@ -94,6 +98,7 @@ func (g *gate) restart() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.ramp.start(time.Now())
+	g.admitted(g.ramp.part())
 }
 
 // resize changes the limit, and whether all of it is used.

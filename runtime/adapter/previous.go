@@ -17,25 +17,29 @@ const olderFor = time.Minute
 // previous remembers that the third party takes the previous HMAC key, and not yet the newest: until then, in nanoseconds since 1970.
 type previous struct{ until atomic.Int64 }
 
-// signed makes the request with the newest key. Where that is refused and there is a previous one, it is made once again with that: whoever rotates a key at both ends
-// can do it in either order.
+// signed makes the request with the newest key, or the previous one that was taken a moment ago. Where that is refused it is made once again with the other: whoever
+// rotates a key at both ends can do it in either order.
 func (a *Adapter) signed(ctx context.Context, r Request, secret map[string]string, timeout time.Duration) answer {
-	older := older(secret)
-	if older == nil {
+	first, second := secret, older(secret)
+	if second == nil {
 		return a.exchange(ctx, r, secret, timeout)
 	}
-	if time.Now().UnixNano() < a.previous.until.Load() {
-		return a.exchange(ctx, r, older, timeout)
+	isOlder := time.Now().UnixNano() < a.previous.until.Load()
+	if isOlder {
+		first, second = second, first
 	}
-	ans := a.exchange(ctx, r, secret, timeout)
+	ans := a.exchange(ctx, r, first, timeout)
 	if ans.reason != CredentialRefused {
 		return ans
+	}
+	if isOlder {
+		a.previous.until.Store(0)
 	}
 	if far, err := a.pace.wait(ctx); err != nil || far > 0 {
 		return ans // the rate admits no second request now
 	}
-	again := a.exchange(ctx, r, older, timeout)
-	if again.reason != CredentialRefused {
+	again := a.exchange(ctx, r, second, timeout)
+	if !isOlder && again.verdict() == healthy {
 		a.previous.until.Store(time.Now().Add(olderFor).UnixNano())
 	}
 	return again

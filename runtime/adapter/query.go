@@ -77,7 +77,7 @@ func (a *Adapter) settle(ctx context.Context, r Request, limits *worker.AdapterL
 	case ans.result == permanent:
 		o = outcome.RetryLater(ans.after, FateUnknown, ans.detail)
 	case (p.probe || late) && ans.result == transient:
-		o = a.park(ans.reason, ans.detail)
+		o = a.park(ans)
 	default:
 		o = a.conclude(ans)
 	}

@@ -198,6 +198,44 @@ func TestWhatAnotherPodMayHaveAskedForIsAskedAbout(t *testing.T) {
 	}
 }
 
+// Where duplicates are accepted a request of unknown fate is parked in an outage, as no attempt. The next call asks what became of it all the same.
+func TestAParkedRequestOfUnknownFateIsAskedAbout(t *testing.T) {
+	served := make(chan struct{}, 3)
+	provider := askable(t, func(w http.ResponseWriter, _ *http.Request) {
+		served <- struct{}{}
+		if len(served) < 3 {
+			hijack(t, w, func(net.Conn) {})
+		}
+	}, replies(404, ""))
+	a := asking(t, provider.URL, func(c *Config) {
+		c.Spec.Idempotency.AcceptDuplicates = true
+		c.Limits.Breaker.MinimumRequests, c.Limits.Breaker.OpenDuration = 1, worker.Duration(time.Millisecond)
+	})
+	if o := a.Call(t.Context(), again(1, 0)); o.Kind != outcome.Retry || a.Report().Circuit != worker.CircuitOpen {
+		t.Fatalf("what opens the circuit: got %v %s %q", o.Kind, o.Reason, o.Detail)
+	}
+	probe := func(maybeMade bool) outcome.Outcome {
+		for {
+			r := again(1, 0)
+			r.MaybeMade = maybeMade
+			o := a.Call(t.Context(), r)
+			if o.Kind != outcome.Park || o.Detail != "adapter sms, step push: the circuit is open" {
+				return o
+			}
+			<-o.Resume
+		}
+	}
+	if o := probe(false); o.Kind != outcome.Park || !o.MaybeMade {
+		t.Errorf("a probe of unknown fate: got %v %s %q, made %v", o.Kind, o.Reason, o.Detail, o.MaybeMade)
+	}
+	if o := probe(true); o.Kind != outcome.Done {
+		t.Errorf("the next: got %v %s %q", o.Kind, o.Reason, o.Detail)
+	}
+	if saw, want := provider.saw(), sends+", "+sends+", "+strings.ReplaceAll(asks, "=2", "=1")+", "+sends; saw != want {
+		t.Errorf("the third party saw %s, want %s", saw, want)
+	}
+}
+
 // Whoever has the queue next gets the message as the same attempt, and would not ask.
 func TestARequestThatIsCutWhileItsQueueMovesIsNotLeftToTheNextOwner(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

@@ -6,6 +6,7 @@ package adapter
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -197,4 +198,30 @@ func TestAThirdPartyThatQueuesIsNotPushedOver(t *testing.T) {
 	if adapted < fixed*9/10 {
 		t.Errorf("adaptive made %d requests, fixed %d: want 0.9 of them", adapted, fixed)
 	}
+}
+
+// Told after the gate's lock was left, two steps could change places, and a part of the rate would be lost for good.
+func TestTheRateHearsOfEveryStepInItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []float64
+		g := gate{limit: 16}
+		g.admitted = func(part float64) {
+			if g.mu.TryLock() {
+				g.mu.Unlock()
+				t.Error("the gate is not held")
+			}
+			told = append(told, part)
+		}
+		g.restart()
+		for range 8 {
+			time.Sleep(rampStep)
+			if !g.tryEnter() {
+				t.Fatal("there is no room")
+			}
+			g.finish(sample{began: time.Now(), ended: time.Now()}, healthy)
+		}
+		if want := []float64{1.0 / 16, 1.0 / 8, 1.0 / 4, 1.0 / 2, 1}; !slices.Equal(told, want) {
+			t.Errorf("told was %v, want %v", told, want)
+		}
+	})
 }

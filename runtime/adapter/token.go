@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// tokenRecheck is how long a message is parked where there is no token to be had; a pod asks one at a time.
+	// tokenRecheck is how long a message is parked where there is no token to be had, and how long an endpoint that gave none is not asked again.
 	tokenRecheck = time.Second
 	// earliest bounds how long before its end a token is renewed; of one that is short-lived, it is a quarter of its life.
 	earliest = time.Minute
@@ -35,6 +35,15 @@ type tokens struct {
 	// turn is held by who asks the endpoint: one at a time.
 	turn chan struct{}
 	kept atomic.Pointer[token]
+	// refusal is the last failure of the endpoint.
+	refusal atomic.Pointer[tokenless]
+}
+
+// tokenless is that there was no token for these client credentials, and when the endpoint may be asked again.
+type tokenless struct {
+	err        error
+	id, secret string
+	until      time.Time
 }
 
 // token is an access token, and what it was got with: other client credentials want another token.
@@ -60,10 +69,19 @@ func (t *tokens) usable(values map[string]string) (kept *token, due bool) {
 	return kept, !now.Before(kept.renewAt)
 }
 
+// refused is why the endpoint is not to be asked now; nil if it may be.
+func (t *tokens) refused(values map[string]string) error {
+	last := t.refusal.Load()
+	if last == nil || last.id != values[worker.ClientIDKey] || last.secret != values[worker.ClientSecretKey] || !time.Now().Before(last.until) {
+		return nil
+	}
+	return last.err
+}
+
 // get returns a token. Who finds one that ends soon renews it; meanwhile, and if that fails, all go on with it as long as it lasts.
 func (t *tokens) get(ctx context.Context, values map[string]string) (string, error) {
 	kept, due := t.usable(values)
-	if !due {
+	if !due || kept != nil && t.refused(values) != nil {
 		return kept.text, nil
 	}
 	if kept != nil {
@@ -83,15 +101,21 @@ func (t *tokens) get(ctx context.Context, values map[string]string) (string, err
 	if kept, due = t.usable(values); !due { // another one has just renewed it
 		return kept.text, nil
 	}
-	fresh, err := t.fetch(ctx, values)
-	if err != nil && kept != nil {
-		return kept.text, nil // the next request tries again
-	}
-	if err != nil {
+	if err := t.refused(values); err != nil { // to another one, who was waited for
 		return "", err
 	}
-	t.kept.Store(fresh)
-	return fresh.text, nil
+	fresh, err := t.fetch(ctx, values)
+	if err == nil {
+		t.kept.Store(fresh)
+		return fresh.text, nil
+	}
+	if !errors.Is(ctx.Err(), context.Canceled) { // else nobody was waited for
+		t.refusal.Store(&tokenless{err, values[worker.ClientIDKey], values[worker.ClientSecretKey], time.Now().Add(tokenRecheck)})
+	}
+	if kept != nil {
+		return kept.text, nil // it is asked again in a moment
+	}
+	return "", err
 }
 
 func (t *tokens) fetch(ctx context.Context, values map[string]string) (*token, error) {

@@ -40,9 +40,10 @@ func (i *issuer) RoundTrip(r *http.Request) (*http.Response, error) {
 		form, _ := io.ReadAll(r.Body)
 		user, password, _ := r.BasicAuth()
 		i.forms = append(i.forms, fmt.Sprint(user, " ", password, " ", string(form)))
-		if i.issued, code = i.issued+1, i.status; code != http.StatusOK {
+		if code = i.status; code != http.StatusOK {
 			body = `{"error":"invalid_client","error_description":"` + canary + `"}`
 		} else {
+			i.issued++
 			body = fmt.Sprintf(`{"access_token":"token-%d","token_type":"Bearer","expires_in":%d}`, i.issued, i.expires)
 		}
 	} else if i.calls++; i.revoked || r.Header.Get("Authorization") != fmt.Sprintf("Bearer token-%d", i.issued) {
@@ -106,7 +107,7 @@ func TestATokenIsAskedForOnceAndRenewedBeforeItEnds(t *testing.T) {
 			t.Errorf("shortly before its end %d tokens were asked for, want 1", tokens)
 		}
 		time.Sleep(550 * time.Second)
-		i.set(func(i *issuer) { i.status, i.issued = http.StatusServiceUnavailable, i.issued-1 }) // the old token is still taken
+		i.set(func(i *issuer) { i.status = http.StatusServiceUnavailable }) // the old token is still taken
 		if o := a.Call(t.Context(), request()); o.Kind != outcome.Done {
 			t.Errorf("a renewal that fails while the token lasts: got %v %s %q", o.Kind, o.Reason, o.Detail)
 		}
@@ -178,4 +179,63 @@ func TestOtherClientCredentialsGetAnotherToken(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whoever comes while the endpoint fails does not ask it again: not those who waited for the first, nor those who have a token that ends soon.
+func TestATokenEndpointThatFailsIsLeftAloneForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{status: http.StatusServiceUnavailable, expires: 600}
+		a := withOAuth2(t, i, nil)
+		calls := func(sentence string, kind outcome.Kind, tokens int) {
+			t.Helper()
+			var all sync.WaitGroup
+			for range 10 {
+				all.Go(func() {
+					for range 5 {
+						if o := a.Call(t.Context(), request()); o.Kind != kind {
+							t.Errorf("%s: got %v %s %q", sentence, o.Kind, o.Reason, o.Detail)
+						}
+					}
+				})
+			}
+			all.Wait()
+			if got, _ := i.counts(); got != tokens {
+				t.Errorf("%s: the endpoint was asked %d times, want %d", sentence, got, tokens)
+			}
+		}
+		calls("without a token", outcome.Park, 1)
+		time.Sleep(tokenRecheck)
+		calls("a moment later", outcome.Park, 1)
+		time.Sleep(tokenRecheck)
+		i.set(func(i *issuer) { i.status = http.StatusOK })
+		calls("once it is back", outcome.Done, 1)
+		time.Sleep(545 * time.Second)
+		i.set(func(i *issuer) { i.status = http.StatusServiceUnavailable }) // the old token is still taken
+		calls("while a token is left", outcome.Done, 1)
+		time.Sleep(2 * time.Minute) // what the outcomes have set ends
+	})
+}
+
+func TestOtherClientCredentialsAreTriedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{status: http.StatusUnauthorized, expires: 600}
+		var dir string
+		a := withOAuth2(t, i, func(c *Config) { dir = c.CredentialDir })
+		time.Sleep(2 * time.Second)
+		first := a.Call(t.Context(), request())
+		if first.Kind != outcome.Park {
+			t.Fatalf("got %v", first)
+		}
+		for key, value := range map[string]string{worker.ClientIDKey: "other", worker.ClientSecretKey: "2"} {
+			if err := os.WriteFile(filepath.Join(dir, key), []byte(value), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		i.set(func(i *issuer) { i.status = http.StatusOK })
+		time.Sleep(950 * time.Millisecond) // since the endpoint answered; a second since the Secret was read
+		if o := a.Call(t.Context(), request()); o.Kind != outcome.Done {
+			t.Errorf("got %v %s %q", o.Kind, o.Reason, o.Detail)
+		}
+		time.Sleep(time.Minute)
+	})
 }

@@ -142,7 +142,7 @@ func (h *Handler) run(ctx context.Context, m *message.Message, at string, busine
 	done := outcome.Outcome{Kind: outcome.Done, Reason: Skipped}
 	delivery := parkedKey{m.ID(), at}
 	first := h.progress.take(delivery)
-	for i := first; i < len(steps); i++ {
+	for i := first.step; i < len(steps); i++ {
 		s := steps[i]
 		request, err := s.Build(ctx, m)
 		if errors.Is(err, step.ErrSkip) {
@@ -153,17 +153,18 @@ func (h *Handler) run(ctx context.Context, m *message.Message, at string, busine
 			o.Detail = fmt.Sprintf("step %s: %s", s.Name, o.Detail)
 			return o
 		}
+		doubtful := first.maybeMade && i == first.step
 		done = h.adapters[s.Adapter].Call(ctx, adapter.Request{
-			Step: s.Name, Method: request.Method, Path: request.Path, PathMapped: request.PathMapped, Body: request.Body, Key: message.Key(h.group, business, s.Name), Message: m, MaybeMade: m.MaybeAttempted(),
+			Step: s.Name, Method: request.Method, Path: request.Path, PathMapped: request.PathMapped, Body: request.Body, Key: message.Key(h.group, business, s.Name), Message: m, MaybeMade: doubtful || m.MaybeAttempted(),
 		})
 		if done.Kind == outcome.Park {
-			h.progress.keep(delivery, i)
+			h.progress.keep(delivery, place{step: i, maybeMade: doubtful || done.MaybeMade})
 		}
 		if done.Kind != outcome.Done {
 			return done
 		}
 	}
-	if first > 0 {
+	if first.step > 0 {
 		done.Reason = "" // earlier steps made their requests before the message was parked
 	}
 	return done

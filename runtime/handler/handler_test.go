@@ -5,6 +5,7 @@ package handler
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -240,6 +241,25 @@ func TestAParkedMessageGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
+// Of a message that was parked with a request of unknown fate, the same request is the one that may have been made: until it has ended, and no other.
+func TestAParkedRequestOfUnknownFateMayHaveBeenMade(t *testing.T) {
+	park := outcome.ParkUntil(t.Context().Done(), adapter.CircuitOpen, "")
+	doubtful := park
+	doubtful.MaybeMade = true
+	r := &recorder{script: []outcome.Outcome{doubtful, park, outcome.Succeed(), park, outcome.Succeed()}}
+	h := build(t, twoSteps, r)
+	for range 4 {
+		h.Handle(t.Context(), paid(order), at)
+	}
+	var got []string
+	for _, q := range r.requests {
+		got = append(got, fmt.Sprint(q.Step, " ", q.MaybeMade))
+	}
+	if diff := cmp.Diff([]string{"one false", "one true", "one true", "two false", "two false"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestOnlyTheDeliveryThatWasParkedGoesOnWhereItWas(t *testing.T) {
 	for name, next := range map[string]struct {
 		message *message.Message
@@ -266,7 +286,7 @@ func TestOnlyTheDeliveryThatWasParkedGoesOnWhereItWas(t *testing.T) {
 func TestProgressIsBounded(t *testing.T) {
 	var p progress
 	for i := range 3 * maxParked {
-		p.keep(parkedKey{at: strconv.Itoa(i)}, 1)
+		p.keep(parkedKey{at: strconv.Itoa(i)}, place{step: 1})
 		if len(p.parked) > maxParked {
 			t.Fatalf("%d messages are remembered", len(p.parked))
 		}

@@ -11,31 +11,38 @@ const maxParked = 4096
 // progress remembers at which step deliveries were parked. What is forgotten costs a repeated call, with the same key, and nothing else.
 type progress struct {
 	mu     sync.Mutex
-	parked map[parkedKey]int
+	parked map[parkedKey]place
 }
 
 // parkedKey tells a delivery from all others. The message's id alone does not: producers make one id twice, and a retry has the id of what was retried.
 // Nor does the place: a topic that is made anew counts from 0 again.
 type parkedKey struct{ id, at string }
 
-// keep notes that the delivery goes on at step.
-func (p *progress) keep(key parkedKey, step int) {
-	if step == 0 {
+// place is where a delivery goes on.
+type place struct {
+	step int
+	// maybeMade: the step's request may have had its effect.
+	maybeMade bool
+}
+
+// keep notes where the delivery goes on.
+func (p *progress) keep(key parkedKey, at place) {
+	if at == (place{}) {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.parked == nil || len(p.parked) >= maxParked {
-		p.parked = map[parkedKey]int{} // those of queues that moved to another pod are never asked for
+		p.parked = map[parkedKey]place{} // those of queues that moved to another pod are never asked for
 	}
-	p.parked[key] = step
+	p.parked[key] = at
 }
 
-// take returns the step at which the delivery goes on, and forgets it.
-func (p *progress) take(key parkedKey) int {
+// take returns where the delivery goes on, and forgets it.
+func (p *progress) take(key parkedKey) place {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	step := p.parked[key]
+	at := p.parked[key]
 	delete(p.parked, key)
-	return step
+	return at
 }

@@ -60,6 +60,9 @@ type Outcome struct {
 	Resume <-chan struct{}
 	// Uncalled: no third party had a say, so that this tells nothing of whether one works.
 	Uncalled bool
+	// MaybeMade: a request was made whose fate nobody knows, to be asked about before it is made again, where that is possible. For Park: what is sent back
+	// the broker counts.
+	MaybeMade bool
 }
 
 // Succeed is Done.
