@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,8 +36,8 @@ type registration struct {
 
 	mu      sync.Mutex
 	cause   error
-	queues  []remoting.Queue
-	masters map[string]string
+	queues  []remoting.Queue  // those of the brokers that know us
+	masters map[string]string // all
 }
 
 func newRegistration(b Binding, logger *slog.Logger) *registration {
@@ -60,15 +61,18 @@ func (r *registration) run(ctx context.Context, client *remoting.Client, cluster
 		err := r.register(ctx, client, cluster)
 		r.mu.Lock()
 		r.cause = err
+		somewhere := len(r.queues) > 0
 		r.mu.Unlock()
-		pause, woken := heartbeatEvery, r.woken
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
-		case err != nil:
-			pause, woken = heartbeatPause, nil // the failure itself would wake us
+		}
+		pause, woken := heartbeatPause, (chan struct{})(nil) // a failure would itself wake us
+		if err == nil {
+			pause, woken = heartbeatEvery, r.woken
+		} else {
 			r.logger.Warn("not a member of the producer group everywhere, trying again", "group", r.group, "error", err)
-		case first:
+		}
+		if first && somewhere {
 			first = false
 			close(r.ready)
 		}
@@ -93,22 +97,25 @@ func (r *registration) register(ctx context.Context, client *remoting.Client, cl
 	if len(queues) == 0 {
 		return fmt.Errorf("topic %s has no queue that takes messages", r.topic)
 	}
-	masters := route.Masters()
-	r.mu.Lock()
-	r.queues, r.masters = queues, masters
-	r.mu.Unlock()
+	masters, away := route.Masters(), map[string]bool{}
 	for name, addr := range masters {
 		beatCtx, cancel := context.WithTimeout(ctx, heartbeatTimeout)
 		beatErr := client.Heartbeat(beatCtx, addr, remoting.Heartbeat{ClientID: r.clientID, Producers: []remoting.Producer{{Group: r.group}}})
 		cancel()
 		if beatErr != nil {
+			away[name] = true
 			err = fmt.Errorf("register with broker %s: %w", name, beatErr)
 		}
+	}
+	if there := slices.DeleteFunc(queues, func(q remoting.Queue) bool { return away[q.Broker] }); len(there) > 0 {
+		r.mu.Lock()
+		r.queues, r.masters = there, masters
+		r.mu.Unlock()
 	}
 	return err
 }
 
-// wait waits until it was registered everywhere once.
+// wait waits until a broker knows us.
 func (r *registration) wait(ctx context.Context) error {
 	select {
 	case <-r.ready:
@@ -123,7 +130,7 @@ func (r *registration) wait(ctx context.Context) error {
 	}
 }
 
-// queue is the nth of the topic's queues, and its broker's address. It is called when ready.
+// queue is the nth of the topic's queues whose brokers know us, and its broker's address. It is called when ready.
 func (r *registration) queue(n uint64) (remoting.Queue, string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -126,7 +126,7 @@ func NewTransactionProducer(cfg TransactionConfig) (*TransactionProducer, error)
 // NewID makes an ID for a message.
 func (p *TransactionProducer) NewID() string { return p.ids.New() }
 
-// WaitReady waits until the brokers of the topic know the producer, so that they can ask it.
+// WaitReady waits until a broker of the topic knows the producer, so that it can ask it. Those that do not yet are sent nothing.
 func (p *TransactionProducer) WaitReady(ctx context.Context) error { return p.members.wait(ctx) }
 
 // Settled is a transaction that has ended here.

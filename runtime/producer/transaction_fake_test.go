@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,15 +18,41 @@ import (
 	sender "github.com/orderflow-dev/orderflow/runtime/rocketmq"
 )
 
-// impatient is a fake broker with a topic "orders" that asks at once and often, and a binding to it.
+// TestTransactionsGoOnWhileABrokerIsAway starts a producer while one of two brokers knows it not: nothing is sent there until it does.
+func TestTransactionsGoOnWhileABrokerIsAway(t *testing.T) {
+	mq, b := impatient(t, time.Minute)
+	away := mq.Brokers()[1].Name()
+	mq.Inject(fake.Fault{Op: remoting.OpHeartbeat, Host: away, Code: remoting.CodeSystemError, Remark: "starting"})
+	p := transactional(t, b, newShopDatabase().check)
+	sentTo := func() (hosts []string) {
+		for range 2 * len(mq.Brokers()) {
+			if settled, err := p.Send(t.Context(), Message{Body: []byte("x")}, always(Commit)); err != nil || !settled.Told {
+				t.Fatalf("Send: %+v, %v", settled, err)
+			}
+		}
+		for _, call := range mq.Calls(remoting.OpSend) {
+			hosts = append(hosts, call.Host)
+		}
+		return hosts
+	}
+	if hosts := sentTo(); slices.Contains(hosts, away) {
+		t.Errorf("sent to %v, want nothing to %s, which cannot ask", hosts, away)
+	}
+	mq.Heal()
+	within(t, time.Minute, "the other broker is sent messages too", func() bool { return slices.Contains(sentTo(), away) })
+}
+
+// impatient is two fake brokers with a topic "orders" that ask at once and often, and a binding to it.
 func impatient(t *testing.T, timeout time.Duration) (*fake.Cluster, Binding) {
 	t.Helper()
-	mq := fake.Start(t, fake.Config{TransactionTimeout: time.Millisecond, CheckInterval: 10 * time.Millisecond})
+	mq := fake.Start(t, fake.Config{Brokers: 2, TransactionTimeout: time.Millisecond, CheckInterval: 10 * time.Millisecond})
 	client := remoting.NewClient(remoting.Config{})
 	defer client.Close()
 	topic := remoting.TopicConfig{Name: "orders", ReadQueues: 1, WriteQueues: 1, Perm: remoting.PermRead | remoting.PermWrite}
-	if err := client.PutTopic(t.Context(), mq.Broker().Addr(), topic); err != nil {
-		t.Fatal(err)
+	for _, broker := range mq.Brokers() {
+		if err := client.PutTopic(t.Context(), broker.Addr(), topic); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return mq, Binding{NameServers: []string{mq.NameServer()}, Topic: topic.Name, Group: "orders-producers", Mode: Sync, SendTimeout: timeout}
 }
