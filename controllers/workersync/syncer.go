@@ -49,6 +49,8 @@ type Report struct {
 	Answer worker.SyncResponse
 	// Err says why there is no answer.
 	Err error
+	// Probers are the pods that look for the return of third parties that are down for all, by adapter. Where there is none each pod goes by itself.
+	Probers map[string]Prober
 }
 
 // Config of a Syncer.
@@ -64,6 +66,9 @@ type Config struct {
 // Syncer asks all pods of all groups, again and again. Its methods may be called by many goroutines.
 type Syncer struct {
 	cfg Config
+
+	// outages are the third parties that are down for all, by namespace and adapter. They are the pass's.
+	outages map[types.NamespacedName]*outage
 
 	mu     sync.Mutex
 	groups map[types.NamespacedName]*state
@@ -138,7 +143,7 @@ func (s *Syncer) Start(ctx context.Context) error {
 	}
 }
 
-// Pass asks every pod of every group once.
+// Pass asks every pod of every group once, and tells them of each other. One pass is made at a time.
 func (s *Syncer) Pass(ctx context.Context) {
 	s.mu.Lock()
 	names := make([]types.NamespacedName, 0, len(s.groups))
@@ -147,50 +152,59 @@ func (s *Syncer) Pass(ctx context.Context) {
 	}
 	s.mu.Unlock()
 
-	var calls errgroup.Group
-	calls.SetLimit(maxCalls)
-	results := make([][]Report, len(names))
-	for i, name := range names {
+	var calls []*call
+	for _, name := range names {
 		pods, err := s.cfg.Pods(ctx, name)
 		if err != nil {
 			s.cfg.Logger.WarnContext(ctx, "cannot list the pods of a group to sync with", "group", name, "error", err)
 			continue
 		}
-		results[i] = s.askAll(ctx, &calls, name, pods)
+		calls = append(calls, s.callsOf(name, pods)...)
 	}
-	_ = calls.Wait() // the calls' errors are in the reports
+	s.ask(ctx, calls)
+	s.spread(ctx, calls)
+	reports := map[types.NamespacedName][]Report{}
+	for _, c := range calls {
+		reports[c.pod.Group] = append(reports[c.pod.Group], c.report)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, name := range names {
+	for _, name := range names {
 		if known := s.groups[name]; known != nil {
-			known.reports = results[i]
+			known.reports = reports[name]
 		}
 	}
 }
 
-// askAll begins a call to each pod that can be called; the reports are complete when the calls have been waited for.
-func (s *Syncer) askAll(ctx context.Context, calls *errgroup.Group, name types.NamespacedName, pods []corev1.Pod) []Report {
+// callsOf are the calls to the pods of a group that can be called.
+func (s *Syncer) callsOf(name types.NamespacedName, pods []corev1.Pod) (calls []*call) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	known := s.groups[name]
 	if known == nil {
-		s.mu.Unlock()
 		return nil
 	}
-	client, live := known.client, known.group.Live
-	s.mu.Unlock()
-
 	pods = slices.DeleteFunc(slices.Clone(pods), func(p corev1.Pod) bool { return !callable(&p) })
 	slices.SortFunc(pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
-	reports := make([]Report, len(pods))
-	for i := range pods {
-		calls.Go(func() error {
-			address := net.JoinHostPort(pods[i].Status.PodIP, strconv.Itoa(s.cfg.Port))
-			answer, err := client.sync(ctx, address, live)
-			reports[i] = Report{Pod: pods[i].Name, Time: time.Now(), Answer: answer, Err: err}
+	for _, p := range pods {
+		address := net.JoinHostPort(p.Status.PodIP, strconv.Itoa(s.cfg.Port))
+		calls = append(calls, &call{pod: Pod{name, p.Name}, client: known.client, live: known.group.Live, address: address})
+	}
+	return calls
+}
+
+// ask makes the calls.
+func (s *Syncer) ask(ctx context.Context, calls []*call) {
+	var asked errgroup.Group
+	asked.SetLimit(maxCalls)
+	for _, c := range calls {
+		asked.Go(func() error {
+			answer, err := c.client.sync(ctx, c.address, c.live)
+			c.report = Report{Pod: c.pod.Name, Time: time.Now(), Answer: answer, Err: err}
 			return nil
 		})
 	}
-	return reports
+	_ = asked.Wait() // the calls' errors are in the reports
 }
 
 // callable reports whether the pod has an address and a process that may answer. A pod that is being deleted still handles messages.

@@ -26,8 +26,11 @@ type circuit struct {
 	state  worker.Circuit
 	tally  tally
 	outage outage
-	// until is when a probe may go out; probed is when the last one did.
+	// until is when a probe may go out, unless it is held (see hold); probed is when the last one did.
 	until, probed time.Time
+	hold          hold
+	// opened is when failures opened it, and served when the third party last was well.
+	opened, served time.Time
 	// resume is closed when it is worth asking again, by alarm or by the next move; nil while closed.
 	resume  chan struct{}
 	resumed bool
@@ -77,7 +80,7 @@ func (c *circuit) begin() (t ticket, resume <-chan struct{}) {
 	switch {
 	case c.state == worker.CircuitClosed:
 		return ticket{stamp: c.stamp.Load()}, nil
-	case c.state == worker.CircuitHalfOpen || time.Now().Before(c.until):
+	case c.state == worker.CircuitHalfOpen || time.Now().Before(c.due()):
 		return ticket{}, c.resume
 	}
 	c.probed = time.Now()
@@ -92,7 +95,7 @@ func (c *circuit) shut() (resume <-chan struct{}) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.resume == nil || c.resumed || c.state == worker.CircuitOpen && !time.Now().Before(c.until) {
+	if c.resume == nil || c.resumed || c.state == worker.CircuitOpen && !time.Now().Before(c.due()) {
 		return nil
 	}
 	return c.resume
@@ -108,18 +111,23 @@ func (c *circuit) end(t ticket, v verdict, wish time.Duration) (late bool) {
 	case t.stamp != c.stamp.Load():
 		return true
 	case t.probe && v == healthy:
-		c.tally = tally{}
+		c.tally, c.hold, c.served = tally{}, hold{}, now
 		c.outage.end(now)
 		c.move(worker.CircuitClosed)
 	case t.probe:
 		if v == failing {
 			c.outage.probes++
+			c.confirm(now)
 		}
 		c.open(now, c.probed, wish)
 	case v != noVerdict:
 		c.tally.add(v == failing, now, c.config.Window.D())
-		if v == failing && c.tally.tooMany(c.config) {
+		switch {
+		case v == healthy:
+			c.served = now
+		case c.tally.tooMany(c.config):
 			c.outage.begin(now, c.config.Window.D())
+			c.opened, c.hold = now, hold{}
 			c.open(now, now, wish)
 		}
 	}
@@ -171,14 +179,14 @@ func (c *circuit) arm() {
 	if c.alarm != nil {
 		c.alarm.Stop()
 	}
-	c.alarm = time.AfterFunc(time.Until(c.until), c.ring)
+	c.alarm = time.AfterFunc(time.Until(c.due()), c.ring)
 }
 
 // ring tells who waits that a probe may go out.
 func (c *circuit) ring() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state == worker.CircuitOpen && !time.Now().Before(c.until) {
+	if c.state == worker.CircuitOpen && !time.Now().Before(c.due()) {
 		c.wake()
 	}
 }
@@ -189,11 +197,4 @@ func (c *circuit) wake() {
 		close(c.resume)
 		c.resumed = true
 	}
-}
-
-// report writes down how the third party looks from here.
-func (c *circuit) report(r *worker.AdapterReport) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r.Circuit = c.state
 }

@@ -108,7 +108,7 @@ func (d *dispatcher) want(q *queue) (offset int64, n int, ripe bool) {
 	if d.hungry {
 		n = min(n, d.demand)
 	}
-	barred := q.phase != live || !q.link.intact() || d.gate.state == shut || d.gate.state == awaiting || d.hungry && q.window.waiting > 0 || d.crammed(q)
+	barred := q.phase != live || !q.link.intact() || d.barred() || d.hungry && q.window.waiting > 0 || d.crammed(q)
 	switch {
 	case barred:
 		n = 0

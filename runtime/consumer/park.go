@@ -6,6 +6,7 @@ package consumer
 import (
 	"time"
 
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
@@ -26,6 +27,18 @@ type gate struct {
 	probeQueue *queue
 	probeSeq   uint64
 	probedAt   time.Time
+	// failing is the last probe, if it was parked.
+	failing Probe
+}
+
+// Probe is a message that was tried while the consumer is parked, and was parked again. The zero Probe is none.
+type Probe struct {
+	Queue     rocketmq.Queue
+	Offset    int64
+	MessageID string
+	// Failed is how often that happened since Since, with no other message tried between.
+	Failed int
+	Since  time.Time
 }
 
 type gateState uint8
@@ -110,14 +123,39 @@ func (d *dispatcher) settleGate(t task, v verdict, o outcome.Outcome) {
 	probe := g.state == awaiting && g.probeQueue == t.queue && g.probeSeq == t.seq
 	switch {
 	case v == parked && (probe || g.state == flowing):
+		if probe {
+			g.failed(t.message)
+		}
 		d.shut(o.Resume, o.Reason)
 	case !probe:
 	case v == abandoned || v == fenced || t.message.Err != nil || o.Uncalled: // says nothing about the third party
 		g.state = probing
 		d.resume()
 	default:
-		g.state = flowing
+		g.state, g.failing = flowing, Probe{}
 		d.observer.Resumed(time.Since(g.since))
 		d.resume()
 	}
+}
+
+// failed notes that a probe was parked.
+func (g *gate) failed(m *rocketmq.Message) {
+	f := &g.failing
+	if f.Queue != m.Queue || f.Offset != m.Offset || f.Failed == 0 {
+		*f = Probe{Queue: m.Queue, Offset: m.Offset, MessageID: m.OriginalID(), Since: g.probedAt}
+	}
+	f.Failed++
+}
+
+// barred reports whether the gate keeps queues from being fetched. Where there is only one message to probe with there must be others, or one that is at fault
+// itself would keep everything parked. d.mu is held.
+func (d *dispatcher) barred() bool {
+	if d.gate.state != shut && d.gate.state != awaiting {
+		return false
+	}
+	left := d.running
+	for _, q := range d.queues {
+		left += q.window.waiting
+	}
+	return left > 1
 }

@@ -28,6 +28,8 @@ type Snapshot struct {
 	Parked       bool
 	ParkedSince  time.Time
 	ParkedReason outcome.Reason
+	// Probe is the last one, while the consumer is parked.
+	Probe Probe
 	// ClockSkew is that of the consumer's method.
 	ClockSkew time.Duration
 }
@@ -52,7 +54,7 @@ func (c *Consumer) Snapshot() Snapshot {
 	defer d.mu.Unlock()
 	s := Snapshot{Ready: d.member, ClientID: d.id, InFlight: d.running, Bytes: d.bytes, ClockSkew: c.ClockSkew()}
 	if d.gate.state != flowing {
-		s.Parked, s.ParkedSince, s.ParkedReason = true, d.gate.since, d.gate.reason
+		s.Parked, s.ParkedSince, s.ParkedReason, s.Probe = true, d.gate.since, d.gate.reason, d.gate.failing
 	}
 	for id, q := range d.queues {
 		s.Queues = append(s.Queues, QueueSnapshot{

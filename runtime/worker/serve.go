@@ -123,6 +123,7 @@ func (w *Worker) serveSync(rw http.ResponseWriter, r *http.Request) {
 	if request.Live != nil {
 		_ = w.live.carry(*request.Live) // a problem is in the answer
 	}
+	w.hold(request.Holds)
 	rw.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(rw).Encode(w.sync(w.consumer.Snapshot(), w.delivery.Totals())); err != nil {
 		w.log.Debug("the sync call was not answered", "error", err)

@@ -110,6 +110,15 @@ func (w *Worker) setLimits(l worker.Live) {
 	}
 }
 
+// hold tells adapters what other pods know of their third parties.
+func (w *Worker) hold(holds []worker.Hold) {
+	for _, h := range holds {
+		if a := w.adapters[h.Adapter]; a != nil {
+			a.Hold(h.Lease.D())
+		}
+	}
+}
+
 // reports are the third parties as this pod sees them, by name.
 func (w *Worker) reports() []worker.AdapterReport {
 	var reports []worker.AdapterReport
@@ -151,7 +160,11 @@ func (w *Worker) sync(now consumer.Snapshot, totals delivery.Totals) worker.Sync
 	if now.Parked {
 		response.ParkedSince = &now.ParkedSince
 	}
+	if p := now.Probe; p.Failed > 0 {
+		response.Probe = &worker.Probe{Queue: p.Queue.String(), Offset: p.Offset, MessageID: p.MessageID, Failed: p.Failed, Since: p.Since}
+	}
 	for _, q := range now.Queues {
+		response.Waiting += q.Waiting
 		if q.OffsetMissing {
 			response.QueuesHeld++
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/runtime/consumer"
 	"github.com/orderflow-dev/orderflow/runtime/delivery"
 )
@@ -113,7 +114,7 @@ func TestOnlyTheGroupsTokenOpens(t *testing.T) {
 	if answer := call(w, http.MethodGet, worker.SyncPath, token, ""); answer.Code != http.StatusMethodNotAllowed {
 		t.Errorf("GET /sync: got %d", answer.Code)
 	}
-	if answer := call(w, http.MethodPost, worker.SyncPath, token, `{"lvie":{}}`); answer.Code != http.StatusBadRequest || !strings.Contains(answer.Body.String(), "lvie") {
+	if answer := call(w, http.MethodPost, worker.SyncPath, token, `{"of a newer operator":{}}`); answer.Code != http.StatusOK {
 		t.Errorf("an unknown field: got %d %s", answer.Code, answer.Body)
 	}
 	f.must(os.Remove(f.SyncDir + "/token"))
@@ -137,6 +138,22 @@ func TestTheSyncAnswer(t *testing.T) {
 	}
 }
 
+func TestASyncCallHoldsThirdParties(t *testing.T) {
+	w, _ := idle(t)
+	told := func(holds string, want bool) {
+		t.Helper()
+		answer := call(w, http.MethodPost, worker.SyncPath, token, `{"holds":`+holds+`}`)
+		var got worker.SyncResponse
+		if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil || got.Adapters[0].Held != want {
+			t.Errorf("told %s: got %s, want it held: %t", holds, answer.Body, want)
+		}
+	}
+	told(`[{"adapter":"fax","lease":"10s"}]`, false)
+	told(`[{"adapter":"sms","lease":"10s"}]`, true)
+	told(`null`, true)
+	told(`[{"adapter":"sms"}]`, false)
+}
+
 func TestTheSyncAnswerSaysWhatHoldsMessagesUp(t *testing.T) {
 	w, _ := idle(t)
 	since := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
@@ -151,6 +168,10 @@ func TestTheSyncAnswerSaysWhatHoldsMessagesUp(t *testing.T) {
 			`"queues":0,"parked":true,"parkedReason":"CircuitOpen","parkedSince":"2026-07-01T12:00:00Z","adapters"`},
 		"queues without a committed offset": {consumer.Snapshot{Queues: []consumer.QueueSnapshot{held, read, held}},
 			`"queues":3,"queuesHeld":2,"parked":false,"adapters"`},
+		"one message that is tried again and again": {consumer.Snapshot{Parked: true, ParkedReason: "CircuitOpen", ParkedSince: since,
+			Queues: []consumer.QueueSnapshot{{Waiting: 1}}, Probe: consumer.Probe{Queue: rocketmq.Queue{Topic: "T", Broker: "b", ID: 3}, Offset: 7, MessageID: "U7", Failed: 5, Since: since}},
+			`"probe":{"queue":"T@b#3","offset":7,"messageId":"U7","failed":5,"since":"2026-07-01T12:00:00Z"}`},
+		"messages that wait": {consumer.Snapshot{Queues: []consumer.QueueSnapshot{{Waiting: 1}, {Waiting: 2}}}, `"waiting":3,"queues":2`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := json.Marshal(w.sync(c.now, delivery.Totals{}))
