@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 
@@ -31,7 +32,7 @@ type groupClient struct {
 	tokens []string
 }
 
-func newGroupClient(serverName string, c Credentials) *groupClient {
+func newGroupClient(serverName string, c Credentials, dial func(context.Context, string, string) (net.Conn, error)) *groupClient {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(c.Certificate)
 	roots.AppendCertsFromPEM(c.PreviousCertificate)
@@ -41,6 +42,7 @@ func newGroupClient(serverName string, c Credentials) *groupClient {
 			Timeout:       callTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("a worker does not redirect") },
 			Transport: &http.Transport{
+				DialContext: dial,
 				// No proxy: what is called are pods.
 				TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS13, ServerName: serverName, RootCAs: roots},
 				MaxIdleConnsPerHost: 1,

@@ -61,6 +61,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Port the pods serve at. 0: worker.SyncPort.
 	Port int
+	// Dial connects to pods; nil is a net.Dialer's.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Syncer asks all pods of all groups, again and again. Its methods may be called by many goroutines.
@@ -101,7 +103,7 @@ func (s *Syncer) Expect(name types.NamespacedName, group Group) {
 		if known.client != nil {
 			known.client.close()
 		}
-		known.client = newGroupClient(group.ServerName, group.Credentials)
+		known.client = newGroupClient(group.ServerName, group.Credentials, s.cfg.Dial)
 	}
 	known.group = group
 }
