@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// patience is for how long a pod that could probe, and does not, is taken for the one that will, or for a witness of anything.
+	// patience is for how long a pod that could probe, and does not, is taken for one that will.
 	patience = 10 * time.Second
 	// turn is how long one pod probes before another does that has a message too: what fails may be the pod, or its message.
 	turn = 30 * time.Second
@@ -55,15 +55,15 @@ type member struct {
 // outage is a third party that is taken for down.
 type outage struct {
 	prober Prober
-	// seen is when there last was a pod to say so.
+	// seen is when there last was a pod that probed and found it so.
 	seen time.Time
 	// asked are the pods that have probed, or were first to say so.
 	asked map[Pod]bool
 }
 
 // judge says whether a third party is down for all its pods, as those that answered see it, and who probes then; nil leaves each pod to its own circuit. before is
-// what was judged last. A pod whose circuit opened bears witness, unless any pod was served after that: then its trouble is its own. With one pod there is
-// nobody to tell.
+// what was judged last. It is down if a circuit opened and nobody was served after that, else the trouble is that pod's own, and as long as somebody probes. With one
+// pod there is nobody to tell.
 func judge(members []member, before *outage, now time.Time) *outage {
 	if len(members) < 2 {
 		return nil
@@ -75,12 +75,14 @@ func judge(members []member, before *outage, now time.Time) *outage {
 			served = m.served
 		}
 	}
-	witness := func(m member) bool {
-		return !m.held && !m.opened.IsZero() && m.idle < patience && !served.After(m.opened)
-	}
+	down := func(m member) bool { return !m.opened.IsZero() && !served.After(m.opened) }
+	probing := func(m member) bool { return !m.held && !m.opened.IsZero() && m.idle < patience }
 	after := &outage{seen: now, asked: map[Pod]bool{}}
-	if !slices.ContainsFunc(members, witness) {
-		if before == nil || served.After(before.seen) || !before.waitsFor(members, now) {
+	if !slices.ContainsFunc(members, down) {
+		return nil
+	}
+	if !slices.ContainsFunc(members, probing) {
+		if before == nil || !before.waitsFor(members, now) {
 			return nil
 		}
 		after.seen = before.seen
@@ -89,7 +91,7 @@ func judge(members []member, before *outage, now time.Time) *outage {
 		maps.Copy(after.asked, before.asked)
 		after.prober = before.prober
 	}
-	if next := after.next(members, witness, now); next != nil {
+	if next := after.next(members, down, now); next != nil {
 		after.prober = Prober{next.pod, now}
 	}
 	after.asked[after.prober.Pod] = true
@@ -103,13 +105,13 @@ func (o *outage) waitsFor(members []member, now time.Time) bool {
 }
 
 // next is the pod whose turn begins, nil to leave it to the one that has it.
-func (o *outage) next(members []member, witness func(member) bool, now time.Time) *member {
+func (o *outage) next(members []member, down func(member) bool, now time.Time) *member {
 	candidate := func(m member) bool { return m.message && m.pod != o.prober.Pod }
 	unasked := func(m member) bool { return candidate(m) && !o.asked[m.pod] }
 	prober, long := find(members, o.prober.Pod), now.Sub(o.prober.Since)
 	switch {
 	case prober == nil:
-		return o.first(members, func(m member) bool { return witness(m) && m.message }, witness, candidate, func(member) bool { return true })
+		return o.first(members, func(m member) bool { return down(m) && m.message }, down, candidate, func(member) bool { return true })
 	case !prober.opened.IsZero() && o.first(members, unasked) != nil: // a second opinion
 		return o.first(members, unasked)
 	case prober.circuit == worker.CircuitHalfOpen: // its probe is out

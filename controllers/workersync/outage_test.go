@@ -35,12 +35,21 @@ func waiting(name string) member {
 	return member{pod: named(name), circuit: worker.CircuitOpen, held: true, message: true}
 }
 
+// found is one that is held and found so itself, a minute ago.
+func found(name string) member {
+	m := waiting(name)
+	m.opened = ago(time.Minute)
+	return m
+}
+
 func (m member) with(change func(*member)) member {
 	change(&m)
 	return m
 }
 
 func idle(m *member) { m.message = false }
+
+func free(m *member) { m.held = false }
 
 func halfOpen(m *member) { m.circuit = worker.CircuitHalfOpen }
 
@@ -71,21 +80,24 @@ func TestWhoProbesWhileTheOthersWait(t *testing.T) {
 		"however long ago":                                      {[]member{well("a", time.Hour), open("b", 2*time.Hour)}, nil, "", 0},
 		"another opened after that":                             {[]member{well("a", 3*s), open("b", 4*s), open("c", 2*s)}, nil, "c", 0},
 		"a pod that could have probed long since shows nothing": {[]member{well("a", time.Hour), open("b", time.Minute).with(func(m *member) { m.idle = patience })}, nil, "", 0},
+		"a finding holds while it is another's turn":            {[]member{found("a").with(func(m *member) { m.opened = ago(2 * s) }), open("b", 5*s), well("c", 3*s).with(idle)}, probes("b", 20*s, "a"), "b", 20 * s},
+		"unless somebody was served since":                      {[]member{found("a"), open("b", 5*s), well("c", s).with(idle)}, probes("b", 20*s, "a"), "", 0},
 		"what others say is no evidence":                        {[]member{waiting("a"), waiting("b")}, nil, "", 0},
 		"who has the turn keeps it":                             {[]member{open("a", s), waiting("b")}, probes("a", 20*s, "b"), "a", 20 * s},
 		"a second opinion is asked of whoever has a message":    {[]member{open("a", s), waiting("b"), waiting("c")}, probes("a", 2*s), "b", 0},
 		"of each":                                             {[]member{open("b", s), waiting("a"), waiting("c")}, probes("b", 2*s, "a"), "c", 0},
-		"after the one before has failed":                     {[]member{waiting("b").with(func(m *member) { m.held = false }), waiting("a"), waiting("c")}, probes("b", 2*s, "a"), "b", 2 * s},
+		"after the one before has failed":                     {[]member{waiting("b").with(free), found("a"), waiting("c")}, probes("b", 2*s, "a"), "b", 2 * s},
 		"who has no message is not asked":                     {[]member{open("a", s), waiting("b").with(idle)}, probes("a", 2*s), "a", 2 * s},
 		"the turn goes round":                                 {[]member{waiting("a"), open("b", s), waiting("c")}, probes("b", turn, "a", "c"), "c", 0},
 		"and round":                                           {[]member{waiting("a"), waiting("b"), open("c", s)}, probes("c", turn, "a", "b"), "a", 0},
 		"to those that have a message":                        {[]member{waiting("a").with(idle), open("b", s)}, probes("b", time.Hour), "b", time.Hour},
 		"not while its probe is out":                          {[]member{waiting("a"), open("b", s).with(halfOpen)}, probes("b", turn, "a"), "b", turn},
 		"a prober without a message gives its turn away":      {[]member{waiting("a"), open("b", s).with(idle)}, probes("b", 2*s, "a"), "a", 0},
-		"a prober that did not try either":                    {[]member{waiting("a"), waiting("b").with(func(m *member) { m.held = false })}, probes("b", patience, "a").seenAt(s), "a", 0},
-		"a prober that is gone is followed by another":        {[]member{waiting("a"), waiting("c")}, probes("b", 2*s, "a", "c"), "c", 0},
-		"when nobody has said anything for long all are free": {[]member{waiting("a"), waiting("c")}, probes("b", 2*s).seenAt(patience), "", 0},
-		"but for a probe that is out":                         {[]member{waiting("a"), waiting("b").with(halfOpen)}, probes("b", time.Minute).seenAt(time.Minute), "b", time.Minute},
+		"a prober that did not try either":                    {[]member{found("a"), waiting("b").with(free)}, probes("b", patience, "a").seenAt(s), "a", 0},
+		"a prober that is gone is followed by another":        {[]member{found("a"), found("c")}, probes("b", 2*s, "a", "c"), "c", 0},
+		"when nobody has said anything for long all are free": {[]member{found("a"), waiting("c")}, probes("b", 2*s).seenAt(patience), "", 0},
+		"and when who found it down is gone":                  {[]member{waiting("a"), waiting("c")}, probes("b", 2*s), "", 0},
+		"but for a probe that is out":                         {[]member{found("a"), waiting("b").with(free).with(halfOpen)}, probes("b", time.Minute, "a").seenAt(time.Minute), "b", time.Minute},
 		"who is served frees all":                             {[]member{waiting("a"), well("b", s)}, probes("b", 20*s), "", 0},
 		"but one that opened again since":                     {[]member{waiting("a"), open("b", s).with(func(m *member) { m.served = ago(2 * s) })}, probes("b", 20*s, "a"), "b", 20 * s},
 	} {

@@ -40,6 +40,7 @@ type pod struct {
 	answer   worker.SyncResponse
 	requests []worker.SyncRequest
 	refuses  bool // to be told limits
+	deaf     bool // to holds
 }
 
 // startPod serves at ip; the first pod of a test takes any port, the others the same.
@@ -77,7 +78,7 @@ func (p *pod) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.requests = append(p.requests, request)
-	if request.Live != nil && p.refuses {
+	if request.Live != nil && p.refuses || request.Holds != nil && p.deaf {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}

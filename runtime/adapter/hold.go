@@ -16,7 +16,7 @@ const lately = 5 * time.Second
 type hold struct {
 	// until the lease ends; the zero time once the hold was ended.
 	until time.Time
-	// hearsay: the circuit is open for what others found, not for what this pod did since.
+	// hearsay: the circuit is open for what others found, and this pod has found nothing itself.
 	hearsay bool
 }
 
@@ -43,7 +43,7 @@ func (c *circuit) restrain(lease time.Duration) {
 		c.outage.begin(now, c.config.Window.D())
 		c.until = now
 	}
-	c.hold = hold{until: now.Add(lease), hearsay: true}
+	c.hold = hold{until: now.Add(lease), hearsay: closed || c.hold.hearsay}
 	switch {
 	case closed, c.state == worker.CircuitOpen && c.resumed: // who has been told to look again finds another channel to wait for
 		c.move(worker.CircuitOpen)
@@ -57,6 +57,9 @@ func (c *circuit) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.hold.until = time.Time{}
+	if now := time.Now(); c.until.Before(now) {
+		c.until = now
+	}
 	if c.state == worker.CircuitOpen {
 		c.arm()
 	}

@@ -232,12 +232,8 @@ func (s *shop) serve(h http.Handler, secure *tls.Config) stub.Pipe {
 
 // ServeHTTP is the pod's side of the sync call, as far as it is about third parties.
 func (p *pod) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return
-	}
-	request, err := worker.DecodeSyncRequest(body)
-	if err != nil {
+	var request worker.SyncRequest
+	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
 		http.Error(rw, err.Error(), http.StatusBadRequest)
 		return
 	}
