@@ -114,6 +114,9 @@ func (m *Message) FirstBorn() int64 {
 // StoredAt is Stored as a time.
 func (m *Message) StoredAt() time.Time { return time.UnixMilli(m.Stored) }
 
+// Size is how many bytes its body and its properties take in memory.
+func (m *Message) Size() int { return len(m.Body) + len(m.Raw) + len(m.properties) }
+
 // Property returns the value of a property, "" if there is none. It scans: most
 // messages are asked for two or three of their ten.
 func (m *Message) Property(name string) string {

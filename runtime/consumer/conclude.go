@@ -29,12 +29,14 @@ const (
 
 // work runs handlers, one message after the other (Push mode).
 func (c *Consumer) work() {
-	for {
-		t, ok := c.dispatch.take()
+	t, ok := c.dispatch.take()
+	for ok {
+		o, v := c.judge(t, c.handle(t))
+		t, ok = c.dispatch.exchange(t, v, o)
+		c.finished(o, v)
 		if !ok {
-			return
+			t, ok = c.dispatch.take()
 		}
-		c.conclude(t, c.handle(t))
 	}
 }
 
@@ -65,6 +67,13 @@ func (c *Consumer) handle(t task) (o outcome.Outcome) {
 
 // conclude does with a message what its outcome says, and gives the task back.
 func (c *Consumer) conclude(t task, o outcome.Outcome) {
+	o, v := c.judge(t, o)
+	c.dispatch.settle(t, v, o)
+	c.finished(o, v)
+}
+
+// judge does at the broker what the outcome says, and tells what became of the message. The outcome is another where the handler's cannot be.
+func (c *Consumer) judge(t task, o outcome.Outcome) (outcome.Outcome, verdict) {
 	if o.Kind == outcome.Park && o.Resume == nil || o.Kind < outcome.Done || o.Kind > outcome.Park {
 		c.cfg.Log.Error("handler returned no valid outcome", "kind", o.Kind.String())
 		o = outcome.RetryLater(0, InvalidOutcome, "")
@@ -72,8 +81,11 @@ func (c *Consumer) conclude(t task, o outcome.Outcome) {
 	if o.Kind == outcome.Retry && c.cfg.OrderKey != nil && t.message.Reconsumed >= c.maxReconsume() {
 		o = outcome.Kill(o.Reason, o.Detail) // no plan has ended it, and its lane would stand for ever
 	}
-	v := c.act(t, o)
-	c.dispatch.settle(t, v, o)
+	return o, c.act(t, o)
+}
+
+// finished tells the observer of a message that was taken back.
+func (c *Consumer) finished(o outcome.Outcome, v verdict) {
 	if v != abandoned {
 		c.cfg.Observer.Finished(o.Kind, o.Reason)
 	}

@@ -30,6 +30,7 @@ type dispatcher struct {
 	mu     sync.Mutex
 	wake   sync.Cond // for those who wait in take
 	asleep int       // how many wait there
+	waking bool      // one of them has been woken and has not looked yet
 	queues map[rocketmq.Queue]*queue
 	links  map[string]*link // by broker name
 	// head and tail are the list of queues that have something waiting. Who has had its turn goes to the end, so that a queue just gained is served
@@ -82,13 +83,23 @@ func (d *dispatcher) take() (task, bool) {
 	defer d.mu.Unlock()
 	for !d.closed {
 		if t, ok := d.next(); ok {
+			d.rouse()
 			return t, true
 		}
-		d.asleep++
-		d.wake.Wait()
-		d.asleep--
+		d.sleep()
 	}
 	return task{}, false
+}
+
+// exchange takes a message back and hands out another, if one may start at once: what take and settle do, for who has done its work, at one turn of the lock.
+func (d *dispatcher) exchange(t task, v verdict, o outcome.Outcome) (next task, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.takeBack(t, v, o)
+	if d.closed {
+		return task{}, false
+	}
+	return d.next()
 }
 
 // next returns a message that may start now. d.mu is held.
@@ -135,6 +146,11 @@ func (d *dispatcher) withdraw(q *queue, seq uint64) task {
 func (d *dispatcher) settle(t task, v verdict, o outcome.Outcome) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.takeBack(t, v, o)
+}
+
+// takeBack does what settle says. d.mu is held.
+func (d *dispatcher) takeBack(t task, v verdict, o outcome.Outcome) {
 	q := t.queue
 	q.running--
 	d.running--
@@ -176,14 +192,24 @@ func (d *dispatcher) put(q *queue, messages []rocketmq.Message, keys []key, byte
 	q.window.next = next
 	d.demand = max(0, d.demand-startable)
 	d.offer(q)
-	d.rouse(startable)
+	d.rouse()
 }
 
-// rouse wakes those who wait for a message to hand out, for so many messages. d.mu is held.
-func (d *dispatcher) rouse(n int) {
-	for range min(n, d.asleep) {
+// rouse wakes one of those who wait for a message, if there is one to be had. Who has been woken wakes the next: where handlers are quick, who is awake has had all
+// messages before a second has come to itself, and most are left to sleep. d.mu is held.
+func (d *dispatcher) rouse() {
+	if d.head != nil && d.asleep > 0 && !d.waking {
+		d.waking = true
 		d.wake.Signal()
 	}
+}
+
+// sleep waits until there may be something to hand out. d.mu is held, except meanwhile.
+func (d *dispatcher) sleep() {
+	d.asleep++
+	d.wake.Wait()
+	d.asleep--
+	d.waking = false
 }
 
 // offer lists the queue if it has something waiting. d.mu is held.

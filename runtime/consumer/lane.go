@@ -61,8 +61,9 @@ func (w *window) rest(seq uint64, due time.Time) {
 	w.lanes.resting++
 }
 
-// rise makes those wait to be started whose time has come, and returns how many; next is when to look again, zero if none is left.
-func (w *window) rise(now time.Time) (risen int, next time.Time) {
+// rise makes those wait to be started whose time has come; next is when to look again, zero if none is left.
+func (w *window) rise(now time.Time) (next time.Time) {
+	risen := 0
 	for seq := w.open; w.lanes.resting > risen && seq < w.end; seq++ {
 		if w.at(seq).state != resting {
 			continue
@@ -77,7 +78,7 @@ func (w *window) rise(now time.Time) (risen int, next time.Time) {
 		}
 	}
 	w.lanes.resting -= risen
-	return risen, next
+	return next
 }
 
 // lowestResting is the lowest message that rests; the end if none does.

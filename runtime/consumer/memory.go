@@ -16,13 +16,9 @@ const messageOverhead = 400
 
 // weigh returns about how many bytes messages hold.
 func weigh(messages []rocketmq.Message) int {
-	n := 0
+	n := messageOverhead * len(messages)
 	for i := range messages {
-		m := &messages[i]
-		n += messageOverhead + len(m.Body) + len(m.Raw)
-		for name, value := range m.Properties() {
-			n += len(name) + len(value)
-		}
+		n += messages[i].Size()
 	}
 	return n
 }

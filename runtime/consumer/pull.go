@@ -89,9 +89,7 @@ func (d *dispatcher) takeBatch(ctx context.Context, limit int) ([]task, error) {
 		for _, q := range d.queues {
 			q.wake()
 		}
-		d.asleep++
-		d.wake.Wait()
-		d.asleep--
+		d.sleep()
 	}
 	return nil, ErrStopped
 }

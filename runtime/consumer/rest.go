@@ -49,12 +49,12 @@ func (d *dispatcher) rise(q *queue) {
 		return
 	}
 	q.endAlarm()
-	risen, next := q.window.rise(time.Now())
+	next := q.window.rise(time.Now())
 	if !next.IsZero() {
 		d.setAlarm(q, next)
 	}
 	d.offer(q)
-	d.rouse(risen)
+	d.rouse()
 }
 
 // advance lists a queue again in which a message has finished: the one behind it may start. Whoever had it takes the next, unless that is to be asked
@@ -65,6 +65,6 @@ func (d *dispatcher) advance(q *queue) {
 	}
 	d.offer(q)
 	if d.hungry {
-		d.rouse(1)
+		d.rouse()
 	}
 }

@@ -4,6 +4,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 
 	mq "github.com/apache/rocketmq-client-go/v2"
@@ -24,7 +25,7 @@ func (f handlerFunc) Handle(_ context.Context, m *rocketmq.Message) outcome.Outc
 func (e engine) own(ctx context.Context) error {
 	m := newMeter(e)
 	config := core.Config{
-		NameServers: []string{e.NameServer}, Group: e.Group, Instance: "bench", Topic: e.Topic, Concurrency: e.Concurrency,
+		NameServers: []string{e.NameServer}, Group: e.Group, Instance: "bench", Topic: e.Topic, Concurrency: e.Concurrency, MaxUncommitted: e.Ahead,
 		Handler: handlerFunc(func(message *rocketmq.Message) outcome.Outcome {
 			m.count(message.Body)
 			return outcome.Succeed()
@@ -48,10 +49,12 @@ func (e engine) own(ctx context.Context) error {
 func (e engine) library(ctx context.Context) error {
 	rlog.SetLogLevel("fatal")
 	m, call := newMeter(e), e.caller()
+	ahead := cmp.Or(e.Ahead, 1000) // about the library's default
 	c, err := mq.NewPushConsumer(
 		consumer.WithNameServer([]string{e.NameServer}), consumer.WithGroupName(e.Group), consumer.WithInstance("bench"),
 		consumer.WithConsumeFromWhere(consumer.ConsumeFromFirstOffset), consumer.WithConsumeGoroutineNums(e.Concurrency),
 		consumer.WithConsumeMessageBatchMaxSize(e.Batch), consumer.WithPullBatchSize(int32(e.Pull)), consumer.WithConsumerOrder(e.Order == ordered),
+		consumer.WithPullThresholdForQueue(int64(ahead)), consumer.WithConsumeConcurrentlyMaxSpan(ahead),
 	)
 	if err != nil {
 		return err

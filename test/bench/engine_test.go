@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,8 +20,9 @@ type engine struct {
 	Kind                     kind
 	NameServer, Topic, Group string
 	Order                    order
-	// Concurrency is how many messages are handled at once; Batch how many a listener of the library gets, Pull how many it asks for.
-	Concurrency, Batch, Pull int
+	// Concurrency is how many messages are handled at once. Ahead is how many of a queue it holds at most, 0 for its default; of the library, Batch is how many
+	// its listener gets, Pull how many it asks for.
+	Concurrency, Batch, Pull, Ahead int
 	// Warm messages go before the Measure that are measured. Latency says that the time since each was sent is measured too: its body begins with it.
 	Warm, Measure int64
 	Latency       bool
@@ -28,7 +30,7 @@ type engine struct {
 	URL string
 	// Address is this machine's, where a third party listens.
 	Address string
-	// Profile is where the CPU profile of what is measured goes; "" makes none.
+	// Profile is where the engine's CPU profile goes; "" makes none.
 	Profile string
 }
 
@@ -68,6 +70,17 @@ func (r result) samples() map[string][]float64 {
 // run does what the engine is for until the process's input ends.
 func (e engine) run() error {
 	ctx := endOfInput()
+	if e.Profile != "" {
+		file, err := os.Create(e.Profile)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	switch e.Kind {
 	case own:
 		return e.own(ctx)

@@ -11,11 +11,11 @@ import (
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
-// Messages are sent one by one, at a rate, for so long, after as many that warm up.
+// Messages are sent one by one, at a rate: some to warm up, and those that are measured.
 const (
 	latencyRate     = 500
-	latencyMessages = 3000
-	latencyWarm     = 1000
+	latencyMessages = 2000
+	latencyWarm     = 500
 )
 
 // latency compares how long after it was sent a message is handled.
@@ -25,7 +25,7 @@ func latency(t *testing.T, l *lab, r *record) {
 	}
 	r.compare(t, []contender{
 		contend("own", engine{Kind: own, Order: concurrent, Concurrency: concurrency}),
-		contend("library", engine{Kind: library, Order: concurrent, Concurrency: concurrency, Batch: 1, Pull: 32}),
+		contend("library", engine{Kind: library, Order: concurrent, Concurrency: concurrency, Batch: 1, Pull: 32, Ahead: 1000}),
 	})
 	r.ratio("latency_p99_vs_library", "x <= 1.0", "quantile(%q, 0.99)", "own_latency_ms", "library_latency_ms")
 	for _, name := range []string{"own", "library"} {

@@ -12,10 +12,12 @@ import (
 // EngineOptions says what the Java client does in a benchmark. See java/Engine.java for what it prints.
 type EngineOptions struct {
 	Client
-	// Concurrency is the number of consuming threads, Batch how many messages a listener gets at once, Pull how many a pull asks for.
+	// Concurrency is the number of consuming threads, Batch how many messages a listener gets at once, Pull how many a pull asks for, Ahead how many of
+	// a queue are held; 0 is the client's default.
 	Concurrency int `json:"concurrency"`
 	Batch       int `json:"batch"`
 	Pull        int `json:"pull"`
+	Ahead       int `json:"ahead,omitempty"`
 	// Orderly consumes queue by queue in order. Default: concurrently.
 	Orderly bool `json:"orderly,omitempty"`
 	// URL is called for every order. Default: nothing is done.

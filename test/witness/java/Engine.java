@@ -41,6 +41,10 @@ public final class Engine {
         consumer.setConsumeThreadMax(options.getIntValue("concurrency"));
         consumer.setConsumeMessageBatchMaxSize(options.getIntValue("batch"));
         consumer.setPullBatchSize(options.getIntValue("pull"));
+        if (options.containsKey("ahead")) {
+            consumer.setPullThresholdForQueue(options.getIntValue("ahead"));
+            consumer.setConsumeConcurrentlyMaxSpan(options.getIntValue("ahead"));
+        }
         consumer.subscribe(options.getString("topic"), "*");
         long warm = options.getLongValue("warm");
         long measure = options.getLongValue("measure");
