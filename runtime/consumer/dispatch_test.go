@@ -305,3 +305,38 @@ func TestALostQueueIsNeitherHandedOutNorCommitted(t *testing.T) {
 		t.Error("its handlers are not told to stop")
 	}
 }
+
+func TestEverybodyWhoWaitsGetsAMessageIfThereAreEnough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFloor(t)
+		const hands = 5
+		got := make(chan task, hands)
+		for range hands {
+			go func() {
+				if task, ok := f.take(); ok {
+					got <- task
+				}
+			}()
+		}
+		synctest.Wait()
+		f.queue(0, hands)
+		synctest.Wait()
+		if len(got) != hands {
+			t.Errorf("%d of %d that waited got a message", len(got), hands)
+		}
+	})
+}
+
+func TestWhoTakesAMessageBackGetsTheNextAtTheSameTurn(t *testing.T) {
+	f := newFloor(t)
+	q := f.laned(1, 1)
+	first := f.expect(q, 0)[0]
+	f.expectNothing()
+	next, ok := f.exchange(first, passed, outcome.Succeed())
+	if !ok || next.message.Offset != 1 {
+		t.Fatalf("got %+v, %v; want offset 1", next.message, ok)
+	}
+	if last, ok := f.exchange(next, passed, outcome.Succeed()); ok {
+		t.Errorf("got %+v, want nothing", last.message)
+	}
+}

@@ -5,6 +5,7 @@ package bench
 
 import (
 	"encoding/binary"
+	"fmt"
 	"testing"
 	"time"
 
@@ -18,30 +19,32 @@ const (
 	latencyWarm     = 500
 )
 
-// latency compares how long after it was sent a message is handled.
+// latency compares how long after it was sent a message is handled. Both engines get the same messages at the same time, each in a group of its own, so that what the
+// machine does to one it does to the other; which starts first changes from round to round.
 func latency(t *testing.T, l *lab, r *record) {
-	contend := func(name string, e engine) contender {
-		return contender{name, func(t *testing.T) map[string][]float64 { return map[string][]float64{"latency_ms": l.latencies(t, e)} }}
-	}
-	r.compare(t, []contender{
-		contend("own", engine{Kind: own, Order: concurrent, Concurrency: concurrency}),
-		contend("library", engine{Kind: library, Order: concurrent, Concurrency: concurrency, Batch: 1, Pull: 32, Ahead: 1000}),
-	})
-	r.ratio("latency_p99_vs_library", "x <= 1.0", "quantile(%q, 0.99)", "own_latency_ms", "library_latency_ms")
-	for _, name := range []string{"own", "library"} {
-		r.each(name+"_latency_p99_ms", "quantile(%q, 0.99)", name+"_latency_ms")
-		r.each(name+"_latency_p50_ms", "median(%q)", name+"_latency_ms")
+	first, second := engine{Kind: own, Concurrency: concurrency}, engine{Kind: library, Concurrency: concurrency, Batch: 1, Pull: 32, Ahead: 1000}
+	r.compare(t, []contender{{"latency", func(t *testing.T) map[string][]float64 {
+		first, second = second, first
+		return l.latencies(t, first, second)
+	}}})
+	r.ratio("latency_p99_vs_library", "x <= 1.0", "quantile(%q, 0.99)", "latency_own_ms", "latency_library_ms")
+	for _, name := range []kind{own, library} {
+		series := fmt.Sprintf("latency_%s_ms", name)
+		r.each(fmt.Sprintf("latency_%s_p99_ms", name), "quantile(%q, 0.99)", series)
+		r.each(fmt.Sprintf("latency_%s_p50_ms", name), "median(%q)", series)
 	}
 }
 
-// latencies sends messages at the rate to an engine that waits for them, and returns how long each took to be handled, in milliseconds.
-func (l *lab) latencies(t *testing.T, e engine) []float64 {
+// latencies sends messages at the rate to engines that wait for them, and returns how long each took to be handled, in milliseconds.
+func (l *lab) latencies(t *testing.T, engines ...engine) map[string][]float64 {
 	t.Helper()
 	topic := l.newTopic(t)
-	e.NameServer, e.Topic, e.Group, e.Latency = l.NameServer(), topic, l.newGroup(t, topic), true
-	e.Warm, e.Measure = latencyWarm, latencyMessages
-	p := start(t, e.command(t), engineCore)
-	defer p.end(t)
+	processes := map[kind]*process{}
+	for _, e := range engines {
+		e.NameServer, e.Topic, e.Group, e.Latency = l.NameServer(), topic, l.newGroup(t, topic), true
+		e.Warm, e.Measure = latencyWarm, latencyMessages
+		processes[e.Kind] = start(t, e.command(t), engineCore)
+	}
 	ticker := time.NewTicker(time.Second / latencyRate)
 	defer ticker.Stop()
 	for i := range latencyWarm + latencyMessages {
@@ -49,5 +52,10 @@ func (l *lab) latencies(t *testing.T, e engine) []float64 {
 		body := binary.BigEndian.AppendUint64(make([]byte, 0, bodySize), uint64(time.Now().UnixNano()))
 		l.send(t, l.queue(topic, i%queues), rocketmq.OutMessage{Body: body[:bodySize]})
 	}
-	return p.result(t).Latencies
+	samples := map[string][]float64{}
+	for name, p := range processes {
+		samples[string(name)+"_ms"] = p.result(t).Latencies
+		p.end(t)
+	}
+	return samples
 }

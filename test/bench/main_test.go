@@ -9,6 +9,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/orderflow-dev/orderflow/runtime/rocketmq/rocketmqtest"
 	"github.com/orderflow-dev/orderflow/test/broker"
 )
 
@@ -18,7 +19,7 @@ const engineVariable = "ORDERFLOW_BENCH_ENGINE"
 func TestMain(m *testing.M) {
 	text := os.Getenv(engineVariable)
 	if text == "" {
-		broker.Main(m)
+		broker.Main(m, rocketmqtest.Leaks()...) // of the official client
 		return
 	}
 	var e engine
