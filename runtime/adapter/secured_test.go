@@ -352,6 +352,34 @@ func TestATokenEndpointElsewhereHasItsOwnName(t *testing.T) {
 	})
 }
 
+// Neither TLS of its own nor the environment leads around the guard.
+func TestSecuredRequestsGoNowhereElse(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	dir := t.TempDir()
+	mount(t, dir, "1", map[string]string{worker.CAKey: certificatetest.NewAuthority(t).PEM})
+	for _, proxy := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"} {
+		t.Setenv(proxy, "http://"+listener.Addr().String())
+	}
+	for _, host := range []string{listener.Addr().String(), "sms.invalid"} {
+		a := build(t, config("https://"+host, func(c *Config) {
+			c.Spec.TLS = &worker.TLS{CA: true, ServerName: "sms.example"}
+			c.Secured = NewSecured(c.Spec, dir, NewTransport(nil, 1))
+			c.Transport = c.Secured
+		}))
+		o := a.Call(t.Context(), request())
+		if host == "sms.invalid" && (o.Kind != outcome.Retry || o.Reason != ConnectionFailed) { // a proxy would have been refused, as this machine
+			t.Errorf("%s: got %v %s %q", host, o.Kind, o.Reason, o.Detail)
+		}
+		if host != "sms.invalid" && (o.Kind != outcome.Park || o.Reason != AddressRefused) {
+			t.Errorf("%s: got %v %s %q", host, o.Kind, o.Reason, o.Detail)
+		}
+	}
+}
+
 // net/http goes on connecting for requests to come; who never answers must not collect connections.
 func TestAHandshakeThatHangsEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
