@@ -177,7 +177,10 @@ func TestAClientCertificateIsTakenOverWhileRequestsAreOnTheirWay(t *testing.T) {
 		if o := <-slow; o.Kind != outcome.Done {
 			t.Errorf("what was on its way: %v %q", o.Kind, o.Detail)
 		}
-		<-closed // the connection of before, once it was not needed any more; the bubble would find that nothing goes on
+		released := time.Now()
+		if <-closed; !time.Now().Equal(released) {
+			t.Errorf("the connection of before was kept for %v", time.Since(released))
+		}
 	})
 }
 
