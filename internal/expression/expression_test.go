@@ -224,7 +224,7 @@ func TestResponses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := p.Bool(t.Context(), OfResponse(Response{Status: 200, Headers: map[string]string{"x-result": "ok"}, Body: decoded(t, c.body)}))
+			got, err := p.Bool(t.Context(), OfResponse(Response{Status: 200, Headers: func() map[string]string { return map[string]string{"x-result": "ok"} }, Body: decoded(t, c.body)}))
 			if err != nil || got != c.want {
 				t.Errorf("got %v, %v, want %v", got, err, c.want)
 			}

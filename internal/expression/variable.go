@@ -25,8 +25,8 @@ type Message interface {
 // Response is what ResponseScope's variables are read from.
 type Response struct {
 	Status int
-	// Headers by their names in lower case.
-	Headers map[string]string
+	// Headers by their names in lower case; asked for only when an expression uses them.
+	Headers func() map[string]string
 	// Body as DecodeJSON decodes it, nil if it is no JSON.
 	Body any
 }
@@ -77,7 +77,7 @@ func OfResponse(r Response) Variables {
 		case "response.status":
 			return r.Status, true
 		case "response.headers":
-			return r.Headers, true
+			return r.Headers(), true
 		case "response.body":
 			return r.Body, true
 		}

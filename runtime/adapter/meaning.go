@@ -124,10 +124,13 @@ func (r rule) apply(ans answer, detail string) answer {
 
 // variablesOf are an answer's. A body that is too large, or no JSON, is null.
 func variablesOf(response *http.Response, body []byte) expression.Variables {
-	r := expression.Response{Status: response.StatusCode, Headers: map[string]string{}}
-	for name := range response.Header {
-		r.Headers[strings.ToLower(name)] = response.Header.Get(name)
-	}
+	r := expression.Response{Status: response.StatusCode, Headers: func() map[string]string {
+		headers := map[string]string{}
+		for name := range response.Header {
+			headers[strings.ToLower(name)] = response.Header.Get(name)
+		}
+		return headers
+	}}
 	if len(body) <= maxBody {
 		if decoded, err := expression.DecodeJSON(body); err == nil {
 			r.Body = decoded

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 
@@ -99,7 +100,9 @@ func (d *Delivery) Handle(ctx context.Context, raw *rocketmq.Message) outcome.Ou
 }
 
 // place is where a message was read.
-func place(raw *rocketmq.Message) string { return fmt.Sprintf("%v:%d", raw.Queue, raw.Offset) }
+func place(raw *rocketmq.Message) string {
+	return raw.Queue.String() + ":" + strconv.FormatInt(raw.Offset, 10)
+}
 
 func (d *Delivery) handle(ctx context.Context, m *message.Message, at string) (o outcome.Outcome) {
 	defer func() {
