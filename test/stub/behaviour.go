@@ -105,6 +105,15 @@ func healthy(latency time.Duration) Behaviour {
 	return Behaviour{Mode: Healthy, Latency: Duration(latency), Sigma: 0.2, HonourKeys: true}
 }
 
+// crowded is how long a call takes that would take so long alone, with so many at once.
+func (b Behaviour) crowded(alone time.Duration, atOnce int) time.Duration {
+	if b.Capacity == 0 || atOnce <= b.Capacity {
+		return alone
+	}
+	overload := float64(atOnce) / float64(b.Capacity)
+	return time.Duration(float64(alone) * overload * overload)
+}
+
 // actionDef is an action of a provider; its path is /provider/name.
 type actionDef struct {
 	provider, name string

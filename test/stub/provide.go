@@ -87,12 +87,9 @@ func (s *Server) provide(w http.ResponseWriter, r *http.Request, i int) {
 func (s *Server) work(i int, p plan) {
 	s.mu.Lock()
 	s.working[i]++
-	crowd := 1.0
-	if capacity := p.behaviour.Capacity; capacity > 0 {
-		crowd = max(1, float64(s.working[i])/float64(capacity))
-	}
+	takes := p.behaviour.crowded(p.latency, s.working[i])
 	s.mu.Unlock()
-	<-time.After(time.Duration(float64(p.latency) * crowd * crowd))
+	<-time.After(takes)
 	s.mu.Lock()
 	s.working[i]--
 	s.mu.Unlock()

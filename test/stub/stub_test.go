@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -364,5 +365,42 @@ func TestDeadProviderResetsNewConnections(t *testing.T) {
 			t.Errorf("read: %v, want a reset", err)
 		}
 		conn.Close()
+	}
+}
+
+func TestMoreCallsThanItsCapacityCostAProviderGoodput(t *testing.T) {
+	const alone = 100 * time.Millisecond
+	b := Behaviour{Capacity: 10}
+	for atOnce, want := range map[int]time.Duration{1: alone, 10: alone, 20: 4 * alone, 30: 9 * alone} {
+		if got := b.crowded(alone, atOnce); got != want {
+			t.Errorf("with %d at once a call takes %v, want %v", atOnce, got, want)
+		}
+	}
+	if got := (Behaviour{}).crowded(alone, 1000); got != alone {
+		t.Errorf("without a capacity a call takes %v, want %v", got, alone)
+	}
+}
+
+func TestAnInstantProviderAnswersEveryRequestOfAConnection(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls atomic.Int64
+	served := make(chan error, 1)
+	go func() { served <- ServeInstant(listener, func() { calls.Add(1) }) }()
+	c := client{t, "http://" + listener.Addr().String(), &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}}
+	for range 3 {
+		if got := c.must(200, "POST", "/sms/send", order1); got != `{"code":"OK"}` {
+			t.Errorf("answered %q", got)
+		}
+	}
+	if calls.Load() != 3 {
+		t.Errorf("%d calls were told, want 3", calls.Load())
+	}
+	c.http.CloseIdleConnections()
+	listener.Close()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }
