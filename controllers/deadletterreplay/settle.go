@@ -20,7 +20,7 @@ const (
 	// appears is how long a message that was given back may take to be seen in the retry topic: the broker's shortest delay, and some.
 	appears = 10 * time.Second
 	// maxSearch bounds the pulls of one reconcile that look for what was sent.
-	maxSearch = 1000
+	maxSearch = 300
 )
 
 // settle finds out of what was about to be sent whether it was, and what is to be sent again. What is pending is of one batch, and so of one broker.
