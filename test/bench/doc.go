@@ -11,6 +11,15 @@
 // is compared is the engines. Each run reads the same messages from the start under a group of its own; the first of them warm it up and are not measured. CPU is what the
 // engine's process used between the first and the last measured message.
 //
+// # The whole chain
+//
+// Workers run as they are deployed, and call a third party; Go and Java consumers do by hand what the Push handler does. An instant third party shares the broker's
+// core and says when it was called how often, by which all are measured alike, and CPU by /proc. Java has the smallest heap that keeps 95 % of its throughput, found first.
+//
+// The slow, dead and silent ones are package stub in this process. What counts as slow begins when it becomes slow, so adaptive concurrency has to find its way
+// in that time. Peaks are calls in any second by what is declared for one, the rate and the burst. Outages last twelve seconds, as the pauses between probes are by
+// then what they are for ten minutes; the long one lasts more than ten minutes and goes on beside everything else.
+//
 // # The peers
 //
 // Each has the settings that a sweep found fastest on this method: see libraryBest and javaBest. `go test -run TestSweep -v ./test/bench` sweeps again.
