@@ -9,7 +9,7 @@
 // Every engine is a process of its own: this test binary again, see TestMain, or Java. The contenders of one comparison run in turns, round after round, in
 // another order each time, and a figure is the median of its rounds' ratios, with their spread. The broker has one core to itself, engines the other, so that what
 // is compared is the engines. Each run reads the same messages from the start under a group of its own; the first of them warm it up and are not measured. CPU is what the
-// engine's process used between the first and the last measured message.
+// engine's process used between the first and the last measured message. Latency is compared on the same messages at the same time instead.
 //
 // # The whole chain
 //
@@ -22,5 +22,11 @@
 //
 // # The peers
 //
-// Each has the settings that a sweep found fastest on this method: see libraryBest and javaBest. `go test -run TestSweep -v ./test/bench` sweeps again.
+// Each has the settings that a sweep found fastest on this method: see libraryBest and javaBest. `go test -run TestSweep -v ./test/bench` sweeps again, and TestProfile writes
+// CPU profiles of our consumer.
+//
+// # Limits
+//
+// With the broker on the other core, throughput is that of whichever of the two is slower: from about 350,000 messages a second on it is the broker's. On a machine that does
+// something else meanwhile throughput spreads widely, CPU per message hardly.
 package bench
