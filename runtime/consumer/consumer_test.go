@@ -10,7 +10,6 @@ import (
 
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
-	"github.com/orderflow-dev/orderflow/test/broker"
 )
 
 func done(context.Context, *rocketmq.Message) outcome.Outcome { return outcome.Succeed() }
@@ -47,6 +46,5 @@ func TestABacklogIsHandledOnceAndCommitted(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
-	t.Run("fake", func(t *testing.T) { inBubble(t, 1, 8, consume) })
-	t.Run("real", func(t *testing.T) { consume(t, onBroker(t, broker.Shared(t).NameServer(), 8)) })
+	both(t, 8, consume)
 }

@@ -15,6 +15,7 @@ import (
 )
 
 func TestThePullOutcomes(t *testing.T) {
+	t.Parallel()
 	tagged := func(tag string) rocketmq.Field { return rocketmq.Field{Name: rocketmq.PropertyTags, Value: tag} }
 	only := func(tag string) func(*Config) { return func(cfg *Config) { cfg.Expression = tag } }
 	for _, tt := range []struct {

@@ -44,6 +44,7 @@ func (x *javaMember) handled() int {
 }
 
 func TestAGroupMigratesFromTheJavaClientAndBack(t *testing.T) {
+	t.Parallel()
 	keyed := func(cfg *Config) {
 		cfg.OrderKey = func(m *mq.Message) (string, error) { return m.Property(mq.PropertyKeys), nil }
 	}

@@ -65,6 +65,7 @@ func (l *ledger) isDead(x *member) bool {
 }
 
 func TestPoisonHoldsUpItsKeyOnlyAndForItsAttemptsOnly(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []Mode{Push, Pull} {
 		t.Run(string(mode), func(t *testing.T) {
 			both(t, 2, func(t *testing.T, w *world) {
@@ -261,38 +262,40 @@ func TestAMemberThatIsCutOffStartsNothingWhileItsQueuesMove(t *testing.T) {
 }
 
 func TestWhatWasTakenBeforeAFreezeCallsNobodyAfterIt(t *testing.T) {
-	for _, options := range [][]func(*Config){nil, {orderly}} {
-		inBubble(t, 1, 2, func(t *testing.T, w *world) {
-			freeze, calls := make(chan struct{}), 0
-			resume := make(chan struct{})
-			close(resume)
-			frozen := func(ctx context.Context, _ *rocketmq.Message) outcome.Outcome {
-				<-freeze
-				if !fence.Stands(ctx) {
-					return outcome.ParkUntil(resume, "Stopping", "")
+	for name, options := range map[string][]func(*Config){"concurrently": nil, "in order": {orderly}} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, 2, func(t *testing.T, w *world) {
+				freeze, calls := make(chan struct{}), 0
+				resume := make(chan struct{})
+				close(resume)
+				frozen := func(ctx context.Context, _ *rocketmq.Message) outcome.Outcome {
+					<-freeze
+					if !fence.Stands(ctx) {
+						return outcome.ParkUntil(resume, "Stopping", "")
+					}
+					calls++
+					return outcome.Succeed()
 				}
-				calls++
-				return outcome.Succeed()
-			}
-			one := w.join("one", frozen, options...)
-			w.awaitOwner(one)
-			w.fill(1)
-			w.eventually("the message to be taken", 10*time.Second, func() bool { return one.Snapshot().InFlight == 1 })
-			one.lockOut(true)
-			one.cut()
-			two := w.join("two", done, options...)
-			w.awaitHandled(1, time.Minute)
-			w.eventually("it to have all", 10*time.Second, func() bool { return two.owns() == 2 })
-			close(freeze)
-			elapse(10 * time.Millisecond) // nothing has told it yet
-			if s := one.Snapshot(); calls != 0 || s.Parked {
-				t.Errorf("%d calls, parked %v; want none, and nobody blamed", calls, s.Parked)
-			}
-			one.lockOut(false)
-			elapse(time.Minute)
-			if calls != 0 || w.committed() != 1 {
-				t.Errorf("%d calls in the end, %d committed; want the other's only", calls, w.committed())
-			}
+				one := w.join("one", frozen, options...)
+				w.awaitOwner(one)
+				w.fill(1)
+				w.eventually("the message to be taken", 10*time.Second, func() bool { return one.Snapshot().InFlight == 1 })
+				one.lockOut(true)
+				one.cut()
+				two := w.join("two", done, options...)
+				w.awaitHandled(1, time.Minute)
+				w.eventually("it to have all", 10*time.Second, func() bool { return two.owns() == 2 })
+				close(freeze)
+				elapse(10 * time.Millisecond) // nothing has told it yet
+				if s := one.Snapshot(); calls != 0 || s.Parked {
+					t.Errorf("%d calls, parked %v; want none, and nobody blamed", calls, s.Parked)
+				}
+				one.lockOut(false)
+				elapse(time.Minute)
+				if calls != 0 || w.committed() != 1 {
+					t.Errorf("%d calls in the end, %d committed; want the other's only", calls, w.committed())
+				}
+			})
 		})
 	}
 }

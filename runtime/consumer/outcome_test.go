@@ -22,6 +22,7 @@ import (
 // both runs a test against the fake and against a real broker.
 func both(t *testing.T, queues int, test func(t *testing.T, w *world)) {
 	t.Helper()
+	t.Parallel()
 	t.Run("fake", func(t *testing.T) { inBubble(t, 1, queues, test) })
 	t.Run("real", func(t *testing.T) {
 		t.Parallel()

@@ -6,6 +6,7 @@ package consumer
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -21,7 +22,15 @@ import (
 	"github.com/orderflow-dev/orderflow/test/broker"
 )
 
-func TestMain(m *testing.M) { broker.Main(m) }
+// atOnce is how many tests run side by side, unless -parallel says otherwise: at a real broker they wait for most of their time, whatever the machine's cores.
+const atOnce = "4"
+
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", atOnce); err != nil { // before the command line is read
+		panic(err)
+	}
+	broker.Main(m)
+}
 
 // world is a RocketMQ, real or fake, with one topic and one group for a test.
 type world struct {
@@ -38,7 +47,7 @@ type world struct {
 	nextMessage int
 }
 
-// inBubble runs a test in a synctest bubble with a fake RocketMQ of so many brokers, on each of which the topic has so many queues.
+// inBubble runs a test in a synctest bubble with a fake RocketMQ of so many brokers, on each of which the topic has so many queues, beside other tests.
 func inBubble(t *testing.T, brokers, queues int, test func(t *testing.T, w *world)) {
 	t.Helper()
 	inBubbleWith(t, fake.Config{Brokers: brokers}, queues, test)
@@ -46,6 +55,7 @@ func inBubble(t *testing.T, brokers, queues int, test func(t *testing.T, w *worl
 
 func inBubbleWith(t *testing.T, config fake.Config, queues int, test func(t *testing.T, w *world)) {
 	t.Helper()
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cluster := fake.StartInMemory(t, config)
 		w := newWorld(t, cluster.NameServer(), cluster.DialContext, queues)
