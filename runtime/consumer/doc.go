@@ -66,6 +66,8 @@
 //   - At most 128 members of one group.
 //   - A process that hangs with its connections open keeps its queues until the broker forgets it after 120 s; a liveness probe has to end it: Stuck
 //     tells it of a loop that hangs.
+//   - A member that is killed while a broker, a busy one, has a heartbeat of it before it may stay listed for 120 s: brokers forget a connection at once, and then
+//     register whose heartbeat came over it.
 //   - Locks are at the master: where it is away nothing is consumed.
 //   - A member that is cut off, or frozen, while another takes its queues may still be running handlers that it started before. Their fence (package fence)
 //     keeps them from calls they have not begun; those under way overlap.
