@@ -154,6 +154,8 @@ const (
 const (
 	// ReasonNotParked: every pod that answered hands messages out.
 	ReasonNotParked = "NotParked"
+	// ReasonProbeFailing: the group has one message left to look for the third party's return with, and that fails again and again: it may be at fault itself.
+	ReasonProbeFailing = "ProbeFailing"
 	// ReasonRateLimited: the account's limit admits no more requests at the moment.
 	ReasonRateLimited = "RateLimited"
 	// ReasonAddressRefused: the adapter's URL leads to an address that third parties may not have. Stalled.

@@ -80,6 +80,14 @@ type AdapterUse struct {
 	// circuit is Open if it is open in any pod, else HalfOpen if it is so in any, else Closed; Unknown if no pod answered.
 	// +optional
 	Circuit CircuitState `json:"circuit,omitempty"`
+	// prober is the pod, of this group or another, that looks for the third party's return while all others wait for it. Unset: each pod goes by itself.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Prober string `json:"prober,omitempty"`
+	// proberSince is when its turn began; it goes round every half minute among pods that have a message.
+	// +optional
+	ProberSince *metav1.Time `json:"proberSince,omitempty"`
 }
 
 // RetryPlanEnd names what ends a retry plan.

@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
@@ -61,6 +62,22 @@ func TestThirdPartyDown(t *testing.T) {
 			}
 			suite.WantCondition(t, []metav1.Condition{thirdPartyDown(seen.group, seen, noon)}, v1alpha1.ConditionThirdPartyDown, test.status, test.reason, test.says)
 		})
+	}
+}
+
+func TestThePodThatProbesForAllIsNamed(t *testing.T) {
+	seen := ready()
+	report := answers("a", worker.CircuitOpen, "503")
+	report.Probers = map[string]workersync.Prober{"sms": {Pod: workersync.Pod{Group: types.NamespacedName{Namespace: "shop", Name: "credit"}, Name: "credit-1"}, Since: noon.Add(time.Second / 2)}}
+	seen.reports = []workersync.Report{report}
+	suite.WantCondition(t, []metav1.Condition{thirdPartyDown(seen.group, seen, noon)}, v1alpha1.ConditionThirdPartyDown, metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen,
+		"; pod credit-1 of group credit looks for its return since 2026-11-01T12:00:00Z, all others wait for what it finds; last error: 503")
+	setStatus(seen.group, seen, steps{}, noon)
+	if use := seen.group.Status.Adapters[0]; use.Prober != "credit-1" || !use.ProberSince.Time.Equal(noon) {
+		t.Errorf("the status names %q since %v", use.Prober, use.ProberSince)
+	}
+	if reportsMoved(seen) {
+		t.Error("what is in the status is told again")
 	}
 }
 

@@ -16,6 +16,12 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/result"
 )
 
+const (
+	// suspicious and suspicion are how often and for how long the same message has to fail to be suspected.
+	suspicious = 5
+	suspicion  = 30 * time.Second
+)
+
 // pause is how long a pod is parked before it is worth telling: at a limit, pods pause for a moment again and again.
 const pause = 10 * time.Second
 
@@ -61,6 +67,9 @@ type parking struct {
 	since            time.Time // the first of them
 	obstacle         obstacle  // the most lasting of them
 	held             int       // queues without a committed offset
+	// messages that pods have at hand, and the probe that fails again and again, which is one of them.
+	messages int
+	probe    *worker.Probe
 }
 
 func seeParking(seen *inputs, now time.Time) (p parking) {
@@ -71,10 +80,14 @@ func seeParking(seen *inputs, now time.Time) (p parking) {
 		a := r.Answer
 		p.answered++
 		p.held += a.QueuesHeld
+		p.messages += a.Waiting + a.InFlight
 		if !a.Parked || a.ParkedSince == nil || now.Sub(*a.ParkedSince) < pause {
 			continue
 		}
 		p.parked++
+		if probe := a.Probe; probe != nil && probe.Failed >= suspicious && now.Sub(probe.Since) >= suspicion {
+			p.probe = probe
+		}
 		if why := obstacleOf(a.ParkedReason); p.parked == 1 || why.lasting && !p.obstacle.lasting {
 			p.obstacle = why
 		}
@@ -82,11 +95,24 @@ func seeParking(seen *inputs, now time.Time) (p parking) {
 			p.since = *a.ParkedSince
 		}
 	}
-	return p
+	return p.suspect()
 }
 
 func (p parking) message() string {
 	return fmt.Sprintf("%d of %d pods hand out no message since %s: %s", p.parked, p.answered, p.since.UTC().Format(time.RFC3339), p.obstacle.advice)
+}
+
+// suspect replaces the obstacle where one message is all that is left to look for a third party's return with: it may be that which fails. It gives no number of
+// failures: each would be a change.
+func (p parking) suspect() parking {
+	if p.probe == nil || p.messages > 1 || p.obstacle.reason != v1alpha1.ReasonCircuitOpen {
+		return p
+	}
+	p.obstacle = obstacle{reason: v1alpha1.ReasonProbeFailing, advice: fmt.Sprintf(
+		"message %s, offset %d of queue %s, is the only one left to try, and fails again and again since %s: either the third party is down, see ThirdPartyDown, or that message is at fault: "+
+			"then name it in spec.skipMessageIDs, which makes it a dead letter; other messages are tried as soon as there are any",
+		p.probe.MessageID, p.probe.Offset, p.probe.Queue, p.probe.Since.UTC().Format(time.RFC3339))}
+	return p
 }
 
 // flowing is done unless pods are parked until somebody changes something. An outage that passes by itself leaves a group Ready.

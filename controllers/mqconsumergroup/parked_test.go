@@ -74,6 +74,38 @@ func TestWhyPodsAreParked(t *testing.T) {
 	}
 }
 
+// probing is a pod whose circuit is open and that tries one message again and again since a minute before noon; it has so many.
+func probing(name string, failed, messages int) workersync.Report {
+	report := parkedPod(name, "CircuitOpen", time.Minute)
+	report.Answer.Waiting = messages
+	report.Answer.Probe = &worker.Probe{Queue: "Orders@broker-a#3", Offset: 42, MessageID: "C0A8", Failed: failed, Since: noon.Add(-time.Minute)}
+	return report
+}
+
+func TestTheOnlyMessageThatIsLeftToTryIsNamed(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		reports []workersync.Report
+		reason  string
+	}{
+		"it fails again and again":       {[]workersync.Report{probing("a", 5, 1)}, v1alpha1.ReasonProbeFailing},
+		"it has failed a few times":      {[]workersync.Report{probing("a", 4, 1)}, v1alpha1.ReasonCircuitOpen},
+		"the pod has another":            {[]workersync.Report{probing("a", 5, 2)}, v1alpha1.ReasonCircuitOpen},
+		"another pod has one, to try it": {[]workersync.Report{probing("a", 5, 1), probing("b", 1, 1)}, v1alpha1.ReasonCircuitOpen},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			seen := ready()
+			seen.reports = test.reports
+			c := parked(seen, noon)
+			suite.WantCondition(t, []metav1.Condition{c}, v1alpha1.ConditionParked, metav1.ConditionTrue, test.reason)
+			named := strings.Contains(c.Message, "message C0A8, offset 42 of queue Orders@broker-a#3, is the only one left to try, and fails again and again since 2026-11-01T11:59:00Z") &&
+				strings.Contains(c.Message, "name it in spec.skipMessageIDs")
+			if named != (test.reason == v1alpha1.ReasonProbeFailing) {
+				t.Errorf("it says %q", c.Message)
+			}
+		})
+	}
+}
+
 func TestWhereEveryPodIsParkedNoRequestsFlow(t *testing.T) {
 	seen := ready()
 	seen.reports = []workersync.Report{parkedPod("a", "AddressRefused", time.Minute)}

@@ -170,7 +170,7 @@ func worthTelling(seen *inputs, now, last time.Time) bool {
 // reportsMoved reports whether pods report what the status has otherwise.
 func reportsMoved(seen *inputs) bool {
 	status := &seen.group.Status
-	return !slices.Equal(skipped(seen), status.SkippedMessageIDs) || !slices.Equal(adapterUses(seen), status.Adapters) || jumpsMoved(seen)
+	return !slices.Equal(skipped(seen), status.SkippedMessageIDs) || !equality.Semantic.DeepEqual(adapterUses(seen), status.Adapters) || jumpsMoved(seen)
 }
 
 // onlyLoss reports whether what was lost is all that stalls a group: the rest of its work goes on.

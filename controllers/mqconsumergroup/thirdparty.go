@@ -14,6 +14,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/controllers/workersync"
 )
 
 // view is one third party as the group's pods see it together.
@@ -23,11 +24,16 @@ type view struct {
 	// lastError of any pod, and when.
 	lastError string
 	lastTime  time.Time
+	// prober is the zero Prober where each pod goes by itself.
+	prober workersync.Prober
 }
 
 // see sums up what the pods report of the adapter.
 func see(seen *inputs, adapter string) (v view) {
 	for _, r := range seen.reports {
+		if prober, is := r.Probers[adapter]; is {
+			v.prober = prober
+		}
 		for _, a := range r.Answer.Adapters {
 			if r.Err != nil || a.Name != adapter {
 				continue
@@ -62,7 +68,12 @@ func (v view) circuit() v1alpha1.CircuitState {
 func adapterUses(seen *inputs) []v1alpha1.AdapterUse {
 	var uses []v1alpha1.AdapterUse
 	for _, name := range seen.group.Spec.Handler.Adapters() {
-		uses = append(uses, v1alpha1.AdapterUse{Name: name, Circuit: see(seen, name).circuit()})
+		v := see(seen, name)
+		use := v1alpha1.AdapterUse{Name: name, Circuit: v.circuit(), Prober: v.prober.Name}
+		if use.Prober != "" {
+			use.ProberSince = new(metav1.NewTime(v.prober.Since.Truncate(time.Second))) // as the API keeps it
+		}
+		uses = append(uses, use)
 	}
 	return uses
 }
@@ -81,6 +92,7 @@ func thirdPartyDown(group *v1alpha1.MQConsumerGroup, seen *inputs, now time.Time
 		since = before.LastTransitionTime.Time
 	}
 	var down, unheard, errors []string
+	var probing string
 	for _, name := range seen.group.Spec.Handler.Adapters() {
 		v := see(seen, name)
 		switch {
@@ -88,6 +100,7 @@ func thirdPartyDown(group *v1alpha1.MQConsumerGroup, seen *inputs, now time.Time
 			unheard = append(unheard, name)
 		case v.open > 0, wasDown && v.halfOpen > 0:
 			down = append(down, v.sentence(name, since))
+			probing += v.probing()
 			if v.lastError != "" {
 				errors = append(errors, v.lastError)
 			}
@@ -96,7 +109,7 @@ func thirdPartyDown(group *v1alpha1.MQConsumerGroup, seen *inputs, now time.Time
 	switch {
 	case len(down) > 0:
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen
-		c.Message = strings.Join(down, ", ") + waits(seen, now)
+		c.Message = strings.Join(down, ", ") + waits(seen, now) + probing
 		if len(errors) > 0 {
 			c.Message += "; last error: " + strings.Join(errors, ", ")
 		}
@@ -111,6 +124,14 @@ func thirdPartyDown(group *v1alpha1.MQConsumerGroup, seen *inputs, now time.Time
 
 func (v view) sentence(adapter string, since time.Time) string {
 	return fmt.Sprintf("circuit of adapter %s is open in %d of %d pods since %s", adapter, v.open+v.halfOpen, v.answered, since.UTC().Format(time.RFC3339))
+}
+
+// probing says who looks for the third party's return, where one does for all.
+func (v view) probing() string {
+	if v.prober.Name == "" {
+		return ""
+	}
+	return "; " + v.prober.String()
 }
 
 // waits says what becomes of the messages.

@@ -72,10 +72,17 @@ type view struct {
 	pods, answered, open, halfOpen int
 	lastError                      string
 	lastErrorTime                  *time.Time
+	// probing says who looks for its return, where one pod does for all.
+	probing string
 }
 
 func viewOf(adapter string, reports []workersync.Report) view {
 	v := view{pods: len(reports)}
+	for _, report := range reports {
+		if prober, is := report.Probers[adapter]; is {
+			v.probing = "; " + prober.String()
+		}
+	}
 	for _, seen := range of(adapter, reports) {
 		v.add(seen)
 	}
@@ -129,8 +136,8 @@ func thirdPartyDown(status *v1alpha1.ThirdPartyAdapterStatus, v view) metav1.Con
 		c.Reason, c.Message = v1alpha1.ReasonUnused, "no group refers to the adapter"
 	case v.open+v.halfOpen > 0:
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen
-		c.Message = fmt.Sprintf("%d of %d pods stopped calling the third party, since it fails: messages wait in the broker and no retry is used up; last error: %s",
-			v.open+v.halfOpen, v.pods, status.LastError)
+		c.Message = fmt.Sprintf("%d of %d pods stopped calling the third party, since it fails: messages wait in the broker and no retry is used up%s; last error: %s",
+			v.open+v.halfOpen, v.pods, v.probing, status.LastError)
 	case v.answered > 0:
 		c.Reason, c.Message = v1alpha1.ReasonCircuitClosed, fmt.Sprintf("requests flow, as %d of %d pods report", v.answered, v.pods)
 	default:

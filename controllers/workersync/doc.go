@@ -11,6 +11,9 @@
 // for this group, and the operator shows its token. A pod of another group, or anything else that got a pod's address, can neither be
 // mistaken for a worker nor steer one. Addresses come from the Kubernetes API, of pods with the group's label.
 //
+// Where a third party is down for all its pods, one of them is to probe, and the others are told to wait, for ten seconds at a time (see judge): when the
+// operator falls silent every pod goes by its own circuit.
+//
 // Credentials are replaced after two thirds of their 90 days. Pods see the new ones when the kubelet has renewed the volume, about a minute
 // later; until then the Secret, and the Syncer, hold the ones before as well.
 //

@@ -5,6 +5,7 @@ package workersync
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -35,6 +36,11 @@ func (p Pod) compare(q Pod) int {
 type Prober struct {
 	Pod
 	Since time.Time
+}
+
+// String says it to whoever asks why the others do not call.
+func (p Prober) String() string {
+	return fmt.Sprintf("pod %s of group %s looks for its return since %s, all others wait for what it finds", p.Name, p.Group.Name, p.Since.UTC().Format(time.RFC3339))
 }
 
 // member is a third party as one pod that answered sees it.

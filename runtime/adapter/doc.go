@@ -26,6 +26,8 @@
 // refuses the message (4xx) proves the third party to be there; one that refuses the account (401, 402, 403) does not, so that messages wait for one that
 // may. Where nothing ever succeeded and nothing is there (404), messages wait for the right URL.
 //
+// Others may hold the circuit open for some seconds at a time, while one pod probes for all (see Adapter.Hold).
+//
 // After a recovery the limits come back little by little (see ramp): all callers have waited for that moment, and who has just come back cannot take all of
 // them at once.
 //
