@@ -62,11 +62,7 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 			hold.Detail = a.detail(r, hold.Detail)
 			return *hold
 		}
-		send := a.send
-		if p.probe {
-			send = a.probe
-		}
-		ans, seen := send(ctx, r, p.secret, limits)
+		ans, seen := a.ask(ctx, r, p, limits)
 		late := a.finish(p.ticket, ans, seen, limits.Breaker.SlowRequest.D())
 		if ans.result == success {
 			return outcome.Succeed()

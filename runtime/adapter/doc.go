@@ -19,7 +19,7 @@
 //	  └──────────────────────────────────it did not fail─────────────────────────┘
 //
 // The pause is openDuration at first, and grows with each failed probe (see outage). It counts from when the probe began, and a probe that hangs is made again beside itself
-// where keys are honoured (see Adapter.probe): who takes requests and never answers is found healed no later than who refuses them. A Retry-After of the failure that opened the circuit, or kept it open,
+// where keys are honoured (see Adapter.ask): who takes requests and never answers is found healed no later than who refuses them. A Retry-After of the failure that opened the circuit, or kept it open,
 // makes it longer, up to ten minutes. What is slower than slowRequestDuration counts as failed.
 //
 // A verdict counts only in the state its call began in: a slow request from before the circuit opened neither closes nor reopens it. An answer that

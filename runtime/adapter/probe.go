@@ -10,12 +10,12 @@ import (
 	"github.com/orderflow-dev/orderflow/api/worker"
 )
 
-// probe makes a request of a circuit that is not closed. At a third party that takes requests and never answers it hangs for its whole timeout, and one that has healed
+// ask makes a request. One that probes an open circuit is different: at a third party that takes requests and never answers it hangs for its whole timeout, and one that has healed
 // meanwhile would be found that late. So where keys make it harmless the same request is made once more whenever the longest pause has passed, and the first to
 // end decides. Elsewhere a request that hangs may be at work, and is waited for.
-func (a *Adapter) probe(ctx context.Context, r Request, secret map[string]string, limits *worker.AdapterLimits) (answer, sample) {
-	if !a.spec.Idempotency.KeysHonoured || r.Key == "" || limits.Timeout.D() <= longestPause {
-		return a.send(ctx, r, secret, limits)
+func (a *Adapter) ask(ctx context.Context, r Request, p permit, limits *worker.AdapterLimits) (answer, sample) {
+	if !p.probe || !a.spec.Idempotency.KeysHonoured || r.Key == "" || limits.Timeout.D() <= longestPause {
+		return a.send(ctx, r, p.secret, limits)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -25,7 +25,7 @@ func (a *Adapter) probe(ctx context.Context, r Request, secret map[string]string
 	}
 	endings := make(chan ending, 2+limits.Timeout.D()/longestPause) // nobody waits to be heard
 	ask := func() {
-		ans, seen := a.send(ctx, r, secret, limits)
+		ans, seen := a.send(ctx, r, p.secret, limits)
 		endings <- ending{ans, seen}
 	}
 	go ask()
