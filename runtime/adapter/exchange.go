@@ -127,18 +127,25 @@ func (a *Adapter) broken(parent context.Context, err error, timeout time.Duratio
 		return answer{result: transient, reason: CredentialRefused, detail: unwelcome(alerted(err))}
 	case alerted(err) != "":
 		ans.detail = "the third party ended TLS (" + alerted(err) + "): it may want another version or a client certificate, see the adapter's tls and auth"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		ans.detail = "the connection was refused"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		ans.detail = "the connection was reset"
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		ans.detail = "the host cannot be reached"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		ans.detail = "the connection was closed before the whole answer"
-	case sent:
-		ans.detail = "the answer is not HTTP"
 	default:
-		ans.detail = "no connection"
+		ans.detail = disconnected(err, sent)
 	}
 	return ans
+}
+
+// disconnected says what became of the connection.
+func disconnected(err error, sent bool) string {
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "the connection was refused"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "the connection was reset"
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return "the host cannot be reached"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection was closed before the whole answer"
+	case sent:
+		return "the answer is not HTTP"
+	}
+	return "no connection"
 }

@@ -10,18 +10,6 @@ import (
 	"net"
 )
 
-// alerts by which a server says that it does not take our certificate, or wants one. With TLS 1.3 they come after the request was written, and yet nobody has read it.
-const (
-	alertBadCertificate         tls.AlertError = 42
-	alertUnsupportedCertificate tls.AlertError = 43
-	alertCertificateRevoked     tls.AlertError = 44
-	alertCertificateExpired     tls.AlertError = 45
-	alertCertificateUnknown     tls.AlertError = 46
-	alertUnknownCA              tls.AlertError = 48
-	alertAccessDenied           tls.AlertError = 49
-	alertCertificateRequired    tls.AlertError = 116
-)
-
 // alerted is the alert by which the third party ended TLS; "" if it did not.
 func alerted(err error) string {
 	if remote := (*net.OpError)(nil); errors.As(err, &remote) && remote.Op == "remote error" {
@@ -30,14 +18,14 @@ func alerted(err error) string {
 	return ""
 }
 
-// unwelcome says what the third party has against our certificate; "" if it is about something else.
+// unwelcome says what the third party has against our certificate; "" if it is about something else. With TLS 1.3 such an alert comes after the
+// request was written, and yet nobody has read it. The numbers are those of RFC 8446, section 6.
 func unwelcome(alert string) string {
-	if alert == alertCertificateRequired.Error() {
+	if required := tls.AlertError(116); alert == required.Error() {
 		return "a client certificate is required: see the adapter's auth, type MTLS"
 	}
-	for _, about := range []tls.AlertError{
-		alertBadCertificate, alertUnsupportedCertificate, alertCertificateRevoked, alertCertificateExpired, alertCertificateUnknown, alertUnknownCA, alertAccessDenied,
-	} {
+	// Bad, unsupported, revoked, expired, unknown certificate; unknown authority; access denied.
+	for _, about := range []tls.AlertError{42, 43, 44, 45, 46, 48, 49} {
 		if alert == about.Error() {
 			return "the client certificate is not taken (" + alert + "): see the adapter's auth"
 		}

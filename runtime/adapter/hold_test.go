@@ -37,7 +37,7 @@ func TestAHeldPodAsksNobodyUntilItsLeaseEnds(t *testing.T) {
 		if ended(parked.Resume) || s.count() != 0 {
 			t.Fatalf("resumed %t, %d requests, while it was held", ended(parked.Resume), s.count())
 		}
-		time.Sleep(2)
+		time.Sleep(2 * time.Nanosecond)
 		if !ended(parked.Resume) {
 			t.Fatal("the lease has ended, and who waits is not told")
 		}

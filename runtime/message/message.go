@@ -98,5 +98,5 @@ func (m *Message) BornTime() time.Time { return time.UnixMilli(m.raw.FirstBorn()
 // Attempt counts from 1. Time spent waiting or parked makes no attempt.
 func (m *Message) Attempt() int { return m.raw.Reconsumed + 1 }
 
-// MaybeAttempted: there may have been an attempt that Attempt does not count, by whoever had the queue before.
+// MaybeAttempted reports whether there may have been an attempt that Attempt does not count, by whoever had the queue before.
 func (m *Message) MaybeAttempted() bool { return m.raw.MaybeHandled }
