@@ -40,7 +40,6 @@ func terminationGrace(w *v1alpha1.Workload) time.Duration {
 // A rollout takes pods away before it adds new ones: an account's limits are divided by the pods there are to be, and one more would
 // exceed them; meanwhile messages wait in the broker.
 func deployment(in *inputs, structureName string, replicas int32) *appsv1.Deployment {
-	image, annotations := pinnedImage(in, structureName)
 	d := &appsv1.Deployment{
 		ObjectMeta: objectMeta(in.group, in.group.Name),
 		Spec: appsv1.DeploymentSpec{
@@ -54,10 +53,9 @@ func deployment(in *inputs, structureName string, replicas int32) *appsv1.Deploy
 					MaxUnavailable: new(intstr.FromString("25%")), // 0 pods of 3 or fewer: Kubernetes then takes 1
 				},
 			},
-			Template: corev1.PodTemplateSpec{Spec: podSpec(in, structureName, image)},
+			Template: corev1.PodTemplateSpec{Spec: podSpec(in, structureName)},
 		},
 	}
-	d.Annotations = annotations
 	d.Spec.Template.Labels = labels(in.group)
 	if w := in.group.Spec.Workload; w != nil {
 		d.Spec.Template.Annotations = w.PodAnnotations
@@ -68,22 +66,25 @@ func deployment(in *inputs, structureName string, replicas int32) *appsv1.Deploy
 		maps.Copy(set, labels(in.group))
 		d.Spec.Template.Labels = set
 	}
+	d.Spec.Template.Spec.Containers[0].Image, d.Annotations = pinnedImage(in, &d.Spec.Template)
 	return d
 }
 
-// pinnedImage is the image of the group's pods. Where the user names none it is the operator's, taken over when the pods are replaced
-// anyway, since their structure changed: an upgrade of the operator restarts no pod by itself. The annotation remembers which it was.
-func pinnedImage(in *inputs, structureName string) (image string, annotations map[string]string) {
+// pinnedImage is the image of pods of this template, which has none yet. Where the user names none it is the operator's, taken over when the pods are replaced
+// anyway, since their structure or something else of the template changed: an upgrade of the operator restarts no pod by itself, and what it does restart is of
+// its own image. The annotations remember which it was, and of which template.
+func pinnedImage(in *inputs, template *corev1.PodTemplateSpec) (image string, annotations map[string]string) {
 	if w := in.group.Spec.Workload; w != nil && w.Image != "" {
 		return w.Image, nil
 	}
 	image = in.workerImage
-	if in.deployment != nil && structureOf(in.deployment) == structureName {
-		if pinned := in.deployment.Annotations[annotationDefaultImage]; pinned != "" {
+	hash, _, _ := digest(template) // a template can always be written
+	if d := in.deployment; d != nil && d.Annotations[annotationTemplate] == hash {
+		if pinned := d.Annotations[annotationDefaultImage]; pinned != "" {
 			image = pinned
 		}
 	}
-	return image, map[string]string{annotationDefaultImage: image}
+	return image, map[string]string{annotationDefaultImage: image, annotationTemplate: hash}
 }
 
 // structureOf names the ConfigMap a Deployment's pods run from. Empty: none.
@@ -96,7 +97,7 @@ func structureOf(d *appsv1.Deployment) string {
 	return ""
 }
 
-func podSpec(in *inputs, structureName, image string) corev1.PodSpec {
+func podSpec(in *inputs, structureName string) corev1.PodSpec {
 	volumes, mounts := podVolumes(in, structureName)
 	spec := corev1.PodSpec{
 		ServiceAccountName:            in.group.Name,
@@ -111,7 +112,7 @@ func podSpec(in *inputs, structureName, image string) corev1.PodSpec {
 			MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
 			LabelSelector: &metav1.LabelSelector{MatchLabels: selector(in.group)},
 		}},
-		Containers: []corev1.Container{workerContainer(image, environment(in), resources(in.group.Spec.Workload), mounts)},
+		Containers: []corev1.Container{workerContainer(environment(in), resources(in.group.Spec.Workload), mounts)},
 		Volumes:    volumes,
 	}
 	if w := in.group.Spec.Workload; w != nil {
@@ -123,11 +124,10 @@ func podSpec(in *inputs, structureName, image string) corev1.PodSpec {
 	return spec
 }
 
-func workerContainer(image string, env []corev1.EnvVar, r corev1.ResourceRequirements, mounts []corev1.VolumeMount) corev1.Container {
+func workerContainer(env []corev1.EnvVar, r corev1.ResourceRequirements, mounts []corev1.VolumeMount) corev1.Container {
 	return corev1.Container{
-		Name:  containerName,
-		Image: image,
-		Env:   env,
+		Name: containerName,
+		Env:  env,
 		Ports: []corev1.ContainerPort{
 			{Name: "sync", ContainerPort: worker.SyncPort, Protocol: corev1.ProtocolTCP},
 			{Name: "health", ContainerPort: worker.HealthPort, Protocol: corev1.ProtocolTCP},

@@ -188,6 +188,14 @@ func TestTheImageIsKeptUntilThePodsAreReplacedAnyway(t *testing.T) {
 			seen.workerImage = "worker:2"
 			seen.group.Spec.Topic = "Other"
 		}, "worker:2"},
+		"the operator was upgraded and something else of the pods' template changed": {func(seen *inputs, _ *appsv1.Deployment) {
+			seen.workerImage = "worker:2"
+			seen.group.Spec.Workload = &v1alpha1.Workload{PodAnnotations: map[string]string{"team": "notify"}}
+		}, "worker:2"},
+		"the operator was upgraded and wants another number of pods": {func(seen *inputs, d *appsv1.Deployment) {
+			seen.workerImage = "worker:2"
+			d.Spec.Replicas = new(int32(7))
+		}, "worker:1"},
 		"the user names an image": {func(seen *inputs, _ *appsv1.Deployment) {
 			seen.group.Spec.Workload = &v1alpha1.Workload{Image: "mine:7"}
 		}, "mine:7"},

@@ -21,11 +21,11 @@
 // since then, so that nothing is skipped that came before the operator saw the queue.
 //
 // Pods. Everything a pod needs is in an immutable ConfigMap named by its template (structure) and in one that changes in place (live, see
-// package budget). A changed structure replaces the pods one after the other, unless only
-// templates of requests changed, which running pods take over like limits. A changed subscription or mode does not: two members that
-// subscribe differently disturb each other at the broker, so all pods stop first, the broker has to have forgotten them, then the new ones start.
-// The image of the operator's default is kept until the structure changes (see pinnedImage), so that an upgrade of the operator restarts no
-// pod by itself; an upgrade that changes the rest of the pod template does.
+// package budget). A changed structure replaces the pods one after the other, unless only templates of requests changed, which running pods
+// take over like limits. A changed subscription or mode does not: two members that subscribe differently disturb each other at the broker, so
+// all pods stop first, the broker has to have forgotten them, then the new ones start.
+// The image of the operator's default is kept until the structure, or something else of the pod template, changes (see pinnedImage): an upgrade
+// of the operator restarts no pod by itself, and one that changes the template replaces the pods with its own image.
 //
 // Number of pods: spec.replicas, or package scaling's decision, made from package lag's signals and the pods' own reports. Pulse looks at
 // these every second and wakes the reconciler when something changed that a user would want to know, so that nothing is written otherwise.

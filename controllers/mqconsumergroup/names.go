@@ -27,6 +27,9 @@ const labelMetrics = "orderflow.dev/metrics"
 // annotationDefaultImage on a Deployment is the operator's worker image the pods were made with; see pinnedImage.
 const annotationDefaultImage = "orderflow.dev/default-image"
 
+// annotationTemplate on a Deployment is the hash of the pods' template without the image; see pinnedImage.
+const annotationTemplate = "orderflow.dev/template"
+
 // annotationScaled on a Deployment is when its number of pods was last changed, written with the number: a status may be written late or never.
 const annotationScaled = "orderflow.dev/scaled"
 
