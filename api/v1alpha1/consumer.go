@@ -68,7 +68,7 @@ type ConsumerTemplate struct {
 	// +optional
 	Expiry *Expiry `json:"expiry,omitempty"`
 
-	// skipMessageIDs names messages that become dead letters, with the reason Skipped, without being handled: one that never succeeds and holds others up.
+	// skipMessageIDs names messages that become dead letters, with the reason SkippedByID, without being handled: one that never succeeds and holds others up.
 	// The id of a message is in the workers' logs and in the condition that speaks of it. Pods take the list over while they run; a message that already was
 	// handled is not touched. Which of them were met is in status.skippedMessageIDs of the MQConsumerGroup.
 	// +optional
@@ -380,7 +380,8 @@ type Scaling struct {
 
 // Workload holds settings of the pods.
 type Workload struct {
-	// image of the worker. Unset: the one the operator was installed with.
+	// image of the worker, of the operator's release. Unset: the one the operator was installed with. An older worker refuses configuration with
+	// anything new in it, and its pods do not start: raise image when the operator is upgraded.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512

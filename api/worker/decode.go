@@ -12,7 +12,7 @@ import (
 )
 
 // DecodeStructure reads a Structure and says what is wrong with it. Unknown fields are refused: a worker that is older than its operator must not
-// run with half of what was declared.
+// run with half of what was declared. It can only be older where the user names the image (spec.workload.image).
 func DecodeStructure(data []byte) (Structure, error) {
 	var s Structure
 	if err := decode(data, &s, true); err != nil {
@@ -25,7 +25,7 @@ func DecodeStructure(data []byte) (Structure, error) {
 }
 
 // DecodeLive reads a Live and says what is wrong with it. Unknown fields are passed over: pods outlive an upgrade of their operator, and take what they know of
-// what it writes. What an older worker must not pass over needs another Version.
+// what it writes. What an older worker must not pass over needs another Version, which is refused.
 func DecodeLive(data []byte) (Live, error) {
 	var l Live
 	if err := decode(data, &l, false); err != nil {

@@ -84,8 +84,8 @@ func FuzzDecodeStructure(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(whole)
-	f.Add([]byte(`{"version":1,"handler":{"type":"HTTP","http":{"steps":[{"adapter":"a"}]}},"adapters":[{"name":"a"}]}`))
-	f.Add([]byte(`{"version":1,"revision":"r","adapters":[{"name":"a","timeout":"1s","requestAttempts":1,"breaker":{"failurePercentage":50}}]}`))
+	f.Add([]byte(`{"version":2,"handler":{"type":"HTTP","http":{"steps":[{"adapter":"a"}]}},"adapters":[{"name":"a"}]}`))
+	f.Add([]byte(`{"version":2,"revision":"r","adapters":[{"name":"a","timeout":"1s","requestAttempts":1,"breaker":{"failurePercentage":50}}]}`))
 	f.Add([]byte(`{"terminationGrace":"9223372036854775807ns","expiry":null} {}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if s, err := worker.DecodeStructure(data); err == nil {
@@ -120,11 +120,11 @@ func wantSame[T any](t *testing.T, v T, decode func([]byte) (T, error)) {
 
 func TestAWorkerTakesWhatItKnowsOfANewerOperatorsLimits(t *testing.T) {
 	const limits = `"name":"sms","timeout":"1s","requestAttempts":1,"retryDelay":"1ms","breaker":{"failurePercentage":50,"minimumRequests":1,"window":"1s","openDuration":"1s","laterOn":1},"laterOn":{}`
-	l, err := worker.DecodeLive([]byte(`{"version":1,"revision":"r2","laterOn":[1],"adapters":[{` + limits + `,"requestsPerSecond":7,"burst":1}]}`))
+	l, err := worker.DecodeLive([]byte(`{"version":2,"revision":"r2","laterOn":[1],"adapters":[{` + limits + `,"requestsPerSecond":7,"burst":1}]}`))
 	if err != nil || l.Revision != "r2" || l.Adapters[0].RequestsPerSecond != 7 {
 		t.Errorf("got %+v, %v", l, err)
 	}
-	if _, err := worker.DecodeLive([]byte(`{"version":2,"revision":"r2","adapters":[{` + limits + `}]}`)); err == nil || !strings.Contains(err.Error(), "version is 2, this worker reads 1") {
+	if _, err := worker.DecodeLive([]byte(`{"version":1,"revision":"r2","adapters":[{` + limits + `}]}`)); err == nil || !strings.Contains(err.Error(), "version is 1, this worker reads 2") {
 		t.Errorf("what another version means is guessed: %v", err)
 	}
 	s, err := json.Marshal(complete())

@@ -11,8 +11,10 @@
 // Structure is what cannot change under a running pod (group, subscription, steps, endpoints); a change rolls the pods. Live is what can
 // (limits, timeouts, templates of requests); a change is picked up from the file, or carried by the sync call, which is faster.
 //
-// Pods outlive an upgrade of the operator. So a worker takes of a newer Live what it knows, and of the same Version that is enough; a Structure, which comes with
-// the image that reads it, it wants to know all of.
+// Pods outlive an upgrade of the operator. So a worker takes of a newer Live of its own Version what it knows, which is enough, and keeps what it had where the Version
+// is another; its pod is replaced then, as its structure has another Version too. A Structure it wants to know all of: it comes with the operator's image, which reads it.
+// An image that the user names (spec.workload.image) comes with nothing: one that is older than the operator refuses a Structure with anything new in it, and its pods do not
+// start.
 //
 // The package has no dependency outside the standard library, so that the data plane stays free of Kubernetes' machinery. It is pure: decoding
 // and validation, no I/O.

@@ -92,7 +92,7 @@ func TestTemplatesChangeUnderARunningPod(t *testing.T) {
 
 func TestASyncCallOfANewerOperatorIsUnderstood(t *testing.T) {
 	w, _ := idle(t)
-	const live = `{"version":1,"revision":"r2","laterOn":1,"adapters":[{"name":"sms","timeout":"1s","requestAttempts":1,"retryDelay":"1ms","breaker":{"failurePercentage":50,"minimumRequests":1,"window":"1s","openDuration":"1s"}}]}`
+	const live = `{"version":2,"revision":"r2","laterOn":1,"adapters":[{"name":"sms","timeout":"1s","requestAttempts":1,"retryDelay":"1ms","breaker":{"failurePercentage":50,"minimumRequests":1,"window":"1s","openDuration":"1s"}}]}`
 	if answer := call(w, http.MethodPost, worker.SyncPath, token, `{"laterOn":{},"live":`+live+`}`); answer.Code != http.StatusOK || w.live.revision() != "r2" {
 		t.Errorf("got %d %s, running with %s", answer.Code, answer.Body, w.live.revision())
 	}

@@ -30,9 +30,9 @@ func TestNewRefusesWithASentence(t *testing.T) {
 		"an unknown field":         {func(f *files) { f.write(f.StructureFile, []byte(`{"color":1}`)) }, `unknown field "color"`},
 		"another version": {func(f *files) {
 			s := structureFor(url)
-			s.Version = 2
+			s.Version = 1
 			f.writeJSON(f.StructureFile, s)
-		}, "version is 2, this worker reads 1: run operator and worker of one release"},
+		}, "version is 1, this worker reads 2: run operator and worker of one release"},
 		"an expression that does not compile": {func(f *files) {
 			s := structureFor(url)
 			s.Handler.Push.ToExpression = "order.phone +"
@@ -207,11 +207,11 @@ func TestLimitsComeFromTheFileAndFasterBySync(t *testing.T) {
 func TestLimitsThatAreNotValidChangeNothingAndAreNamed(t *testing.T) {
 	for name, bring := range map[string]func(w *Worker, f *files){
 		"in the file": func(w *Worker, f *files) {
-			f.write(f.LiveFile, []byte(`{"version":1,"revision":"r2","adapters":[]}`))
+			f.write(f.LiveFile, []byte(`{"version":2,"revision":"r2","adapters":[]}`))
 			w.live.look()
 			w.live.look()
 		},
-		"in a sync call": func(w *Worker, _ *files) { syncWith(t, w, &worker.Live{Version: 1, Revision: "r2"}) },
+		"in a sync call": func(w *Worker, _ *files) { syncWith(t, w, &worker.Live{Version: worker.Version, Revision: "r2"}) },
 		"no file":        func(w *Worker, f *files) { f.must(os.Remove(f.LiveFile)); w.live.look() },
 	} {
 		t.Run(name, func(t *testing.T) {
