@@ -68,6 +68,7 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 			return outcome.Succeed()
 		}
 		ans.detail = a.detail(r, ans.detail)
+		ans.fateUnknown = ans.fateUnknown || failure.fateUnknown // no later answer tells what became of an earlier request
 		// Others opened the circuit while this one was under way: no attempt either, or an outage would burn as many as there were in flight.
 		if (p.probe || late) && ans.result == transient && !a.mustNotRepeat(ans) {
 			return a.park(ans)
@@ -166,11 +167,16 @@ func (a *Adapter) park(ans answer) outcome.Outcome {
 	if resume == nil { // it may be tried already again
 		resume = after(0)
 	}
-	o := outcome.ParkUntil(resume, CircuitOpen, fmt.Sprintf("%s (%s)", ans.detail, ans.reason))
 	if ans.reason == CredentialRefused {
-		o.Reason, o.Detail = ans.reason, ans.detail
+		return ans.park(resume, ans.reason, ans.detail)
 	}
-	o.MaybeMade = ans.fateUnknown
+	return ans.park(resume, CircuitOpen, fmt.Sprintf("%s (%s)", ans.detail, ans.reason))
+}
+
+// park is the outcome of a message that is to be asked for again after resume.
+func (a answer) park(resume <-chan struct{}, reason outcome.Reason, detail string) outcome.Outcome {
+	o := outcome.ParkUntil(resume, reason, detail)
+	o.MaybeMade = a.fateUnknown
 	return o
 }
 
@@ -180,9 +186,9 @@ func (a *Adapter) conclude(ans answer) outcome.Outcome {
 	case permanent:
 		return outcome.Kill(ans.reason, ans.detail)
 	case misconfigured:
-		return outcome.ParkUntil(after(recheck), ans.reason, ans.detail)
+		return ans.park(after(recheck), ans.reason, ans.detail)
 	case denied:
-		return outcome.ParkUntil(after(tokenRecheck), ans.reason, ans.detail)
+		return ans.park(after(tokenRecheck), ans.reason, ans.detail)
 	}
 	if a.unsettled(ans) && a.query != nil && ans.result != cut { // who has the queue next would not know that there was an attempt
 		return outcome.RetryLater(ans.after, ans.reason, ans.detail+"; the next attempt asks first whether it had its effect")
@@ -191,9 +197,7 @@ func (a *Adapter) conclude(ans answer) outcome.Outcome {
 		return outcome.Kill(FateUnknown, fmt.Sprintf("%s (%s)", ans.detail, ans.reason))
 	}
 	if ans.result == cut {
-		o := outcome.ParkUntil(after(0), Stopping, ans.detail)
-		o.MaybeMade = ans.fateUnknown
-		return o
+		return ans.park(after(0), Stopping, ans.detail)
 	}
 	return outcome.RetryLater(ans.after, ans.reason, ans.detail)
 }

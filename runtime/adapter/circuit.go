@@ -144,6 +144,13 @@ func (c *circuit) open(now, since time.Time, wish time.Duration) {
 	c.move(worker.CircuitOpen)
 }
 
+// patience is how long a probe may hang before the third party may be asked again.
+func (c *circuit) patience() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.outage.longest(time.Now())
+}
+
 // closed reports whether the circuit has been closed ever since the ticket was given.
 func (c *circuit) closed(t ticket) bool {
 	return !t.probe && t.stamp == c.stamp.Load()

@@ -4,6 +4,7 @@
 package adapter
 
 import (
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,5 +137,20 @@ func TestAProbeThatIsOutWhenOthersHoldEndsTheHold(t *testing.T) {
 			t.Errorf("it says %+v", r)
 		}
 		calls(t, a, outcome.Done)
+	})
+}
+
+func TestWhatBecameOfAnEarlierRequestOfACallIsNotForgotten(t *testing.T) {
+	var held *Adapter
+	refuses := func(r *http.Request) (*http.Response, error) {
+		held.Hold(worker.MaxLease)
+		return status(503)(r)
+	}
+	twice := func(c *Config) { c.Limits.RequestAttempts = 2 }
+	bubble(t, twice, answers{status(504), refuses}, func(t *testing.T, a *Adapter, s *scripted, _ *observed) {
+		held = a
+		if o := calls(t, a, outcome.Park); !o.MaybeMade || s.count() != 2 {
+			t.Errorf("a gateway gave up, and the repetition was refused while the circuit opened; after %d requests that is %+v", s.count(), o)
+		}
 	})
 }

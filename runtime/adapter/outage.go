@@ -33,12 +33,17 @@ func (o *outage) begin(now time.Time, window time.Duration) {
 // end notes that the circuit closes.
 func (o *outage) end(now time.Time) { o.ended = now }
 
+// longest is the bound of pauses.
+func (o *outage) longest(now time.Time) time.Duration {
+	if !o.since.IsZero() && now.Sub(o.since) >= longOutage {
+		return longestPauseLong
+	}
+	return longestPause
+}
+
 // pause is how long the circuit stays open: at first, and twice that with each failed probe. random is in [0, 1).
 func (o *outage) pause(first time.Duration, now time.Time, random float64) time.Duration {
-	longest := longestPause
-	if !o.since.IsZero() && now.Sub(o.since) >= longOutage {
-		longest = longestPauseLong
-	}
+	longest := o.longest(now)
 	pause := first
 	for range o.probes {
 		if pause >= longest {

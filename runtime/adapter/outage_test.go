@@ -6,6 +6,7 @@ package adapter
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,6 +155,46 @@ func TestASilentThirdPartyIsFoundAsSoon(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAProbeThatIsTheSameRequestAgainShowsNothing: a gateway that refuses what it is at work on answers the repeated probe, and has served nobody by that.
+func TestAProbeThatIsTheSameRequestAgainShowsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		heals := time.Now().Add(time.Minute)
+		var atWork atomic.Int32
+		gateway := func(r *http.Request) (*http.Response, error) {
+			defer atWork.Add(-1)
+			switch {
+			case atWork.Add(1) > 1:
+				return status(409)(r)
+			case time.Now().Before(heals):
+				return slow(200, time.Hour)(r)
+			}
+			return status(200)(r)
+		}
+		a := build(t, config("http://third.party", func(c *Config) {
+			fragile(c)
+			c.Limits.Breaker.Window, c.Limits.Timeout = worker.Duration(time.Minute), worker.Duration(10*time.Second)
+			c.Transport = &scripted{answers: answers{gateway}}
+		}))
+		attempts := 0
+		for o := a.Call(t.Context(), request()); o.Kind != outcome.Done; o = a.Call(t.Context(), request()) {
+			if o.Kind == outcome.Retry {
+				attempts++
+				continue
+			}
+			if !o.MaybeMade && o.Detail != "adapter sms, step push: the circuit is open" {
+				t.Errorf("what hung is said to have had no effect: %s", o.Detail)
+			}
+			<-o.Resume
+		}
+		if attempts != 2 {
+			t.Errorf("%d attempts were counted, want the 2 that opened the circuit", attempts)
+		}
+		if late := time.Since(heals); late < 0 || late > 12*time.Second {
+			t.Errorf("the first success came %v after it healed", late)
+		}
+	})
 }
 
 // silent is a third party that does not answer requests that come before a time.

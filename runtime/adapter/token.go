@@ -101,7 +101,10 @@ func (t *tokens) get(ctx context.Context, values map[string]string) (string, err
 	if kept, due = t.usable(values); !due { // another one has just renewed it
 		return kept.text, nil
 	}
-	if err := t.refused(values); err != nil { // to another one, who was waited for
+	if err := t.refused(values); err != nil { // to another one, just now
+		if kept != nil {
+			return kept.text, nil
+		}
 		return "", err
 	}
 	fresh, err := t.fetch(ctx, values)

@@ -142,11 +142,12 @@ func (d *dispatcher) withdraw(q *queue, seq uint64) task {
 	return t
 }
 
-// settle takes a message back. o is what the handler said; it closes the gate if the message was parked.
+// settle takes a message back. o is what the handler said; it closes the gate if the message was parked. Who settles does not take the next message: others do.
 func (d *dispatcher) settle(t task, v verdict, o outcome.Outcome) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.takeBack(t, v, o)
+	d.rouse()
 }
 
 // takeBack does what settle says. d.mu is held.

@@ -340,3 +340,48 @@ func TestWhoTakesAMessageBackGetsTheNextAtTheSameTurn(t *testing.T) {
 		t.Errorf("got %+v, want nothing", last.message)
 	}
 }
+
+func TestWhoSettlesWithoutTakingTheNextWakesWhoWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFloor(t)
+		q := f.laned(1, 1)
+		swept := f.expect(q, 0)[0]
+		got := make(chan task, 1)
+		go func() {
+			if task, ok := f.take(); ok {
+				got <- task
+			}
+		}()
+		synctest.Wait()
+		f.settle(swept, passed, outcome.Succeed())
+		synctest.Wait()
+		if len(got) != 1 {
+			t.Error("the next message of the lane waits, and so does who would take it")
+		}
+	})
+}
+
+func TestOnlyWhatCanBeAProbeKeepsOthersFromBeingFetched(t *testing.T) {
+	for sentence, tt := range map[string]struct {
+		change func(*queue)
+		barred bool
+	}{
+		"two messages can be":                           {func(*queue) {}, true},
+		"one of a broker that is away cannot":           {func(q *queue) { q.renewed = time.Now().Add(-2 * fenceAge) }, false},
+		"nor can one of a queue that is to be given up": {func(q *queue) { q.phase = releasing }, false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			f := newFloor(t)
+			f.queue(0, 1)
+			q := f.queue(1, 1)
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.gate.state = shut
+			tt.change(q)
+			if got := f.barred(); got != tt.barred {
+				t.Errorf("barred is %v, want %v", got, tt.barred)
+			}
+			q.phase = gone
+		})
+	}
+}

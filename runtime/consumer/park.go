@@ -148,14 +148,17 @@ func (g *gate) failed(m *rocketmq.Message) {
 }
 
 // barred reports whether the gate keeps queues from being fetched. Where there is only one message to probe with there must be others, or one that is at fault
-// itself would keep everything parked. d.mu is held.
+// itself would keep everything parked; none of a broker that is away can be one. d.mu is held.
 func (d *dispatcher) barred() bool {
 	if d.gate.state != shut && d.gate.state != awaiting {
 		return false
 	}
-	left := d.running
+	now := time.Now()
+	left := d.handling()
 	for _, q := range d.queues {
-		left += q.window.waiting
+		if q.phase == live && q.covered(now) {
+			left += q.window.waiting
+		}
 	}
 	return left > 1
 }

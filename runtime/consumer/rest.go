@@ -57,14 +57,9 @@ func (d *dispatcher) rise(q *queue) {
 	d.rouse()
 }
 
-// advance lists a queue again in which a message has finished: the one behind it may start. Whoever had it takes the next, unless that is to be asked
-// for. d.mu is held.
+// advance lists a queue again in which a message has finished: the one behind it may start. d.mu is held.
 func (d *dispatcher) advance(q *queue) {
-	if q.window.lanes == nil {
-		return
-	}
-	d.offer(q)
-	if d.hungry {
-		d.rouse()
+	if q.window.lanes != nil {
+		d.offer(q)
 	}
 }

@@ -8,7 +8,8 @@ import "sync"
 // maxParked bounds what progress remembers; a worker holds fewer messages unless its group is set up unusually large.
 const maxParked = 4096
 
-// progress remembers at which step deliveries were parked. What is forgotten costs a repeated call, with the same key, and nothing else.
+// progress remembers at which step deliveries were parked. What is forgotten costs a repeated call, with the same key; where that is older than the third party
+// remembers keys, it is made without the question that would have gone before it.
 type progress struct {
 	mu     sync.Mutex
 	parked map[parkedKey]place
