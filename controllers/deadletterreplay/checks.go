@@ -23,7 +23,7 @@ func check(seen *inputs) result.Result {
 	case seen.missing != "":
 		return result.Stall(v1alpha1.ReasonAdapterNotFound, "the group refers to ThirdPartyAdapter %q, which does not exist: without its idempotency contract nothing is given back", seen.missing).Again(interval)
 	case seen.lost != nil:
-		return result.Stall(v1alpha1.ReasonRecordLost, "what became of dead letters is not known any more: %v. Nothing is given back, for it might be twice. The dead letters are still at the broker: put the ConfigMap back, or create another DeadLetterReplay, with alreadyReplayed: Repeat where no earlier one can tell", seen.lost).Again(interval)
+		return result.Stall(v1alpha1.ReasonRecordLost, "what became of dead letters is not known any more: %v. Nothing is given back, for it might be twice. The dead letters are still at the broker: put the ConfigMap back; or delete this one, and create another, which may give back again what this one did, with alreadyReplayed: Repeat where no earlier one can tell", seen.lost).Again(interval)
 	}
 	if usable := topology.Usable(seen.cluster, seen.group.Spec.ClusterRef.Name); !usable.IsDone() {
 		return usable

@@ -12,6 +12,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
@@ -43,10 +44,15 @@ func (b *batch) give(ctx context.Context, found findings) (result.Result, error)
 	if err := b.writeRecord(ctx, b.replay, b.record, found.places); err != nil {
 		return result.Result{}, err
 	}
+	var refused result.Result
 	for _, at := range places {
 		e := &b.record.entries[at]
-		if e.outcome = b.send(sending, found.letters[at]); e.outcome != outcomeResending {
+		outcome, err := b.send(sending, found.letters[at])
+		if e.outcome = outcome; outcome != outcomeResending {
 			e.unseen = nil
+		}
+		if err != nil && refused.IsDone() {
+			refused = topology.Explain(err, "giving dead letters back at broker %s", found.letters[at].Queue.Broker)
 		}
 	}
 	if err := b.writeRecord(ctx, b.replay, b.record, places); err != nil {
@@ -58,6 +64,9 @@ func (b *batch) give(ctx context.Context, found findings) (result.Result, error)
 	switch {
 	case len(places) == 0:
 		return found.then, nil
+	case !refused.IsDone():
+		refused.Err, refused.After = nil, interval // settle has nothing to see sooner
+		return refused, nil
 	case len(b.pending()) > 0:
 		return result.Wait(v1alpha1.ReasonBrokerUnreachable, lookAgain, "a broker did not say whether it has what was given back: that is looked up, and sent again if it has not"), nil
 	}
@@ -75,17 +84,20 @@ const (
 	moreAttempts  = 100
 )
 
-// send gives one message back and returns its outcome: as it was, if whether the broker has it is not known.
-func (b *batch) send(ctx context.Context, l letter) string {
+// send gives one message back and returns its outcome: as it was, if whether the broker has it is not known. An error is the broker's refusal: what it says of a message
+// that it stored and could not bring to its disk or replica in time is one, too, so the message is looked for as well.
+func (b *batch) send(ctx context.Context, l letter) (outcome string, refusal error) {
 	err := b.admin.SendBack(ctx, b.masters[l.Queue.Broker], rocketmq.SendBackRequest{
 		Group: b.group.Spec.Group, Message: l.Message, DelayLevel: shortestDelay, MaxReconsume: l.Reconsumed + moreAttempts,
 	})
-	var refusal *rocketmq.Error
+	var answer *rocketmq.Error
 	switch {
 	case err == nil:
-		return outcomeResent
-	case errors.As(err, &refusal) && refusal.Code == rocketmq.CodeMessageIllegal:
-		return skippedTooLarge
+		return outcomeResent, nil
+	case !errors.As(err, &answer):
+		return outcomeResending, nil
+	case answer.Code == rocketmq.CodeMessageIllegal:
+		return skippedTooLarge, nil
 	}
-	return outcomeResending
+	return outcomeResending, err
 }

@@ -133,6 +133,13 @@ func (c contract) judge(l letter, taken map[string]bool, earlier []past, now tim
 		return skippedDuplicate
 	case slices.ContainsFunc(earlier, func(p past) bool { return p.gaveBack(l, id) }):
 		return skippedReplayed
+	}
+	return c.forbids(l, now)
+}
+
+// forbids says why the letter must not be given back now, as its effect might be made twice. Empty: it may be.
+func (c contract) forbids(l letter, now time.Time) string {
+	switch {
 	case c.window > 0 && now.Sub(l.BornTime()) > c.window:
 		return skippedWindowPassed
 	case c.repeats && l.reason() == skippedFateUnknown:

@@ -211,6 +211,64 @@ func TestASendThatIsNotAnsweredIsLookedUp(t *testing.T) {
 	}
 }
 
+// TestARefusalIsNotSilence has a broker say no: the replay says so, and goes on where it was when the broker lets it.
+func TestARefusalIsNotSilence(t *testing.T) {
+	for name, c := range map[string]struct {
+		code          mq.Code
+		conditionType string
+		status        metav1.ConditionStatus
+		reason        string
+	}{
+		"it may not":   {mq.CodeNoPermission, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonPermissionDenied},
+		"it is broken": {mq.CodeSystemError, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonBrokerRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := fake.Start(t, fake.Config{DelayLevels: soon})
+			w := newWorld(t, cluster.NameServer(), nil)
+			w.bury(1)
+			w.bury(2)
+			w.reconcile()
+			cluster.Inject(fake.Fault{Op: mq.OpSendBack, Code: c.code, Remark: "denied"})
+			if again := w.reconcile(); again.RequeueAfter <= sendTime+appears {
+				t.Errorf("is looked at again in %s, when nothing can be seen", again.RequeueAfter)
+			}
+			w.want(c.conditionType, c.status, c.reason, "giving dead letters back at broker "+w.broker, "denied")
+			if lines := w.outcomes(); strings.Count(lines, "Resending") != 2 {
+				t.Errorf("what was refused is kept as:\n%s", lines)
+			}
+			cluster.Heal()
+			w.later = time.Minute
+			w.run()
+			w.wantCounts(2, 2, 0)
+		})
+	}
+}
+
+// TestWhatIsSentAgainIsJudgedAgain pauses a replay, with a batch noted, until third parties remember its keys no more.
+func TestWhatIsSentAgainIsJudgedAgain(t *testing.T) {
+	cluster := fake.Start(t, fake.Config{DelayLevels: soon})
+	w := newWorld(t, cluster.NameServer(), nil)
+	w.adapter.Spec.Idempotency.Window = metav1.Duration{Duration: 24 * time.Hour}
+	w.Write(t, w.adapter)
+	w.bury(1)
+	w.noted([]span{{to: open}}, 1)
+	w.later = 25 * time.Hour
+	w.run()
+	w.wantCounts(1, 0, 1, one("IdempotencyWindowPassed", 1))
+	if n := len(cluster.Calls(mq.OpSendBack)); n != 0 {
+		t.Errorf("the letter was given back %d times", n)
+	}
+}
+
+func TestABrokerThatIsAwayWithWhatIsPending(t *testing.T) {
+	w := newWorld(t, fake.Start(t, fake.Config{DelayLevels: soon}).NameServer(), nil)
+	w.broker = "gone"
+	w.noted([]span{{to: open}}, 1)
+	w.later = time.Minute
+	w.reconcile()
+	w.want(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonBrokerUnreachable, "broker gone is away")
+}
+
 func TestALostRecordStopsAReplay(t *testing.T) {
 	w := newWorld(t, fake.Start(t, fake.Config{DelayLevels: soon}).NameServer(), func(r *v1alpha1.DeadLetterReplay) { r.Spec.Rate = 2 })
 	for n := range 5 {
@@ -233,7 +291,7 @@ func TestALostRecordStopsAReplay(t *testing.T) {
 			w.must(w.Client.Create(t.Context(), changed))
 		}
 		w.reconcile()
-		w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonRecordLost, sentence, "put the ConfigMap back")
+		w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonRecordLost, sentence, "put the ConfigMap back", "or delete this one, and create another")
 		w.wantCounts(2, 2, 0)
 		w.must(client.IgnoreNotFound(w.Delete(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: kept.Name}})))
 	}

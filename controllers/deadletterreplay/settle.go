@@ -47,6 +47,7 @@ func (b *batch) settle(ctx context.Context, pending []int) findings {
 		return found // where the search stands is written down
 	}
 	found.then = going(time.Millisecond)
+	promised := contractOf(b.adapters)
 	for _, at := range pending {
 		e := &b.record.entries[at]
 		if e.outcome != outcomeResending {
@@ -59,6 +60,10 @@ func (b *batch) settle(ctx context.Context, pending []int) findings {
 		}
 		if l.Message == nil || l.Err != nil { // the broker has deleted it meanwhile
 			e.outcome, e.unseen = skippedUnreadable, nil
+			continue
+		}
+		if why := promised.forbids(l, b.Now()); why != "" { // as it may do by now: the replay may have been paused for long
+			e.outcome, e.unseen = why, nil
 			continue
 		}
 		e.unseen = after(left)

@@ -133,11 +133,20 @@ func (b *batch) queue() *v1alpha1.ReplayQueue {
 	return nil
 }
 
+// master is where a broker is reached. One that was there when the replay began may be away now.
+func (b *batch) master(broker string) (addr string, away result.Result) {
+	addr, there := b.masters[broker]
+	if !there {
+		away = result.Wait(v1alpha1.ReasonBrokerUnreachable, lookAgain, "broker %s is away: its dead letters are given back when it is back", broker)
+	}
+	return addr, away
+}
+
 // pull reads the next letters of a queue. next is where to go on.
 func (b *batch) pull(ctx context.Context, q *v1alpha1.ReplayQueue, most int) (letters []letter, next int64, broken result.Result) {
-	addr, there := b.masters[q.Broker]
-	if !there {
-		return nil, 0, result.Wait(v1alpha1.ReasonBrokerUnreachable, lookAgain, "broker %s is away: its dead letters are given back when it is back", q.Broker)
+	addr, broken := b.master(q.Broker)
+	if !broken.IsDone() {
+		return nil, 0, broken
 	}
 	topic := rocketmq.DeadLetterTopic(b.group.Spec.Group)
 	pulled, err := b.admin.Pull(ctx, addr, rocketmq.PullRequest{
@@ -188,7 +197,11 @@ func (b *batch) judge(ctx context.Context, letters []letter, unseen []span) find
 
 // retryQueues are the queues of the group's retry topic at a broker, by number; none, if there is no such topic. The broker puts what is given back into any.
 func (b *batch) retryQueues(ctx context.Context, broker string) ([]rocketmq.QueueStats, result.Result) {
-	stats, err := b.admin.TopicStats(ctx, b.masters[broker], rocketmq.RetryTopic(b.group.Spec.Group))
+	addr, broken := b.master(broker)
+	if !broken.IsDone() {
+		return nil, broken
+	}
+	stats, err := b.admin.TopicStats(ctx, addr, rocketmq.RetryTopic(b.group.Spec.Group))
 	if err != nil && !errors.Is(err, rocketmq.ErrNotFound) {
 		return nil, topology.Explain(err, "reading the ends of the group's retry topic at broker %s", broker)
 	}
