@@ -37,12 +37,15 @@ func (b *batch) stopped() bool {
 
 // keepOnly gives back at once what is not to be sent: rows that wait for one of another claim, or did not fit.
 func (b *batch) keepOnly(ctx context.Context, mine []outboxRow) error {
-	claimed := b.ids
-	b.ids = nil
+	var kept []int64
 	for _, row := range mine {
-		b.ids = append(b.ids, row.id)
+		kept = append(kept, row.id)
 	}
-	return b.relay.cfg.Outbox.release(ctx, b.name, without(claimed, b.ids), b.back)
+	if err := b.relay.cfg.Outbox.release(ctx, b.name, without(b.ids, kept), b.back); err != nil {
+		return err // and end gives back all
+	}
+	b.ids = kept
+	return nil
 }
 
 func without(ids, others []int64) []int64 {

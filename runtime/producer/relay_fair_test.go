@@ -4,6 +4,7 @@
 package producer
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -79,6 +80,36 @@ func manyKeysAway(t *testing.T, db *sql.DB, box *Outbox) {
 	drain(t, box, broker, 1)
 	if got := broker.ids(); len(got) != here+away {
 		t.Errorf("%d sent afterwards, want all %d", len(got), here+away)
+	}
+}
+
+// rowsNotToBeSent has a relay end while it gives back rows that it does not send: they are given back nevertheless.
+func rowsNotToBeSent(t *testing.T, db *sql.DB, box *Outbox) {
+	const rows = 4
+	for n := range rows {
+		add(t, db, box, of("key", n), true)
+	}
+	begin := time.Now().Add(time.Second) // when all rows are old enough
+	b := &batch{relay: NewRelay(quiet(box, &pickyBroker{})), name: "mine"}
+	var err error
+	if b.ids, err = box.claim(t.Context(), b.name, fresh(), begin, begin.Add(time.Hour), rows); err != nil || len(b.ids) != rows {
+		t.Fatalf("claimed %v of %d rows, %v", b.ids, rows, err)
+	}
+	mine, _, err := box.claimed(t.Context(), b.name, b.ids, relayBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := b.keepOnly(ended, mine[:1]); !errors.Is(err, context.Canceled) {
+		t.Fatalf("rows were given back in a context that has ended: %v", err)
+	}
+	if err := b.end(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	others, err := box.claim(t.Context(), "another", fresh(), begin, begin.Add(time.Hour), rows)
+	if err != nil || len(others) != rows {
+		t.Errorf("another relay could claim %v of %d rows, %v", others, rows, err)
 	}
 }
 

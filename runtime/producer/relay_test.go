@@ -29,6 +29,7 @@ func outboxContract(t *testing.T, open func(t *testing.T) (*sql.DB, *Outbox)) {
 		"relays beside each other keep each key's order":          relaysBesideEachOther,
 		"a row of another relay holds its key up no longer":       relaysSharingKeys,
 		"rows that another relay has taken since are its own":     rowsTakenByAnother,
+		"rows that are not to be sent are given back in any case": rowsNotToBeSent,
 		"many keys that cannot be sent hold up no other":          manyKeysAway,
 		"what can never be sent is marked and holds up none":      poisonRows,
 		"a key that cannot be sent holds up no other":             keyThatIsAway,
