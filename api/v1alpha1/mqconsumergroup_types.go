@@ -3,7 +3,11 @@
 
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // MQConsumerGroupSpec is one consumer of one topic.
 // +kubebuilder:validation:XValidation:rule="self.clusterRef == oldSelf.clusterRef",message="clusterRef cannot change: create a second MQConsumerGroup on the other cluster and let the old one run empty"
@@ -88,6 +92,11 @@ type AdapterUse struct {
 	// proberSince is when its turn began; it goes round every half minute among pods that have a message.
 	// +optional
 	ProberSince *metav1.Time `json:"proberSince,omitempty"`
+}
+
+// SameCircuits reports whether both are of the same adapters with the same circuits, whoever probes.
+func SameCircuits(a, b []AdapterUse) bool {
+	return slices.EqualFunc(a, b, func(a, b AdapterUse) bool { return a.Name == b.Name && a.Circuit == b.Circuit })
 }
 
 // RetryPlanEnd names what ends a retry plan.

@@ -76,8 +76,13 @@ func TestThePodThatProbesForAllIsNamed(t *testing.T) {
 	if use := seen.group.Status.Adapters[0]; use.Prober != "credit-1" || !use.ProberSince.Time.Equal(noon) {
 		t.Errorf("the status names %q since %v", use.Prober, use.ProberSince)
 	}
+	seen.group.Status.Adapters[0].Prober = "credit-0"
 	if reportsMoved(seen) {
-		t.Error("what is in the status is told again")
+		t.Error("another prober, as in an outage there is every few seconds, has every group looked at")
+	}
+	seen.group.Status.Adapters[0].Circuit = v1alpha1.CircuitClosed
+	if !reportsMoved(seen) {
+		t.Error("a circuit opened, and nobody writes it down")
 	}
 }
 

@@ -167,10 +167,11 @@ func worthTelling(seen *inputs, now, last time.Time) bool {
 	return now.Sub(last) >= lagPeriod && lagMoved(seen, now)
 }
 
-// reportsMoved reports whether pods report what the status has otherwise.
+// reportsMoved reports whether pods report what the status has otherwise, but for who probes: in an outage that may change
+// every few seconds, for all groups at once, and is told at the interval.
 func reportsMoved(seen *inputs) bool {
 	status := &seen.group.Status
-	return !slices.Equal(skipped(seen), status.SkippedMessageIDs) || !equality.Semantic.DeepEqual(adapterUses(seen), status.Adapters) || jumpsMoved(seen)
+	return !slices.Equal(skipped(seen), status.SkippedMessageIDs) || !v1alpha1.SameCircuits(adapterUses(seen), status.Adapters) || jumpsMoved(seen)
 }
 
 // onlyLoss reports whether what was lost is all that stalls a group: the rest of its work goes on.

@@ -7,7 +7,6 @@ import (
 	"context"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -69,11 +68,12 @@ func adaptersOf(_ context.Context, object client.Object) []reconcile.Request {
 	return requests
 }
 
-// usesChanged lets through what changes an adapter's status: a group that came or went or has another spec, and a circuit that opened or closed.
+// usesChanged lets through what changes an adapter's status: a group that came or went or has another spec, and a circuit that opened or closed. Who probes
+// comes with the interval: in an outage it may change every few seconds.
 func usesChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, after := e.ObjectOld.(*v1alpha1.MQConsumerGroup), e.ObjectNew.(*v1alpha1.MQConsumerGroup) //nolint:forcetypeassert // as above
-		return before.Generation != after.Generation || !equality.Semantic.DeepEqual(before.Status.Adapters, after.Status.Adapters)
+		return before.Generation != after.Generation || !v1alpha1.SameCircuits(before.Status.Adapters, after.Status.Adapters)
 	}}
 }
 

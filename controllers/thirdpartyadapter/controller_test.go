@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
@@ -21,6 +22,19 @@ import (
 )
 
 func TestMain(m *testing.M) { suite.Main(m) }
+
+func TestACircuitIsWorthALookAndAProberIsNot(t *testing.T) {
+	group := func(circuit v1alpha1.CircuitState, prober string) *v1alpha1.MQConsumerGroup {
+		return &v1alpha1.MQConsumerGroup{Status: v1alpha1.MQConsumerGroupStatus{Adapters: []v1alpha1.AdapterUse{{Name: "sms", Circuit: circuit, Prober: prober}}}}
+	}
+	before := group(v1alpha1.CircuitOpen, "a")
+	if usesChanged().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: group(v1alpha1.CircuitOpen, "b")}) {
+		t.Error("another prober, as in an outage there is every few seconds, has every adapter looked at")
+	}
+	if !usesChanged().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: group(v1alpha1.CircuitClosed, "")}) {
+		t.Error("a circuit closed, and nobody writes it down")
+	}
+}
 
 // world is a namespace whose pods report what the test says.
 type world struct {
