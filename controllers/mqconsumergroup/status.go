@@ -158,7 +158,7 @@ func configCurrent(seen *inputs) metav1.Condition {
 			return c
 		case r.Answer.LiveProblem != "" && r.Answer.LiveRevision == revision:
 			c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated
-			c.Message = fmt.Sprintf("pod %s has taken over the limits wanted, %s, but not all that came with them: %s", r.Pod, revision, r.Answer.LiveProblem)
+			c.Message = fmt.Sprintf("pod %s runs with the limits wanted, %s, and reports: %s", r.Pod, revision, r.Answer.LiveProblem)
 			return c
 		case r.Answer.LiveProblem != "":
 			c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonConfigOutdated

@@ -58,7 +58,7 @@ func certificateExpiring(adapter *v1alpha1.ThirdPartyAdapter, shown *x509.Certif
 	switch left := shown.NotAfter.Sub(now); {
 	case left <= 0:
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonCertificateEnds
-		c.Message = fmt.Sprintf("the client certificate in Secret %q has ended at %s: renew it; until then nobody is called, and messages wait", auth.MTLS.SecretRef.Name, ends)
+		c.Message = fmt.Sprintf("the client certificate in Secret %q has ended at %s: renew it; once pods have none that lasts nobody is called, and messages wait", auth.MTLS.SecretRef.Name, ends)
 	case left <= min(soonMost, shown.NotAfter.Sub(shown.NotBefore)/soonPart):
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonCertificateEnds
 		c.Message = fmt.Sprintf("the client certificate in Secret %q ends at %s: renew it, or find out why it was not renewed; pods take a new one over while they run", auth.MTLS.SecretRef.Name, ends)

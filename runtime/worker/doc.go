@@ -6,13 +6,15 @@
 //	structure.json ──▶ consumer ▶ delivery ▶ handler ▶ adapters ◀── live.json, or /sync
 //	                       └── /healthz /readyz ──── /sync /metrics ──┘
 //
-// It needs no control plane: all it reads are files, and it refuses to start with a clear sentence if they are not right. Limits and the templates of requests change while it runs. They
-// come from the file, which is looked at every two seconds, and from the sync call, which is faster; what a sync call brought holds until the file
-// changes. Limits that are not valid change nothing, and are named in log, metrics and the sync answer; so are
-// templates that cannot be compiled, for which limits do not wait. A process begins with the templates of its structure if its limits have none of the same steps.
+// It needs no control plane: all it reads are files, and it refuses to start with a clear sentence if they are not right. Limits and the templates of
+// requests change while it runs. They come from the file, which is looked at every two seconds, and from the sync call, which is faster; what a sync
+// call brought holds until the file changes. Limits that are not valid change nothing, and are named in log, metrics and the sync answer; so are
+// templates that cannot be compiled, for which limits do not wait. A process begins with the templates of its structure if its limits have none of
+// the same steps.
 //
 // Stopping: readiness off → the consumer hands its queues over, which ends running calls within the grace period → the servers close.
 //
-// /healthz is 200 while there is progress: the consumer's loops come round, and no message is handled for longer than its requests may take. Brokers and third
-// parties that are away are no reason to be replaced. /readyz is 200 while the worker is a member of its group. Both are plain HTTP for the kubelet. /sync and /metrics want TLS with the group's certificate, and its token.
+// /healthz is 200 while there is progress: the consumer's loops come round, and no message is handled for longer than its requests may take. Brokers
+// and third parties that are away are no reason to be replaced. /readyz is 200 while the worker is a member of its group. Both are plain HTTP for the
+// kubelet. /sync and /metrics want TLS with the group's certificate, and its token.
 package worker
