@@ -23,7 +23,7 @@ func check(seen *inputs) result.Result {
 	case seen.missing != "":
 		return result.Stall(v1alpha1.ReasonAdapterNotFound, "the group refers to ThirdPartyAdapter %q, which does not exist: without its idempotency contract nothing is given back", seen.missing).Again(interval)
 	case seen.lost != nil:
-		return result.Stall(v1alpha1.ReasonRecordLost, "what became of dead letters is not known any more: %v. Nothing is given back, for it might be twice. The dead letters are still at the broker: put the ConfigMap back; or delete this one, and create another, which may give back again what this one did, with alreadyReplayed: Repeat where no earlier one can tell", seen.lost).Again(interval)
+		return recordLost(seen.lost)
 	}
 	if usable := topology.Usable(seen.cluster, seen.group.Spec.ClusterRef.Name); !usable.IsDone() {
 		return usable
@@ -38,6 +38,11 @@ func check(seen *inputs) result.Result {
 		return result.Wait(v1alpha1.ReasonReplayQueued, lookAgain, "DeadLetterReplay %s of the same group is older and not done: this one begins when it is, or was deleted", seen.ahead)
 	}
 	return circuitClosed(seen)
+}
+
+// recordLost: lost says what of a record is.
+func recordLost(lost error) result.Result {
+	return result.Stall(v1alpha1.ReasonRecordLost, "what became of dead letters is not known any more: %v. Nothing is given back, for it might be twice. The dead letters are still at the broker: put the ConfigMap back; or delete this one, and create another, which may give back again what this one did, with alreadyReplayed: Repeat where no earlier one can tell", lost).Again(interval)
 }
 
 // circuitClosed: what is given back to a group whose third party is down only waits there, and what its circuit is nobody can say holds it back as well.

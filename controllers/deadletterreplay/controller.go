@@ -81,6 +81,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	step := check(seen)
 	if step.IsDone() {
+		if step, err = r.gatherEarlier(ctx, seen); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	if step.IsDone() {
 		step, err = r.advance(ctx, seen)
 	}
 	if apierrors.IsConflict(err) {

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
@@ -26,7 +27,7 @@ func (p past) gaveBack(l letter, id string) bool {
 	return p.given[id] && l.Offset < p.ends[place(rocketmq.Queue{Broker: l.Queue.Broker, ID: l.Queue.ID}, 0)]
 }
 
-// gatherOthers reads the other replays of the group: which of them goes first, and what they gave back.
+// gatherOthers reads the other replays of the group: which of them goes first, and which gave something back.
 func (r *Reconciler) gatherOthers(ctx context.Context, seen *inputs) error {
 	replay := seen.replay
 	var list v1alpha1.DeadLetterReplayList
@@ -41,20 +42,26 @@ func (r *Reconciler) gatherOthers(ctx context.Context, seen *inputs) error {
 		if replay.Spec.Mode != v1alpha1.ReplayModeDryRun && goesBefore(other, replay) {
 			seen.ahead = other.Name
 		}
-		if replay.Spec.AlreadyReplayed == v1alpha1.ReplayedRepeat || other.Status.Resent == nil {
-			continue
-		}
-		done, lost, err := r.readRecord(ctx, other)
-		switch {
-		case err != nil:
-			return err
-		case lost != nil:
-			seen.record, seen.lost = nil, fmt.Errorf("of the earlier DeadLetterReplay %s: %w", other.Name, lost)
-		default:
-			seen.earlier = append(seen.earlier, pastOf(other, done))
+		if replay.Spec.AlreadyReplayed != v1alpha1.ReplayedRepeat && other.Status.Resent != nil {
+			seen.others = append(seen.others, other)
 		}
 	}
 	return nil
+}
+
+// gatherEarlier reads what they gave back.
+func (r *Reconciler) gatherEarlier(ctx context.Context, seen *inputs) (result.Result, error) {
+	for _, other := range seen.others {
+		done, lost, err := r.readRecord(ctx, other)
+		switch {
+		case err != nil:
+			return result.Result{}, err
+		case lost != nil:
+			return recordLost(fmt.Errorf("of the earlier DeadLetterReplay %s: %w", other.Name, lost)), nil
+		}
+		seen.earlier = append(seen.earlier, pastOf(other, done))
+	}
+	return result.Result{}, nil
 }
 
 // goesBefore reports whether a replay that is not done is older. One that can never begin holds nobody up.

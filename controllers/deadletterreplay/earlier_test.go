@@ -4,11 +4,14 @@
 package deadletterreplay
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
@@ -61,6 +64,50 @@ func TestWhatAnEarlierReplayGaveBackIsNotGivenBackAgain(t *testing.T) {
 	w.another("after-all", v1alpha1.ReplayedSkip)
 	w.run()
 	w.wantCounts(6, 0, 6, one("AlreadyReplayed", 6))
+}
+
+// recordReader counts how often the record of a replay is read.
+type recordReader struct {
+	client.Reader
+	replay string
+	times  int
+}
+
+func (r *recordReader) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	var o client.ListOptions
+	if o.ApplyOptions(opts); o.LabelSelector != nil && o.LabelSelector.String() == labelReplay+"="+r.replay {
+		r.times++
+	}
+	return r.Reader.List(ctx, list, opts...)
+}
+
+// TestEarlierRecordsAreReadForABatchOnly: each may be as long as a megabyte, and one that waits looks again every few seconds.
+func TestEarlierRecordsAreReadForABatchOnly(t *testing.T) {
+	w := newWorld(t, fake.Start(t, fake.Config{DelayLevels: soon}).NameServer(), nil)
+	w.bury(1)
+	w.run()
+	first := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: recordName(w.replay, 0)}}
+	w.Read(t, first)
+	reader := &recordReader{Reader: w.r.Live, replay: w.replay.Name}
+	w.r.Live = reader
+	w.another("more", "")
+	w.replay.Spec.Suspend = new(true)
+	w.Write(t, w.replay)
+	w.reconcile()
+	w.want(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonReplaySuspended)
+	if reader.times != 0 {
+		t.Errorf("one that is suspended read the record of the earlier one %d times", reader.times)
+	}
+
+	w.replay.Spec.Suspend = nil
+	w.Write(t, w.replay)
+	w.must(w.Delete(t.Context(), first.DeepCopy()))
+	w.reconcile()
+	w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonRecordLost, "of the earlier DeadLetterReplay again: ConfigMap again-outcomes-0 is gone")
+	first.ResourceVersion = ""
+	w.must(w.Client.Create(t.Context(), first))
+	w.run()
+	w.wantCounts(1, 0, 1, one("AlreadyReplayed", 1))
 }
 
 func TestAReplayIsHeldUpByOneThatIsOlderAndCanBegin(t *testing.T) {

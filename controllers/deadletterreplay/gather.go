@@ -23,10 +23,12 @@ type inputs struct {
 	// adapters of the group; one that does not exist is in missing.
 	adapters []*v1alpha1.ThirdPartyAdapter
 	missing  string
-	// record is nil if something of it is lost, or of an earlier replay's.
+	// record is nil if something of it is lost.
 	record *record
 	lost   error
-	// earlier are the replays of the group that gave letters back. Nil where the spec does not ask.
+	// others are the replays of the group that gave letters back. Nil where the spec does not ask.
+	others []*v1alpha1.DeadLetterReplay
+	// earlier is what they gave back: up to 5000 messages each, and so read only where a batch is made.
 	earlier []past
 	// ahead is the replay of the group that has to be done before this one gives anything back; empty: none.
 	ahead string
@@ -39,7 +41,7 @@ type inputs struct {
 // gather reads:
 //  1. the group, its cluster, its adapters,
 //  2. the record of outcomes,
-//  3. the group's other replays, and what they gave back.
+//  3. the group's other replays.
 func (r *Reconciler) gather(ctx context.Context, replay *v1alpha1.DeadLetterReplay) (*inputs, error) {
 	seen := &inputs{replay: replay}
 	seen.selection, seen.invalid = newSelection(&replay.Spec)
