@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orderflow-dev/orderflow/internal/certificate/certificatetest"
 	"github.com/orderflow-dev/orderflow/test/ledger"
 	"github.com/orderflow-dev/orderflow/test/stub"
 )
@@ -38,8 +39,8 @@ type Party struct {
 	t       testing.TB
 	stub    *stub.Server
 	address string // host:port, the same for good
-	valid   tls.Certificate
-	ended   tls.Certificate
+	valid   *tls.Config
+	ended   *tls.Config
 	expired atomic.Bool
 
 	mu     sync.Mutex
@@ -51,10 +52,11 @@ func NewParty(t testing.TB, l *Lab, withTLS bool) *Party {
 	t.Helper()
 	p := &Party{t: t, stub: stub.New(stub.Config{Seed: 1, Logger: slog.New(slog.DiscardHandler)}), address: net.JoinHostPort(l.Address, "0")}
 	if withTLS {
-		ca := newAuthority(t)
-		p.valid, p.ended = ca.issue(t, time.Now().Add(24*time.Hour), l.Address), ca.issue(t, time.Now().Add(-time.Hour), l.Address)
+		authority, now := certificatetest.NewAuthority(t), time.Now()
+		yesterday := now.Add(-24 * time.Hour)
+		p.valid, p.ended = authority.Server(t, l.Address, yesterday, now.Add(24*time.Hour)), authority.Server(t, l.Address, yesterday, now.Add(-time.Hour))
 		p.Roots = filepath.Join(t.TempDir(), "roots.pem")
-		must(t, os.WriteFile(p.Roots, ca.pem(), 0o600))
+		must(t, os.WriteFile(p.Roots, []byte(authority.PEM), 0o600))
 	}
 	p.Open()
 	p.URL = p.server.URL
@@ -73,9 +75,9 @@ func (p *Party) Open() {
 		// By the connection, since who calls an address names no host, and httptest adds a certificate of its own for those.
 		server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 			if p.expired.Load() {
-				return &tls.Config{Certificates: []tls.Certificate{p.ended}, MinVersion: tls.VersionTLS12}, nil
+				return p.ended, nil
 			}
-			return &tls.Config{Certificates: []tls.Certificate{p.valid}, MinVersion: tls.VersionTLS12}, nil
+			return p.valid, nil
 		}}
 		server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 		server.StartTLS()

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/certificate/certificatetest"
 )
 
 const (
@@ -87,9 +88,9 @@ func (f *Flow) Declared(party string) (worker.Structure, worker.Live) {
 func NewPod(t testing.TB, l *Lab, name string, s worker.Structure, live worker.Live) *Pod {
 	t.Helper()
 	p := &Pod{Name: name, Binary: l.Worker, t: t, dir: t.TempDir()}
-	certificate, key := encoded(t, newAuthority(t).issue(t, time.Now().Add(time.Hour), worker.SyncServerName(s.Namespace, s.Name)))
+	certificate, key := certificatetest.NewAuthority(t).Issue(t, worker.SyncServerName(s.Namespace, s.Name), time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	for path, content := range map[string]any{
-		"structure.json": s, "live.json": live, "sync/token": []byte("token"), "sync/tls.crt": certificate, "sync/tls.key": key,
+		"structure.json": s, "live.json": live, "sync/token": []byte("token"), "sync/tls.crt": []byte(certificate), "sync/tls.key": []byte(key),
 	} {
 		data, raw := content.([]byte)
 		if !raw {

@@ -13,6 +13,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"testing"
 	"time"
 )
@@ -25,11 +26,11 @@ type Authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// NewAuthority returns one whose certificates last a year, from an hour ago.
+// NewAuthority returns one whose own certificate lasts a year, from two days ago.
 func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
 	a := &Authority{}
-	a.cert = template("authority", time.Now().Add(-time.Hour), time.Now().Add(365*24*time.Hour))
+	a.cert = template("authority", time.Now().Add(-48*time.Hour), time.Now().Add(365*24*time.Hour))
 	a.cert.IsCA, a.cert.BasicConstraintsValid, a.cert.KeyUsage = true, true, x509.KeyUsageCertSign
 	der, key := a.sign(t, a.cert)
 	a.key, a.PEM = key, encode("CERTIFICATE", der)
@@ -41,7 +42,7 @@ func NewAuthority(t testing.TB) *Authority {
 	return a
 }
 
-// Issue returns a certificate for a host or client of that name, and its key, both as PEM.
+// Issue returns a certificate for a host or client of that name or address, and its key, both as PEM.
 func (a *Authority) Issue(t testing.TB, name string, from, until time.Time) (certificate, key string) {
 	t.Helper()
 	der, private := a.sign(t, template(name, from, until))
@@ -91,10 +92,16 @@ func (a *Authority) sign(t testing.TB, c *x509.Certificate) ([]byte, *ecdsa.Priv
 }
 
 func template(name string, from, until time.Time) *x509.Certificate {
-	return &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotBefore: from, NotAfter: until,
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: until,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
+	if ip := net.ParseIP(name); ip != nil {
+		c.IPAddresses = []net.IP{ip}
+	} else {
+		c.DNSNames = []string{name}
+	}
+	return c
 }
 
 func encode(kind string, der []byte) string {
