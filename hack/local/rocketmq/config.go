@@ -47,6 +47,8 @@ func brokerConfig(o Options, b Broker) (map[string]string, error) {
 		"flushDiskType":              "ASYNC_FLUSH",
 		// Brokers refuse messages on a disk fuller than this; a developer's disk may well be. 95 is the highest they take.
 		"diskMaxUsedSpaceRatio": "95",
+		// Nor do they take what waited longer than this for a thread, in ms; 200 by default, which a machine that compiles does not always give.
+		"waitTimeMillsInSendQueue": "5000",
 	}
 	if o.ACL != nil {
 		if err := addACL(config, *o.ACL); err != nil {
