@@ -31,6 +31,12 @@ type answer struct {
 	absent bool
 }
 
+// behind is the answer to a request that was made again, which does not tell what became of the earlier one.
+func (a answer) behind(earlier answer) answer {
+	a.fateUnknown = a.fateUnknown || earlier.fateUnknown
+	return a
+}
+
 type result int
 
 const (

@@ -68,7 +68,7 @@ func (a *Adapter) Call(ctx context.Context, r Request) outcome.Outcome {
 			return outcome.Succeed()
 		}
 		ans.detail = a.detail(r, ans.detail)
-		ans.fateUnknown = ans.fateUnknown || failure.fateUnknown // no later answer tells what became of an earlier request
+		ans = ans.behind(failure)
 		// Others opened the circuit while this one was under way: no attempt either, or an outage would burn as many as there were in flight.
 		if (p.probe || late) && ans.result == transient && !a.mustNotRepeat(ans) {
 			return a.park(ans)
