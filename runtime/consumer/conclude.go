@@ -99,7 +99,7 @@ func (c *Consumer) act(t task, o outcome.Outcome) verdict {
 	switch {
 	case o.Kind == outcome.Done:
 		return passed
-	case cut && !final, cut && !c.dispatch.covers(t.queue):
+	case cut && !final:
 		return abandoned
 	case o.Kind == outcome.Park && !c.dispatch.covers(t.queue):
 		return fenced
@@ -117,16 +117,20 @@ func (c *Consumer) act(t task, o outcome.Outcome) verdict {
 }
 
 // attempt repeats a call to the message's broker until it succeeds; failed is told of each failure. False: the queue is not ours any more, or the time
-// is up, after one more attempt, and whoever has the queue next gets the message again.
+// is up, after one more attempt, and whoever has the queue next gets the message again. As long as the queue is not certainly ours the call waits: of a queue
+// that moved while we were frozen, the message has been another's.
 func (c *Consumer) attempt(t task, call func() error, failed func(error)) bool {
 	var pause backoff
 	for c.dispatch.holds(t.queue) {
 		last := t.queue.ctx.Err() != nil
-		err := call()
-		if err == nil {
-			return true
+		if c.dispatch.covers(t.queue) {
+			err := call()
+			if err == nil {
+				return true
+			}
+			failed(err)
 		}
-		if failed(err); last {
+		if last {
 			return false
 		}
 		c.dispatch.survive(t)

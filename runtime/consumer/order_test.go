@@ -299,3 +299,31 @@ func TestWhatWasTakenBeforeAFreezeCallsNobodyAfterIt(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatWasInFlightBeforeAFreezeIsNotGivenBackAfterIt(t *testing.T) {
+	for name, o := range map[string]outcome.Outcome{"a retry": outcome.RetryLater(0, "Timeout", ""), "a dead letter": outcome.Kill("BadRequest", "")} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, 2, func(t *testing.T, w *world) {
+				freeze := make(chan struct{})
+				one := w.join("one", func(context.Context, *rocketmq.Message) outcome.Outcome {
+					<-freeze
+					return o
+				})
+				w.awaitOwner(one)
+				w.fill(1)
+				w.eventually("the message to be taken", 10*time.Second, func() bool { return one.Snapshot().InFlight == 1 })
+				one.lockOut(true)
+				one.cut()
+				two := w.join("two", done)
+				w.awaitHandled(1, time.Minute)
+				w.eventually("it to have all", 10*time.Second, func() bool { return two.owns() == 2 })
+				one.lockOut(false)
+				close(freeze) // before it is told of what happened
+				elapse(time.Minute)
+				if n := w.ledger.tally().starts; n != 2 || len(w.awaitDeadLetters(0, time.Second)) != 0 {
+					t.Errorf("%d handled, %d dead letters; want it handled once by each, and nothing given back", n, len(w.awaitDeadLetters(0, time.Second)))
+				}
+			})
+		})
+	}
+}
