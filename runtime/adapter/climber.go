@@ -16,8 +16,12 @@ const (
 	swing = 0.12
 	// worth is the part of a rise in concurrency that has to come back as goodput for the rise to be worth it.
 	worth = 0.15
-	// smallestStep and largestStep are by how much the point moves at a time: more the longer it moves one way, less when it turns.
-	smallestStep, largestStep = 0.05, 0.5
+	// firstStep is by how much the point moves at first: half as much after each turn, twice as much after each of strides and more moves one way, within the others.
+	firstStep, smallestStep, largestStep = 0.5, 0.04, 0.5
+	// strides are as many moves one way as show that the best is elsewhere; found, as many turns with no strides between as show that it is here.
+	strides, found = 4, 2
+	// kept is how many rounds stay at the point, once it is found, after each beside it: those cost goodput where one request more or less in flight does.
+	kept = 4
 	// fewest and most requests are a round; less than most are enough once the mean of their times is known to precision.
 	fewest, most = 10, 200
 	precision    = 0.05
@@ -36,9 +40,13 @@ const (
 // is not usable.
 type climber struct {
 	point float64
-	up    bool // the round is the one above
+	up    bool // the last round beside the point was the one above
 	step  float64
 	rose  bool // the last move was upwards
+	moves int  // that way
+	turns int  // since the last strides
+	keeps int  // rounds at the point still to come
+	aside bool // the round is beside the point
 	stays int  // rounds at the top since the last below
 	limit int
 	round round
@@ -68,7 +76,7 @@ type sample struct {
 
 // newClimber returns one that begins at firstLimit, or the highest if that is less.
 func newClimber(now time.Time, highest int) *climber {
-	c := &climber{point: min(firstLimit, float64(highest)), step: smallestStep}
+	c := &climber{point: min(firstLimit, float64(highest)), step: firstStep}
 	c.next(now, highest)
 	return c
 }
@@ -127,7 +135,7 @@ func (c *climber) judge(highest int) {
 		c.point, c.step, c.last = max(1, c.point*backOff), smallestStep, nil
 	case now.inFlight < saturated*float64(min(c.limit, highest)):
 		c.last = nil // the callers decided how many, not the limit
-	case before != nil:
+	case before != nil && c.aside:
 		c.move(*before, now, highest)
 	}
 }
@@ -139,12 +147,7 @@ func (c *climber) move(before, now measure, highest int) {
 		return
 	}
 	rise := (math.Log(max(now.goodput, tiny))-math.Log(max(before.goodput, tiny)))/more > worth
-	if rise == c.rose {
-		c.step = min(c.step*1.5, largestStep)
-	} else {
-		c.step = max(c.step/2, smallestStep)
-	}
-	c.rose = rise
+	c.stride(rise)
 	if rise {
 		c.point *= 1 + c.step
 	} else {
@@ -153,15 +156,38 @@ func (c *climber) move(before, now measure, highest int) {
 	c.point = min(max(c.point, 1), float64(highest))
 }
 
+// stride finds how far the point moves, and whether it has been found.
+func (c *climber) stride(rise bool) {
+	if rise == c.rose {
+		c.moves++
+	} else {
+		c.rose, c.moves = rise, 1
+		c.turns++
+		c.step = max(c.step/2, smallestStep)
+	}
+	switch {
+	case c.moves >= strides:
+		c.turns = 0
+		c.step = min(c.step*2, largestStep)
+	case c.turns >= found:
+		c.keeps = kept
+	}
+}
+
 // tiny stands for no goodput at all, which has no logarithm.
 const tiny = 1e-9
 
-// next begins a round, on the other side of the point.
+// next begins a round: at the point, or on the other side of it.
 func (c *climber) next(now time.Time, highest int) {
+	c.round = round{begun: now}
+	if c.aside = c.keeps == 0; !c.aside {
+		c.keeps--
+		c.limit = max(1, min(int(math.Round(c.point)), highest))
+		return
+	}
 	ended := c.up && c.rose && c.limit >= highest || !c.up && !c.rose && c.limit == 1
 	if ended && c.stays < max(atTheEnd, smallShare/highest) {
 		c.stays++
-		c.round = round{begun: now}
 		return
 	}
 	c.up, c.stays = !c.up, 0
@@ -170,5 +196,4 @@ func (c *climber) next(now time.Time, highest int) {
 	if c.up {
 		c.limit = min(max(c.limit+1, int(math.Round(c.point*(1+swing)))), highest)
 	}
-	c.round = round{begun: now}
 }

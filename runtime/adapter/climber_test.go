@@ -108,6 +108,7 @@ var models = map[string]model{
 	"1 served at once":                           {capacity: 1, service: tenTimes(5*time.Millisecond, 0.3)},
 	"the more in flight, the slower each":        {service: crowded(10)},
 	"the same, with the best at 30":              {service: crowded(30)},
+	"above 12 in flight, each costs all":         {service: overloaded(12)},
 	"above 12 in flight it answers 503":          {service: tenTimes(20*time.Millisecond, 0.3), takes: 12, least: 0.85},
 	"above 12 in flight it answers 429":          {service: tenTimes(20*time.Millisecond, 0.3), takes: 12, says: true, least: 0.85}, // half of the rounds stay below what it takes
 	"one in ten fails whatever is in flight":     {service: tenTimes(20*time.Millisecond, 0.3), flaky: 0.1},
@@ -121,6 +122,15 @@ func crowded(knee float64) func(time.Duration, int, *rand.Rand) time.Duration {
 	return func(at time.Duration, inFlight int, r *rand.Rand) time.Duration {
 		load := float64(inFlight) / knee
 		return time.Duration(float64(base(at, inFlight, r)) * (1 + load*load))
+	}
+}
+
+// overloaded serves up to knee in flight as fast as one, and above it is the slower the more it is.
+func overloaded(knee float64) func(time.Duration, int, *rand.Rand) time.Duration {
+	base := tenTimes(20*time.Millisecond, 0.02)
+	return func(at time.Duration, inFlight int, r *rand.Rand) time.Duration {
+		load := max(1, float64(inFlight)/knee)
+		return time.Duration(float64(base(at, inFlight, r)) * load * load)
 	}
 }
 
