@@ -8,8 +8,9 @@
 //
 // Every engine is a process of its own: this test binary again, see TestMain, or Java. The contenders of one comparison run in turns, round after round, in
 // another order each time, and a figure is the median of its rounds' ratios, with their spread. The broker has one core to itself, engines the other, so that what
-// is compared is the engines. Each run reads the same messages from the start under a group of its own; the first of them warm it up and are not measured. CPU is what the
-// engine's process used between the first and the last measured message. Latency is compared on the same messages at the same time instead.
+// is compared is the engines. Each run reads the same messages from the start under a group of its own; the first of them warm it up and are not measured, and the
+// broker is warmed up before all. CPU is what the engine's process used between the first and the last measured message. Latency is compared on the same messages at the same
+// time instead.
 //
 // # The whole chain
 //
