@@ -46,5 +46,5 @@ func TestABacklogIsHandledOnceAndCommitted(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
-	both(t, 8, consume)
+	inEach(t, everyWay(), 8, consume)
 }

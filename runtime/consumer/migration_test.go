@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	mq "github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/test/broker"
 	"github.com/orderflow-dev/orderflow/test/witness"
 )
@@ -22,10 +21,10 @@ type javaMember struct {
 	left chan struct{}
 }
 
-// joinJava starts one that leaves when t ends.
-func joinJava(t *testing.T, w *world, orderly bool) *javaMember {
+// joinJava starts one, which keeps order if the world does, and leaves when t ends.
+func joinJava(t *testing.T, w *world) *javaMember {
 	x := &javaMember{bodies: map[string]int{}, left: make(chan struct{})}
-	messages := witness.Consume(t, witness.ConsumeOptions{Client: witness.Client{NameServer: w.nameServer, Group: w.group, Topic: w.topic}, Orderly: orderly})
+	messages := witness.Consume(t, witness.ConsumeOptions{Client: witness.Client{NameServer: w.nameServer, Group: w.group, Topic: w.topic}, Orderly: w.way.ordered()})
 	go func() {
 		defer close(x.left)
 		for m := range messages {
@@ -45,27 +44,17 @@ func (x *javaMember) handled() int {
 
 func TestAGroupMigratesFromTheJavaClientAndBack(t *testing.T) {
 	t.Parallel()
-	keyed := func(cfg *Config) {
-		cfg.OrderKey = func(m *mq.Message) (string, error) { return m.Property(mq.PropertyKeys), nil }
-	}
-	for _, tt := range []struct {
-		name    string
-		orderly bool
-		option  func(*Config)
-	}{
-		{"concurrently", false, func(*Config) {}},
-		{"orderly", true, keyed},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
+	for _, way := range everyWay() {
+		t.Run(way.name, func(t *testing.T) {
 			t.Parallel()
-			migrateAndBack(t, onBroker(t, broker.Shared(t).NameServer(), 4), tt.orderly, tt.option)
+			way.in(migrateAndBack)(t, onBroker(t, broker.Shared(t).NameServer(), 4))
 		})
 	}
 }
 
 // migrateAndBack is the story of a group of one Java member: ours joins beside it, the Java member leaves, another joins beside ours, and ours leaves. Messages are
 // sent all the time.
-func migrateAndBack(t *testing.T, w *world, orderly bool, option func(*Config)) {
+func migrateAndBack(t *testing.T, w *world) {
 	const patience = 60 * time.Second // a Java member that consumes in order may keep a queue for 20 s after it has given it up
 	var before, after *javaMember
 	var ours *member
@@ -73,16 +62,16 @@ func migrateAndBack(t *testing.T, w *world, orderly bool, option func(*Config)) 
 	stop := w.produce(100)
 	handle := between(2*time.Millisecond, 20*time.Millisecond)
 	t.Run("a Java member, and ours beside it", func(t *testing.T) {
-		before = joinJava(t, w, orderly)
+		before = joinJava(t, w)
 		w.eventually("the Java member to work", patience, func() bool { return before.handled() > 50 })
-		ours = w.join("ours", handle, option)
+		ours = w.join("ours", handle)
 		w.eventually("both to have their share", patience, func() bool { return ours.owns() == 2 && w.ledger.by(ours) > 50 })
 	})
 	w.eventually("ours to have everything", patience, func() bool { return ours.owns() == 4 })
 	had := w.ledger.by(ours)
 	w.eventually("ours to work alone", patience, func() bool { return w.ledger.by(ours) > had+50 })
 	t.Run("another Java member beside it, and alone", func(t *testing.T) {
-		after = joinJava(t, w, orderly)
+		after = joinJava(t, w)
 		w.eventually("both to have their share", patience, func() bool { return ours.owns() == 2 && after.handled() > 50 })
 		ours.leave()
 		n = stop()

@@ -65,53 +65,48 @@ func (l *ledger) isDead(x *member) bool {
 }
 
 func TestPoisonHoldsUpItsKeyOnlyAndForItsAttemptsOnly(t *testing.T) {
-	t.Parallel()
-	for _, mode := range []Mode{Push, Pull} {
-		t.Run(string(mode), func(t *testing.T) {
-			both(t, 2, func(t *testing.T, w *world) {
-				const attempts = 3
-				poisoned := func(m *rocketmq.Message) bool { return trimmed(m.Body) == "0" }
-				w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
-					switch {
-					case !poisoned(m):
-						return outcome.Succeed()
-					case m.Reconsumed+1 < attempts:
-						return outcome.RetryLater(time.Second, "Timeout", "")
-					}
-					return outcome.Kill("RetriesExhausted", "Timeout")
-				}, orderly, func(cfg *Config) { cfg.Mode, cfg.Concurrency = mode, 2 })
-				w.fill(4 * keys)
-				w.awaitHandled(4*keys, 30*time.Second)
+	inEach(t, inOrder(), 2, func(t *testing.T, w *world) {
+		const attempts = 3
+		poisoned := func(m *rocketmq.Message) bool { return trimmed(m.Body) == "0" }
+		w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
+			switch {
+			case !poisoned(m):
+				return outcome.Succeed()
+			case m.Reconsumed+1 < attempts:
+				return outcome.RetryLater(time.Second, "Timeout", "")
+			}
+			return outcome.Kill("RetriesExhausted", "Timeout")
+		}, func(cfg *Config) { cfg.Concurrency = 2 })
+		w.fill(4 * keys)
+		w.awaitHandled(4*keys, 30*time.Second)
 
-				letters := w.awaitDeadLetters(1, 5*time.Second)
-				if got := letters[0].Property(PropertyAttempts); len(letters) != 1 || got != strconv.Itoa(attempts) || letters[0].Property(PropertyReason) != "RetriesExhausted" {
-					t.Errorf("%d dead letters, after %s attempts; want one after %d", len(letters), got, attempts)
-				}
-				if back := w.read(w.retryQueue(w.onlyBroker())); len(back) != 0 {
-					t.Errorf("%d messages were sent back: their order is lost", len(back))
-				}
-				var tried []event
-				for _, e := range w.ledger.all() {
-					switch {
-					case e.body == "0":
-						tried = append(tried, e)
-					case keyOf(e.body) == 0 && e.queue == w.queues[0] && len(tried) < attempts:
-						t.Errorf("message %s was started before the one before it was given up", e.body)
-					case keyOf(e.body) != 0 && len(tried) >= attempts:
-						t.Errorf("message %s, of another key, waited for the poisonous one", e.body)
-					}
-				}
-				for i, e := range tried {
-					if e.reconsumed != i || i > 0 && e.started.Sub(tried[i-1].ended) < time.Second {
-						t.Errorf("attempt %d says it was tried %d times, and began %v after the last", i+1, e.reconsumed, e.started.Sub(tried[max(0, i-1)].ended))
-					}
-				}
-				if n := w.ledger.reordered(); n != 0 {
-					t.Errorf("%d messages were handled out of order", n)
-				}
-			})
-		})
-	}
+		letters := w.awaitDeadLetters(1, 5*time.Second)
+		if got := letters[0].Property(PropertyAttempts); len(letters) != 1 || got != strconv.Itoa(attempts) || letters[0].Property(PropertyReason) != "RetriesExhausted" {
+			t.Errorf("%d dead letters, after %s attempts; want one after %d", len(letters), got, attempts)
+		}
+		if back := w.read(w.retryQueue(w.onlyBroker())); len(back) != 0 {
+			t.Errorf("%d messages were sent back: their order is lost", len(back))
+		}
+		var tried []event
+		for _, e := range w.ledger.all() {
+			switch {
+			case e.body == "0":
+				tried = append(tried, e)
+			case keyOf(e.body) == 0 && e.queue == w.queues[0] && len(tried) < attempts:
+				t.Errorf("message %s was started before the one before it was given up", e.body)
+			case keyOf(e.body) != 0 && len(tried) >= attempts:
+				t.Errorf("message %s, of another key, waited for the poisonous one", e.body)
+			}
+		}
+		for i, e := range tried {
+			if e.reconsumed != i || i > 0 && e.started.Sub(tried[i-1].ended) < time.Second {
+				t.Errorf("attempt %d says it was tried %d times, and began %v after the last", i+1, e.reconsumed, e.started.Sub(tried[max(0, i-1)].ended))
+			}
+		}
+		if n := w.ledger.reordered(); n != 0 {
+			t.Errorf("%d messages were handled out of order", n)
+		}
+	})
 }
 
 func TestMessagesWithoutAKeyAreHandledInOrderToo(t *testing.T) {
@@ -226,14 +221,17 @@ func TestALaneThatRestsDoesNotKeepABatchFromOthers(t *testing.T) {
 }
 
 func TestAMemberThatIsCutOffStartsNothingWhileItsQueuesMove(t *testing.T) {
-	inBubble(t, 1, 8, func(t *testing.T, w *world) {
-		busy := between(10*time.Millisecond, 100*time.Millisecond)
+	inEach(t, inOrder(), 8, func(t *testing.T, w *world) {
+		busy, soon := between(10*time.Millisecond, 100*time.Millisecond), time.Millisecond
+		if w.fake == nil {
+			soon = memberGrace / 2
+		}
 		one := w.join("one", func(ctx context.Context, m *rocketmq.Message) outcome.Outcome {
 			if keyOf(trimmed(m.Body)) == 0 && m.Reconsumed == 0 {
 				return outcome.RetryLater(2*time.Second, "Timeout", "") // which ends while it is cut off
 			}
 			return busy(ctx, m)
-		}, orderly)
+		})
 		w.awaitOwner(one)
 		w.fill(40 * keys)
 		w.eventually("messages in flight", 10*time.Second, func() bool { return w.ledger.tally().starts > 3*keys })
@@ -241,17 +239,17 @@ func TestAMemberThatIsCutOffStartsNothingWhileItsQueuesMove(t *testing.T) {
 		one.cut()
 		begun := time.Now()
 		elapse(time.Millisecond)
-		two := w.join("two", busy, orderly)
+		two := w.join("two", busy)
 		w.awaitOwner(two)
 		if moved := time.Since(begun); moved < memberGrace {
 			t.Errorf("its queues moved after %v, before the grace period", moved)
 		}
 		w.eventually("the other to handle the rest", time.Minute, func() bool { return w.committed() == 40*keys })
 		one.lockOut(false)
-		elapse(time.Minute)
+		w.eventually("it to be back", time.Minute, func() bool { return one.owns() == 4 && two.owns() == 4 })
 		moved := map[rocketmq.Queue]bool{}
 		for _, e := range w.ledger.all() {
-			if moved[e.queue] = moved[e.queue] || e.member == two; moved[e.queue] && e.member == one || e.member == one && e.started.Sub(begun) > time.Millisecond {
+			if moved[e.queue] = moved[e.queue] || e.member == two; moved[e.queue] && e.member == one || e.member == one && e.started.Sub(begun) > soon {
 				t.Fatalf("message %s was started by the member that was cut off, %v later", e.body, e.started.Sub(begun))
 			}
 		}
@@ -262,9 +260,9 @@ func TestAMemberThatIsCutOffStartsNothingWhileItsQueuesMove(t *testing.T) {
 }
 
 func TestWhatWasTakenBeforeAFreezeCallsNobodyAfterIt(t *testing.T) {
-	for name, options := range map[string][]func(*Config){"concurrently": nil, "in order": {orderly}} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, 1, 2, func(t *testing.T, w *world) {
+	for _, way := range everyWay() {
+		t.Run(way.name, func(t *testing.T) {
+			inBubble(t, 1, 2, way.in(func(t *testing.T, w *world) {
 				freeze, calls := make(chan struct{}), 0
 				resume := make(chan struct{})
 				close(resume)
@@ -276,13 +274,13 @@ func TestWhatWasTakenBeforeAFreezeCallsNobodyAfterIt(t *testing.T) {
 					calls++
 					return outcome.Succeed()
 				}
-				one := w.join("one", frozen, options...)
+				one := w.join("one", frozen)
 				w.awaitOwner(one)
 				w.fill(1)
 				w.eventually("the message to be taken", 10*time.Second, func() bool { return one.Snapshot().InFlight == 1 })
 				one.lockOut(true)
 				one.cut()
-				two := w.join("two", done, options...)
+				two := w.join("two", done)
 				w.awaitHandled(1, time.Minute)
 				w.eventually("it to have all", 10*time.Second, func() bool { return two.owns() == 2 })
 				close(freeze)
@@ -295,7 +293,7 @@ func TestWhatWasTakenBeforeAFreezeCallsNobodyAfterIt(t *testing.T) {
 				if calls != 0 || w.committed() != 1 {
 					t.Errorf("%d calls in the end, %d committed; want the other's only", calls, w.committed())
 				}
-			})
+			}))
 		})
 	}
 }

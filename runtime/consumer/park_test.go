@@ -119,8 +119,15 @@ func outage(t *testing.T, w *world, long time.Duration, resumeWithin time.Durati
 	}
 }
 
-func TestAnOutageOfHalfAnHourCostsNoAttemptAndStopsNoRebalance(t *testing.T) {
-	inBubble(t, 1, 8, func(t *testing.T, w *world) { outage(t, w, 31*time.Minute, 10*time.Millisecond) })
+// TestAnOutageCostsNoAttemptAndStopsNoRebalance has one of half an hour at the fake, and a short one at a real broker.
+func TestAnOutageCostsNoAttemptAndStopsNoRebalance(t *testing.T) {
+	inEach(t, everyWay(), 8, func(t *testing.T, w *world) {
+		if w.fake == nil {
+			outage(t, w, 5*time.Second, time.Second)
+			return
+		}
+		outage(t, w, 31*time.Minute, 10*time.Millisecond)
+	})
 }
 
 func TestAnOutageOfTwoMinutesForReal(t *testing.T) {

@@ -87,14 +87,13 @@ func TestNothingStartsBetweenABrokenConnectionAndItsConfirmation(t *testing.T) {
 	})
 }
 
-func TestConnectionsThatBreakMoveNoQueue(t *testing.T) { inBubble(t, 1, 8, cuts) }
+func TestConnectionsThatBreakMoveNoQueue(t *testing.T) { inEach(t, everyWay(), 8, cuts) }
 
 // cuts breaks the connections of each of two members three times.
 func cuts(t *testing.T, w *world) {
 	stop := w.produce(200)
 	busy := between(time.Millisecond, 30*time.Millisecond)
-	one, two := w.join("one", busy), w.join("two", busy)
-	w.eventually("both to have their share", 20*time.Second, func() bool { return one.owns() == 4 && two.owns() == 4 })
+	one, two := w.pair(busy)
 	elapse(time.Second) // what the first had before the second came
 	settled := time.Now()
 	for range 3 {
@@ -111,8 +110,7 @@ func cuts(t *testing.T, w *world) {
 
 func TestHoldersKeepTheirQueuesThroughABrokersRestart(t *testing.T) {
 	inBubble(t, 1, 8, func(t *testing.T, w *world) {
-		one, two := w.join("one", between(time.Millisecond, 30*time.Millisecond)), w.join("two", between(time.Millisecond, 30*time.Millisecond))
-		w.eventually("both to have their share", 10*time.Second, func() bool { return one.owns() == 4 && two.owns() == 4 })
+		one, two := w.pair(between(time.Millisecond, 30*time.Millisecond))
 		w.fill(500)
 		elapse(100 * time.Millisecond)
 		w.fake.Broker().Stop()

@@ -65,27 +65,33 @@ func TestMembersJoinLeaveAndCrash(t *testing.T) {
 		{"with a backlog", 1, joinLeaveCrash(16000)},
 		{"with messages arriving at two brokers", 2, joinLeaveCrash(0)},
 	} {
-		t.Run("fake "+tt.name, func(t *testing.T) { inBubble(t, tt.brokers, 8/tt.brokers, tt.run) })
 		t.Run("real "+tt.name, func(t *testing.T) {
 			t.Parallel()
-			if tt.brokers == 1 {
-				tt.run(t, onBroker(t, broker.Shared(t).NameServer(), 8))
-				return
+			nameServer := broker.Shared(t).NameServer()
+			if tt.brokers > 1 {
+				nameServer = broker.Own(t, rocketmq.Options{Brokers: []rocketmq.Broker{{Name: "broker-a"}, {Name: "broker-b"}}}).NameServer()
 			}
-			cluster := broker.Own(t, rocketmq.Options{Brokers: []rocketmq.Broker{{Name: "broker-a"}, {Name: "broker-b"}}})
-			tt.run(t, onBroker(t, cluster.NameServer(), 4))
+			for _, way := range concurrently() {
+				t.Run(way.name, func(t *testing.T) {
+					t.Parallel()
+					way.in(tt.run)(t, onBroker(t, nameServer, 8/tt.brokers))
+				})
+			}
 		})
+		for _, way := range concurrently() {
+			t.Run("fake "+tt.name+"/"+way.name, func(t *testing.T) { inBubble(t, tt.brokers, 8/tt.brokers, way.in(tt.run)) })
+		}
 	}
 }
 
 // TestMembersJoinLeaveAndCrashInOrder measures for how long queues stand: at a real broker with no other test beside it.
 func TestMembersJoinLeaveAndCrashInOrder(t *testing.T) {
-	for name, run := range map[string]func(*testing.T, *world){
-		"with messages arriving": joinLeaveCrash(0, orderly),
-		"with a backlog":         joinLeaveCrash(16000, orderly),
-	} {
-		t.Run("fake "+name, func(t *testing.T) { inBubble(t, 1, 8, run) })
-		t.Run("real "+name, func(t *testing.T) { run(t, onBroker(t, broker.Shared(t).NameServer(), 8)) })
+	for name, backlog := range map[string]int{"with messages arriving": 0, "with a backlog": 16000} {
+		for _, way := range inOrder() {
+			run := way.in(joinLeaveCrash(backlog))
+			t.Run("fake "+name+"/"+way.name, func(t *testing.T) { inBubble(t, 1, 8, run) })
+			t.Run("real "+name+"/"+way.name, func(t *testing.T) { run(t, onBroker(t, broker.Shared(t).NameServer(), 8)) })
+		}
 	}
 }
 
@@ -97,7 +103,7 @@ const (
 )
 
 // joinLeaveCrash is the story of three members: two work, a third joins, the second leaves, the first is killed.
-func joinLeaveCrash(backlog int, options ...func(*Config)) func(t *testing.T, w *world) {
+func joinLeaveCrash(backlog int) func(t *testing.T, w *world) {
 	return func(t *testing.T, w *world) {
 		stop := func() int { return w.nextMessage }
 		if backlog > 0 {
@@ -106,12 +112,11 @@ func joinLeaveCrash(backlog int, options ...func(*Config)) func(t *testing.T, w 
 			stop = w.produce(200)
 		}
 		busy := between(2*time.Millisecond, 60*time.Millisecond)
-		one, two := w.join("one", busy, options...), w.join("two", busy, options...)
-		w.eventually("both to have their share", 20*time.Second, func() bool { return one.owns() == 4 && two.owns() == 4 })
+		one, two := w.pair(busy)
 		elapse(2 * time.Second)
 
 		joined := time.Now()
-		three := w.join("three", busy, options...)
+		three := w.join("three", busy)
 		w.eventually("the third to have its share", 20*time.Second, func() bool { return three.owns() >= 2 && w.ledger.by(three) > 0 })
 		elapse(2 * time.Second)
 		t.Logf("join: hand-over within %v", w.ledger.handover(joined))
@@ -120,7 +125,7 @@ func joinLeaveCrash(backlog int, options ...func(*Config)) func(t *testing.T, w 
 		two.leave()
 		w.eventually("the others to divide its queues", 20*time.Second, func() bool { return one.owns() == 4 && three.owns() == 4 })
 		elapse(2 * time.Second)
-		ordered, stood := one.cfg.OrderKey != nil, w.ledger.handover(left)
+		ordered, stood := w.way.ordered(), w.ledger.handover(left)
 		if t.Logf("leave: hand-over within %v", stood); ordered && stood >= standsAtLeave {
 			t.Errorf("a queue stood for %v when its member left", stood)
 		}
@@ -149,23 +154,18 @@ func joinLeaveCrash(backlog int, options ...func(*Config)) func(t *testing.T, w 
 	}
 }
 
-func TestAfterACrashOfAllMembersNewOnesTakeOverForReal(t *testing.T) {
-	t.Parallel()
-	massCrash(t, onBroker(t, broker.Shared(t).NameServer(), 8), 10*time.Second)
-}
-
 // TestOrderIsKeptThroughADeathOfAllMembers measures as TestMembersJoinLeaveAndCrashInOrder does.
 func TestOrderIsKeptThroughADeathOfAllMembers(t *testing.T) {
 	story := func(t *testing.T, w *world) {
 		stop, busy := w.produce(200), between(2*time.Millisecond, 60*time.Millisecond)
-		one, two := w.join("one", busy, orderly), w.join("two", busy, orderly)
+		one, two := w.join("one", busy), w.join("two", busy)
 		w.eventually("both to work", 20*time.Second, func() bool { return w.ledger.by(one) > 100 && w.ledger.by(two) > 100 })
 		window := 8 * one.cfg.MaxUncommitted
 		one.kill()
 		two.kill()
 		died := time.Now()
-		w.join("three", busy, orderly)
-		w.join("four", busy, orderly)
+		w.join("three", busy)
+		w.join("four", busy)
 		elapse(5 * time.Second)
 		n := stop()
 		w.awaitHandled(n, time.Minute)
@@ -175,49 +175,77 @@ func TestOrderIsKeptThroughADeathOfAllMembers(t *testing.T) {
 			t.Errorf("%+v of %d sent, %d out of order, hand-over %v; want all, none, and less than %v", got, n, w.ledger.reordered(), stood, standsAtAll)
 		}
 	}
-	t.Run("fake", func(t *testing.T) { inBubble(t, 1, 8, story) })
-	t.Run("real", func(t *testing.T) { story(t, onBroker(t, broker.Shared(t).NameServer(), 8)) })
+	for _, way := range inOrder() {
+		t.Run("fake/"+way.name, func(t *testing.T) { inBubble(t, 1, 8, way.in(story)) })
+		t.Run("real/"+way.name, func(t *testing.T) { way.in(story)(t, onBroker(t, broker.Shared(t).NameServer(), 8)) })
+	}
 }
 
-func TestConnectionsThatBreakMoveNoQueueForReal(t *testing.T) {
-	t.Parallel()
-	cuts(t, onBroker(t, broker.Shared(t).NameServer(), 8))
-}
-
+// TestABrokersRestartForReal has groups of every way, and one that broadcasts, live through the same restart.
 func TestABrokersRestartForReal(t *testing.T) {
 	t.Parallel()
+	const n = 4000
 	cluster := broker.Own(t, rocketmq.Options{})
-	concurrently, inOrder := onBroker(t, cluster.NameServer(), 8), onBroker(t, cluster.NameServer(), 8)
-	worlds := []*world{concurrently, inOrder}
 	busy := between(2*time.Millisecond, 60*time.Millisecond)
-	for _, w := range worlds {
-		order := orderly
-		if w == concurrently {
-			order = func(*Config) {}
-		}
-		one, two := w.join("one", busy, order), w.join("two", busy, order)
-		w.eventually("both to have their share", 20*time.Second, func() bool { return one.owns() == 4 && two.owns() == 4 })
-		w.fill(4000)
+	worlds := map[string]*world{}
+	for _, way := range everyWay() {
+		worlds[way.name] = onBroker(t, cluster.NameServer(), 8)
+		worlds[way.name].way = way
+		worlds[way.name].pair(busy)
 	}
+	all := onBroker(t, cluster.NameServer(), 8)
+	everything := all.broadcastingPair(busy)
 	for _, w := range worlds {
-		w.eventually("messages in flight", 20*time.Second, func() bool { return w.ledger.tally().starts > 200 })
+		w.fill(n)
 	}
-	inOrder.must(cluster.StopBroker(t.Context(), rocketmq.DefaultBroker))
-	before := inOrder.ledger.tally().starts
+	all.fill(n)
+	started := map[string]int{}
+	for name, w := range worlds {
+		w.eventually(name+": messages in flight", 20*time.Second, func() bool { return w.ledger.tally().starts > 200 })
+	}
+	all.must(cluster.StopBroker(t.Context(), rocketmq.DefaultBroker))
+	for name, w := range worlds {
+		started[name] = w.ledger.tally().starts
+	}
 	elapse(4 * time.Second)
-	inOrder.must(cluster.StartBroker(t.Context(), rocketmq.DefaultBroker))
+	all.must(cluster.StartBroker(t.Context(), rocketmq.DefaultBroker))
 	back := time.Now()
-	inOrder.eventually("messages after the restart", 30*time.Second, func() bool { return inOrder.ledger.tally().starts > before })
-	t.Logf("went on within %v of the broker's start", time.Since(back))
-	for _, w := range worlds {
-		w.awaitHandled(4000, time.Minute)
+	for name, w := range worlds {
+		w.eventually(name+": messages after the restart", 30*time.Second, func() bool { return w.ledger.tally().starts > started[name] })
+		t.Logf("%s: went on within %v of the broker's start", name, time.Since(back))
+	}
+	for name, w := range worlds {
+		w.awaitHandled(n, time.Minute)
 		if got := w.ledger.tally(); got.duplicates != 0 || got.twoOwners != 0 || w.ledger.handover(time.Time{}) != 0 {
-			t.Errorf("%+v, hand-over %v; want no duplicates and no queue moved", got, w.ledger.handover(time.Time{}))
+			t.Errorf("%s: %+v, hand-over %v; want no duplicates and no queue moved", name, got, w.ledger.handover(time.Time{}))
+		}
+		if out := w.ledger.reordered(); w.way.ordered() && out != 0 {
+			t.Errorf("%s: %d messages were handled out of order", name, out)
 		}
 	}
-	if n := inOrder.ledger.reordered(); n != 0 {
-		t.Errorf("%d messages were handled out of order", n)
+	for _, x := range everything {
+		all.eventually("every message at every member", time.Minute, func() bool { return all.ledger.by(x) >= n })
 	}
+	if got := all.ledger.tally(); got.starts != 2*n || got.unique != n {
+		t.Errorf("where everybody gets everything: %+v, want %d messages twice", got, n)
+	}
+}
+
+func TestBrokersAndQueuesThatComeLaterAreReadForReal(t *testing.T) {
+	t.Parallel()
+	cluster := broker.Own(t, rocketmq.Options{Brokers: []rocketmq.Broker{{Name: "broker-a"}, {Name: "broker-b"}}})
+	w := onBroker(t, cluster.NameServer(), 2)
+	w.must(cluster.StopBroker(t.Context(), "broker-b"))
+	x := w.join("one", done)
+	w.eventually("the queues of the one broker", 20*time.Second, func() bool { return x.owns() == 2 })
+	w.must(cluster.StartBroker(t.Context(), "broker-b"))
+	w.eventually("those of the other, too", 2*routePeriod, func() bool { return x.owns() == 4 })
+	w.createTopic(w.masters["broker-a"], w.topic, 3)
+	w.queues = append(w.queues, mq.Queue{Topic: w.topic, Broker: "broker-a", ID: 2})
+	w.seed(w.queues[4])
+	w.eventually("one more", 2*routePeriod, func() bool { return x.owns() == 5 })
+	w.fill(5 * 64)
+	w.awaitHandled(5*64, 20*time.Second)
 }
 
 // elapse lets time pass that no condition stands for: members work on.

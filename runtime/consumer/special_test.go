@@ -22,7 +22,26 @@ func TestABrokerWithSettingsOfItsOwn(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	cluster := broker.Own(t, rocketmq.Options{Dir: dir, EnablePropertyFilter: true, Properties: map[string]string{"mappedFileSizeCommitLog": strconv.Itoa(1 << 20)}})
-	t.Run("filters by properties", func(t *testing.T) { filterByProperties(t, onBroker(t, cluster.NameServer(), 2)) })
+	t.Run("filters", func(t *testing.T) {
+		for kind, expression := range map[mq.ExpressionType]string{mq.TypeSQL92: "amount >= 90 AND TAGS IS NOT NULL", mq.TypeTag: "high || none"} {
+			selecting := func(cfg *Config) { cfg.ExpressionType, cfg.Expression = kind, expression }
+			for _, way := range everyWay() {
+				t.Run(string(kind)+" "+way.name, func(t *testing.T) {
+					t.Parallel()
+					way.in(filtered(selecting))(t, onBroker(t, cluster.NameServer(), 2))
+				})
+			}
+			t.Run(string(kind)+" Broadcasting", func(t *testing.T) {
+				t.Parallel()
+				w := onBroker(t, cluster.NameServer(), 2)
+				w.sendAmounts()
+				x := w.join("one", done, broadcasting, selecting)
+				w.eventually("it to begin", 20*time.Second, func() bool { return w.begun(x) })
+				w.sendAmounts()
+				w.eventually("what matches", 20*time.Second, func() bool { return w.ledger.by(x) == matching })
+			})
+		}
+	})
 	t.Run("has deleted what was not read", func(t *testing.T) {
 		w := onBroker(t, cluster.NameServer(), 2)
 		w.fillBodies(unread, 8<<10)
@@ -49,27 +68,39 @@ func deleteOldest(t *testing.T, dir string, n int) {
 	}
 }
 
-// filterByProperties: what does not match never comes, is passed over, and what matches is retried like any other.
-func filterByProperties(t *testing.T, w *world) {
-	const n = 100
-	for i := range n {
-		w.sendTo(w.queues[i%2], mq.Field{Name: "amount", Value: strconv.Itoa(i)}, mq.Field{Name: mq.PropertyTags, Value: "paid"})
-	}
-	w.sendTo(w.queues[0]) // has no amount
-	w.join("one", func(_ context.Context, m *mq.Message) outcome.Outcome {
-		if m.Property("amount") == "99" && m.Reconsumed == 0 {
-			return outcome.RetryLater(time.Second, "Once", "")
+// matching is how many of the messages match that sendAmounts sends, the last of 100.
+const matching = 10
+
+// sendAmounts sends 100 messages with amounts from 0 and tags, and one that has neither.
+func (w *world) sendAmounts() {
+	w.t.Helper()
+	for amount := range 100 {
+		tag := "low"
+		if amount >= 100-matching {
+			tag = "high"
 		}
-		return outcome.Succeed()
-	}, func(cfg *Config) {
-		cfg.ExpressionType, cfg.Expression = mq.TypeSQL92, "amount >= 90 AND TAGS IS NOT NULL"
-	})
-	w.eventually("everything to be passed over or handled, and one message twice", 20*time.Second, func() bool {
-		return w.committed() == n+1 && w.ledger.tally().starts == 11
-	})
-	for _, e := range w.ledger.all() {
-		if body, _ := strconv.Atoi(e.body); body < 90 {
-			t.Errorf("message %d came, which does not match", body)
+		w.sendTo(w.queues[amount%2], mq.Field{Name: "amount", Value: strconv.Itoa(amount)}, mq.Field{Name: mq.PropertyTags, Value: tag})
+	}
+	w.sendTo(w.queues[0])
+}
+
+// filtered: what does not match never comes, is passed over, and what matches is retried like any other.
+func filtered(selecting func(*Config)) func(t *testing.T, w *world) {
+	return func(t *testing.T, w *world) {
+		w.sendAmounts()
+		w.join("one", func(_ context.Context, m *mq.Message) outcome.Outcome {
+			if m.Property("amount") == "99" && m.Reconsumed == 0 {
+				return outcome.RetryLater(time.Second, "Once", "")
+			}
+			return outcome.Succeed()
+		}, selecting)
+		w.eventually("everything to be passed over or handled, and one message twice", 20*time.Second, func() bool {
+			return w.committed() == w.nextMessage && w.ledger.tally().starts == matching+1
+		})
+		for _, e := range w.ledger.all() {
+			if amount, _ := strconv.Atoi(e.body); amount < 100-matching || amount > 99 {
+				t.Errorf("message %d came, which does not match", amount)
+			}
 		}
 	}
 }

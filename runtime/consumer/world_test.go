@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,9 +43,46 @@ type world struct {
 	topic       string
 	group       string
 	queues      []rocketmq.Queue
+	way         way // in which each member consumes
 	ledger      *ledger
 	fake        *fake.Cluster // nil if real
 	nextMessage int
+}
+
+// way is one of consuming, by its name in the API.
+type way struct {
+	name    string
+	options []func(*Config)
+}
+
+// The ways in which the members of a group may share its messages; docs/modes.md lists which tests take each of them.
+func concurrently() []way {
+	return []way{{"Push Concurrently", nil}, {"Pull Concurrently", []func(*Config){pulling}}}
+}
+
+func inOrder() []way {
+	return []way{{"Push Orderly", []func(*Config){orderly}}, {"Pull Orderly", []func(*Config){pulling, orderly}}}
+}
+
+func everyWay() []way { return slices.Concat(concurrently(), inOrder()) }
+
+func (y way) ordered() bool { return strings.HasSuffix(y.name, "Orderly") }
+
+// in has a test's members consume in this way.
+func (y way) in(test func(t *testing.T, w *world)) func(t *testing.T, w *world) {
+	return func(t *testing.T, w *world) {
+		w.way = y
+		test(t, w)
+	}
+}
+
+// inEach runs a test in each of the ways, against the fake and against a real broker.
+func inEach(t *testing.T, ways []way, queues int, test func(t *testing.T, w *world)) {
+	t.Helper()
+	t.Parallel()
+	for _, way := range ways {
+		t.Run(way.name, func(t *testing.T) { both(t, queues, way.in(test)) })
+	}
 }
 
 // inBubble runs a test in a synctest bubble with a fake RocketMQ of so many brokers, on each of which the topic has so many queues, beside other tests.
@@ -259,7 +297,7 @@ func (w *world) join(instance string, handle handlerFunc, options ...func(*Confi
 			return o
 		}),
 	}
-	for _, option := range options {
+	for _, option := range slices.Concat(w.way.options, options) {
 		option(&cfg)
 	}
 	c, err := New(cfg)
@@ -274,6 +312,15 @@ func (w *world) join(instance string, handle handlerFunc, options ...func(*Confi
 		}
 	})
 	return x
+}
+
+// pair joins two members, and returns when each has its half of the queues.
+func (w *world) pair(handle handlerFunc) (one, two *member) {
+	w.t.Helper()
+	one, two = w.join("one", handle), w.join("two", handle)
+	half := len(w.queues) / 2
+	w.eventually("both to have their share", 20*time.Second, func() bool { return one.owns() == half && two.owns() == half })
+	return one, two
 }
 
 func shortTime(_ []string, a slog.Attr) slog.Attr {

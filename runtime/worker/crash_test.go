@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ const inProcess = "ORDERFLOW_TEST_WORKER_FILES"
 // runInProcess is a worker as a process of its own, ended by a signal or, when its standard input ends, in order.
 func runInProcess(dir string) int {
 	options := optionsIn(dir)
+	options.Instance = filepath.Base(dir)
 	options.Log = slog.New(slog.NewJSONHandler(os.Stdout, nil))
 	w, err := New(options)
 	if err == nil {
@@ -42,15 +44,20 @@ func runInProcess(dir string) int {
 	return 0
 }
 
-// killer is a third party whose answer to one order never arrives, since the process that asks is killed.
+// killer is a third party whose answer to one order never arrives, since the process that asks is killed: it is known by the path it asks at.
 type killer struct {
 	poison string
 
-	mu      sync.Mutex
-	process *os.Process
-	inside  int   // requests under way
-	beside  []int // how many were under way at each death
-	done    map[string]int
+	mu        sync.Mutex
+	processes map[string]*os.Process
+	deaths    map[string]int
+	inside    int   // requests under way
+	beside    []int // how many were under way at each death
+	done      map[string]int
+}
+
+func newKiller(poison string) *killer {
+	return &killer{poison: poison, processes: map[string]*os.Process{}, deaths: map[string]int{}, done: map[string]int{}}
 }
 
 func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -61,7 +68,8 @@ func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer k.mu.Unlock()
 	if order == k.poison {
 		k.beside = append(k.beside, k.inside)
-		_ = k.process.Kill() // what is dead already stays so
+		k.deaths[r.URL.Path]++
+		_ = k.processes[r.URL.Path].Kill() // what is dead already stays so
 		return
 	}
 	k.inside++
@@ -73,10 +81,10 @@ func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"code":"OK"}`)
 }
 
-// start starts a life of the worker.
-func (k *killer) start(t *testing.T, dir string) (process *exec.Cmd, stop io.Closer) {
+// start starts a life of the worker that asks at the path.
+func (k *killer) start(t *testing.T, path, dir string) (process *exec.Cmd, stop io.Closer) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	process = exec.CommandContext(ctx, os.Args[0])
 	process.Env = append(os.Environ(), inProcess+"="+dir)
@@ -90,7 +98,7 @@ func (k *killer) start(t *testing.T, dir string) (process *exec.Cmd, stop io.Clo
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	k.process = process.Process
+	k.processes[path] = process.Process
 	return process, stop
 }
 
@@ -106,7 +114,7 @@ func TestAMessageThatKillsItsProcessIsADeadLetter(t *testing.T) {
 	nameServer := broker.Shared(t).NameServer()
 	shop := newShop(t, nameServer, nil)
 	provider := newProvider(t)
-	k := &killer{poison: "o20", done: map[string]int{}}
+	k := newKiller("o20")
 	provider.server.Config.Handler = k
 	structure := structureFor(provider.server.URL)
 	structure.NameServers, structure.Topic, structure.Group, structure.Concurrency = []string{nameServer}, shop.topic, shop.group, 8
@@ -115,12 +123,12 @@ func TestAMessageThatKillsItsProcessIsADeadLetter(t *testing.T) {
 	shop.pay(0, orders)
 
 	for life := 1; life <= deaths; life++ {
-		process, _ := k.start(t, files.dir)
+		process, _ := k.start(t, structure.Handler.Push.Path, files.dir)
 		if err := process.Wait(); err == nil || process.ProcessState.ExitCode() != -1 {
 			t.Fatalf("life %d ended with %v, want it killed", life, err)
 		}
 	}
-	process, stop := k.start(t, files.dir)
+	process, stop := k.start(t, structure.Handler.Push.Path, files.dir)
 	eventually(t, "all other orders", func() bool { return k.finished() == orders-1 })
 	eventually(t, "all offsets", func() bool { return shop.committed() == orders })
 	shop.must(stop.Close())
@@ -136,5 +144,57 @@ func TestAMessageThatKillsItsProcessIsADeadLetter(t *testing.T) {
 	reason, detail := letters[0].Property("ORDERFLOW_REASON"), letters[0].Property("ORDERFLOW_DETAIL")
 	if reason != "CrashLoop" || detail != "the worker's process died 3 times while it handled this message, the last times while it handled nothing else" {
 		t.Errorf("it is a dead letter for %s: %s", reason, detail)
+	}
+}
+
+// TestAMessageThatKillsPodsInTurnIsADeadLetter has the queue move at each death, since the pod that died is started again only after another has it.
+func TestAMessageThatKillsPodsInTurnIsADeadLetter(t *testing.T) {
+	const orders, pods, backOff = 40, 2, 6 * time.Second
+	nameServer := broker.Shared(t).NameServer()
+	shop := newShop(t, nameServer, nil)
+	provider := newProvider(t)
+	k := newKiller("o20")
+	provider.server.Config.Handler = k
+	structure := structureFor(provider.server.URL)
+	structure.NameServers, structure.Topic, structure.Group = []string{nameServer}, shop.topic, shop.group
+	structure.PrivateNetworks = []string{provider.addr.String() + "/32"}
+	shop.pay(0, orders)
+
+	begin, ended, stops := make(chan string, pods), make(chan string, pods), map[string]io.Closer{}
+	dirs := map[string]string{}
+	for pod := range pods {
+		path := fmt.Sprint("/pod-", pod)
+		structure.Handler.Push.Path = path
+		dirs[path] = newFiles(t, structure, liveFor("r1", nil)).dir
+		begin <- path
+	}
+	look, late := time.NewTicker(100*time.Millisecond), time.After(90*time.Second)
+	defer look.Stop()
+	for k.finished() < orders-1 || shop.committed() < orders {
+		select {
+		case path := <-begin:
+			process, stop := k.start(t, path, dirs[path])
+			stops[path] = stop
+			go func() {
+				_ = process.Wait() // how it died is known by the killer
+				ended <- path
+			}()
+		case path := <-ended:
+			delete(stops, path)
+			time.AfterFunc(backOff, func() { begin <- path })
+		case <-look.C:
+		case <-late:
+			t.Fatalf("%d orders are done and %d committed, after the deaths %v", k.finished(), shop.committed(), k.deaths)
+		}
+	}
+	for _, stop := range stops {
+		shop.must(stop.Close())
+		<-ended
+	}
+	if n := len(k.beside); len(k.deaths) != pods || n > 2*pods+1 {
+		t.Errorf("%d deaths, %v; want each pod to have died, and at most %d deaths in all", n, k.deaths, 2*pods+1)
+	}
+	if letters := shop.deadLetters(); len(letters) != 1 || string(letters[0].Body) != paid(20) || letters[0].Property("ORDERFLOW_REASON") != "CrashLoop" {
+		t.Errorf("%d dead letters, want the order that kills, for CrashLoop", len(letters))
 	}
 }

@@ -71,6 +71,8 @@ func TestAdmission(t *testing.T) {
 			}
 		})
 	}
+	t.Run("every way to consume is accepted, or refused with its sentence", func(t *testing.T) { testProduct(t, api) })
+	t.Run("every sentence about a way to consume is documented", func(t *testing.T) { wantDocumented(t, rules) })
 	t.Run("a URL leads to who may be called", func(t *testing.T) { testURLs(t, api) })
 	t.Run("every rule has a message and a case", func(t *testing.T) { wantAllReached(t, rules, reached) })
 }

@@ -21,14 +21,14 @@ var crdDir = filepath.Join("..", "..", "config", "crd", "bases")
 // rule is one CEL rule of a CRD: the same sentence may stand at several fields.
 type rule struct{ kind, path, message string }
 
-// crdRules collects every CEL rule of every CRD.
-func crdRules(t *testing.T) []rule {
+// crdSchemas are the schemas of the CRDs, by kind.
+func crdSchemas(t *testing.T) map[string]*apiextensionsv1.JSONSchemaProps {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(crdDir, "*.yaml"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no CRDs in %s: %v", crdDir, err)
 	}
-	var rules []rule
+	schemas := map[string]*apiextensionsv1.JSONSchemaProps{}
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -38,28 +38,39 @@ func crdRules(t *testing.T) []rule {
 		if err := yaml.UnmarshalStrict(data, &crd); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		collectRules(crd.Spec.Versions[0].Schema.OpenAPIV3Schema, "", func(path, message string) {
-			rules = append(rules, rule{crd.Spec.Names.Kind, path, message})
+		schemas[crd.Spec.Names.Kind] = crd.Spec.Versions[0].Schema.OpenAPIV3Schema
+	}
+	return schemas
+}
+
+// crdRules collects every CEL rule of every CRD.
+func crdRules(t *testing.T) []rule {
+	t.Helper()
+	var rules []rule
+	for kind, schema := range crdSchemas(t) {
+		walk(schema, "", func(path string, s *apiextensionsv1.JSONSchemaProps) {
+			for _, v := range s.XValidations {
+				rules = append(rules, rule{kind, path, v.Message})
+			}
 		})
 	}
 	return rules
 }
 
-func collectRules(s *apiextensionsv1.JSONSchemaProps, path string, found func(path, message string)) {
-	for _, v := range s.XValidations {
-		found(path, v.Message)
-	}
+// walk visits a schema and all below it.
+func walk(s *apiextensionsv1.JSONSchemaProps, path string, visit func(path string, s *apiextensionsv1.JSONSchemaProps)) {
+	visit(path, s)
 	for name, p := range s.Properties {
-		collectRules(&p, strings.TrimPrefix(path+"."+name, "."), found)
+		walk(&p, strings.TrimPrefix(path+"."+name, "."), visit)
 	}
 	if s.Items != nil && s.Items.Schema != nil {
-		collectRules(s.Items.Schema, path+"[]", found)
+		walk(s.Items.Schema, path+"[]", visit)
 	}
 	if s.AdditionalProperties != nil && s.AdditionalProperties.Schema != nil {
-		collectRules(s.AdditionalProperties.Schema, path+"[]", found)
+		walk(s.AdditionalProperties.Schema, path+"[]", visit)
 	}
 	for i := range s.AllOf {
-		collectRules(&s.AllOf[i], path, found)
+		walk(&s.AllOf[i], path, visit)
 	}
 }
 
