@@ -74,7 +74,8 @@
 //   - A newcomer that joins in the moment a broker comes back may take queues before their holder has returned: what that one had finished and not
 //     committed comes again.
 //   - That our clock differs from a broker's is seen in messages stored while we look: not in a backlog, nor where nothing comes.
-//   - Deaths are counted by each process for itself: of n members a message may kill each twice, and one three times.
+//   - Deaths are counted by each process for itself: of n members a message may kill each three times, if its queue moves before who
+//     died is back.
 //   - Messages that a broker has deleted and still counts are not told from those that do not match, where a subscription selects and others match; and those that
 //     it compacted (cleanup.policy=COMPACTION) are told as deleted.
 //   - A dead letter too large for the broker with its reason, even compressed, is copied by the broker without one.
