@@ -115,6 +115,32 @@ func TestWhatIsSelected(t *testing.T) {
 	}
 }
 
+func TestAFilterSeesTheOrderOfACloudEvent(t *testing.T) {
+	s, err := newSelection(&v1alpha1.DeadLetterReplaySpec{Filter: &v1alpha1.ReplayFilter{WhenExpression: "order.amount > 4 && message.properties.ce_type == 'OrderPaid'"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := mq.Fields{{Name: "CE_specversion", Value: "1.0"}, {Name: "CE_id", Value: "e"}, {Name: "CE_source", Value: "/shop"}, {Name: "CE_type", Value: "OrderPaid"}}
+	for sentence, c := range map[string]struct {
+		properties mq.Fields
+		body       string
+	}{
+		"binary":     {binary, `{"amount":5}`},
+		"structured": {mq.Fields{{Name: "CE_contenttype", Value: "application/cloudevents+json"}}, `{"specversion":"1.0","id":"e","source":"/shop","type":"OrderPaid","data":{"amount":5}}`},
+	} {
+		l := letter{Message: &mq.Message{Body: []byte(c.body)}}
+		properties, err := mq.EncodeProperties(c.properties)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.SetProperties(properties)
+		l.decode()
+		if !s.selects(t.Context(), l) {
+			t.Errorf("a %s event is not selected by what its order is", sentence)
+		}
+	}
+}
+
 // askable is an adapter whose third party tells what became of a request.
 func askable(keys v1alpha1.KeySupport) *v1alpha1.ThirdPartyAdapter {
 	return &v1alpha1.ThirdPartyAdapter{Spec: v1alpha1.ThirdPartyAdapterSpec{Idempotency: v1alpha1.IdempotencyContract{
@@ -182,6 +208,30 @@ func TestAReplayWaitsForTheThirdParty(t *testing.T) {
 	w.wantCounts(1, 1, 0)
 	if events := strings.Join(w.Events(), "\n"); !strings.Contains(events, "ReplayPaused") || !strings.Contains(events, "1 dead letters matched") {
 		t.Errorf("the events do not tell of the pause and the end:\n%s", events)
+	}
+}
+
+func TestNothingIsGivenBackUnlessTheThirdPartiesAreKnownToWork(t *testing.T) {
+	parked := []metav1.Condition{{Type: v1alpha1.ConditionParked, Status: metav1.ConditionTrue, Reason: "RateLimited"}}
+	for sentence, c := range map[string]struct {
+		mode       v1alpha1.ReplayMode
+		circuit    v1alpha1.CircuitState
+		conditions []metav1.Condition
+		goesOn     bool
+	}{
+		"the circuit is closed":             {v1alpha1.ReplayModeReplay, v1alpha1.CircuitClosed, nil, true},
+		"it is open":                        {v1alpha1.ReplayModeReplay, v1alpha1.CircuitOpen, nil, false},
+		"one request probes":                {v1alpha1.ReplayModeReplay, v1alpha1.CircuitHalfOpen, nil, false},
+		"no pod says":                       {v1alpha1.ReplayModeReplay, v1alpha1.CircuitUnknown, nil, false},
+		"nobody has looked yet":             {v1alpha1.ReplayModeReplay, "", nil, false},
+		"it is closed, and pods are parked": {v1alpha1.ReplayModeReplay, v1alpha1.CircuitClosed, parked, false},
+		"nothing is given back anyway":      {v1alpha1.ReplayModeDryRun, v1alpha1.CircuitOpen, parked, true},
+	} {
+		seen := &inputs{replay: &v1alpha1.DeadLetterReplay{Spec: v1alpha1.DeadLetterReplaySpec{Mode: c.mode}}, group: &v1alpha1.MQConsumerGroup{}}
+		seen.group.Status.Circuit, seen.group.Status.Conditions = c.circuit, c.conditions
+		if got := circuitClosed(seen); got.IsDone() != c.goesOn {
+			t.Errorf("%s: %+v, want that it goes on: %t", sentence, got, c.goesOn)
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ package deadletterreplay
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/cloudevent"
 	"github.com/orderflow-dev/orderflow/internal/expression"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
@@ -22,6 +22,7 @@ import (
 type letter struct {
 	*rocketmq.Message
 	order any
+	event cloudevent.Event
 }
 
 func (l letter) Order() any                    { return l.order }
@@ -32,13 +33,11 @@ func (l letter) Topic() string                 { return l.Property(rocketmq.Prop
 func (l letter) reason() string                { return l.Property(rocketmq.PropertyReason) }
 func (l letter) place() string                 { return place(l.Queue, l.Offset) }
 func (l letter) stored() time.Time             { return time.UnixMilli(l.Stored) }
-func (l letter) Properties() map[string]string { return maps.Collect(l.Message.Properties()) }
+func (l letter) Properties() map[string]string { return l.event.Properties(l.Message) }
 
-// decode decodes the body. What is no order is none, which expressions see.
+// decode decodes the order as workers do. What has none is without one, which expressions see.
 func (l *letter) decode() {
-	if order, err := expression.DecodeJSON(l.Body); err == nil {
-		l.order = order
-	}
+	l.order, l.event, _ = cloudevent.Decode(l.Message)
 }
 
 // ID is the message's, as workers have it.

@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/cloudevent"
 	"github.com/orderflow-dev/orderflow/internal/expression"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/runtime/adapter"
@@ -115,13 +117,14 @@ func (d *Delivery) handle(ctx context.Context, m *message.Message, at string) (o
 	if o, is := d.skips.passed(m); is {
 		return o
 	}
+	// By the wall clock alone: the Clock that expiry goes by may be slow, and would let a second effect pass where this makes a dead letter.
 	if late := d.window.passed(m, time.Now()); late != "" {
 		return outcome.Kill(IdempotencyWindowPassed, late)
 	}
 	switch err := m.Decode(); {
 	case errors.Is(err, expression.ErrTooLarge):
 		return outcome.Kill(BodyTooLarge, "the body cannot be an order: "+err.Error())
-	case errors.Is(err, message.ErrCloudEvent):
+	case errors.Is(err, cloudevent.ErrUnusable):
 		return outcome.Kill(Undecodable, err.Error())
 	case err != nil:
 		return outcome.Kill(Undecodable, "the body is no JSON document: "+err.Error())
@@ -132,7 +135,8 @@ func (d *Delivery) handle(ctx context.Context, m *message.Message, at string) (o
 	return d.handler.Handle(ctx, m, at)
 }
 
-// next applies the retry plan to what the handler said of an attempt.
+// next applies the retry plan to what the handler said of an attempt. What a third party wishes is heard up to the longest of the brokers' delays: one that asks
+// for years would keep a message that waits in its place, and its queue's offset, for as long.
 func (d *Delivery) next(attempt int, o outcome.Outcome) outcome.Outcome {
 	if o.Kind != outcome.Retry {
 		return o
@@ -140,7 +144,7 @@ func (d *Delivery) next(attempt int, o outcome.Outcome) outcome.Outcome {
 	if attempt > len(d.plan) {
 		return outcome.Kill(RetriesExhausted, fmt.Sprintf("after attempt %d, %s: %s", attempt, o.Reason, o.Detail))
 	}
-	o.After = max(o.After, d.plan[attempt-1])
+	o.After = max(min(o.After, slices.Max(worker.DelayLevels())), d.plan[attempt-1])
 	return o
 }
 

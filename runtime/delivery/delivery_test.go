@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -92,6 +93,7 @@ func TestTheRetryPlan(t *testing.T) {
 		"the last attempt is dead, with its reason": {3, retry, outcome.Kill(RetriesExhausted, "after attempt 4, Timeout: no answer")},
 		"an attempt beyond the plan is dead":        {9, retry, outcome.Kill(RetriesExhausted, "after attempt 10, Timeout: no answer")},
 		"a longer wish of the third party holds":    {0, outcome.RetryLater(time.Hour, "TooManyRequests", ""), outcome.RetryLater(time.Hour, "TooManyRequests", "")},
+		"one of years holds for two hours":          {0, outcome.RetryLater(math.MaxInt32*time.Second, "TooManyRequests", ""), outcome.RetryLater(2*time.Hour, "TooManyRequests", "")},
 		"a shorter one does not":                    {2, outcome.RetryLater(time.Second, "TooManyRequests", ""), outcome.RetryLater(time.Minute, "TooManyRequests", "")},
 		"what is done after the last retry is done": {9, outcome.Succeed(), outcome.Succeed()},
 		"what is dead is dead at once":              {0, outcome.Kill("RequestRefused", "x"), outcome.Kill("RequestRefused", "x")},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/orderflow-dev/orderflow/internal/cloudevent"
 	"github.com/orderflow-dev/orderflow/internal/expression"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
@@ -114,8 +115,8 @@ func TestACloudEventThatCannotBeUsedSaysWhy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := New(raw(t, c.body, properties(c.properties...)...))
 			err := m.Decode()
-			if !errors.Is(err, ErrCloudEvent) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "canary") {
-				t.Errorf("got %v, want ErrCloudEvent with %q and nothing of the event", err, c.want)
+			if !errors.Is(err, cloudevent.ErrUnusable) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "canary") {
+				t.Errorf("got %v, want cloudevent.ErrUnusable with %q and nothing of the event", err, c.want)
 			}
 			if m.Order() != nil {
 				t.Error("there is an order all the same")

@@ -45,13 +45,13 @@ func (m *Message) BusinessKey(ctx context.Context, expr *expression.Program) ([]
 	id, hasID := m.text("id")
 	kind, hasKind := m.text("eventType")
 	if !hasKind {
-		kind = m.event.attributes["type"]
+		kind = m.event.Attributes["type"]
 	}
 	if hasID && kind != "" {
 		return []string{id, kind}, nil
 	}
-	if m.event.attributes != nil {
-		return []string{m.event.attributes["source"], m.event.attributes["id"]}, nil
+	if m.event.Attributes != nil {
+		return []string{m.event.Attributes["source"], m.event.Attributes["id"]}, nil
 	}
 	return []string{m.ID()}, nil
 }

@@ -4,10 +4,10 @@
 package message
 
 import (
-	"maps"
 	"strings"
 	"time"
 
+	"github.com/orderflow-dev/orderflow/internal/cloudevent"
 	"github.com/orderflow-dev/orderflow/internal/expression"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
@@ -17,7 +17,7 @@ type Message struct {
 	raw *rocketmq.Message
 
 	decoded bool
-	event   event
+	event   cloudevent.Event
 	order   any
 	err     error
 }
@@ -27,24 +27,14 @@ var _ expression.Message = (*Message)(nil)
 // New returns the message. It does not copy: raw must not change.
 func New(raw *rocketmq.Message) *Message { return &Message{raw: raw} }
 
-// Decode decodes the body and says why it cannot be. The error contains nothing of the body; it wraps expression.ErrTooLarge or ErrCloudEvent where that
-// is why.
+// Decode decodes the body and says why it cannot be. The error contains nothing of the body; it wraps expression.ErrTooLarge or
+// cloudevent.ErrUnusable where that is why.
 func (m *Message) Decode() error {
 	if !m.decoded {
 		m.decoded = true
-		m.order, m.err = m.decode()
+		m.order, m.event, m.err = cloudevent.Decode(m.raw)
 	}
 	return m.err
-}
-
-func (m *Message) decode() (order any, err error) {
-	if m.event, err = m.readEvent(); err != nil {
-		return nil, err
-	}
-	if order, err = expression.DecodeJSON(m.raw.Body); err != nil || !m.event.structured {
-		return order, err
-	}
-	return m.event.open(order)
 }
 
 // Order is the decoded body, or the data of a CloudEvent; nil if it cannot be decoded.
@@ -63,10 +53,10 @@ func (m *Message) Field(name string) (any, bool) {
 
 // Body is the order as it was sent.
 func (m *Message) Body() []byte {
-	if m.Decode() == nil && m.event.structured {
-		return eventData(m.raw.Body)
+	if m.Decode() != nil {
+		return m.raw.Body
 	}
-	return m.raw.Body
+	return m.event.Data(m.raw.Body)
 }
 
 // ID is the same on every attempt.
@@ -83,13 +73,8 @@ func (m *Message) Keys() []string { return strings.Fields(m.raw.Property(rocketm
 
 // Properties are all, the sender's and RocketMQ's, and the attributes of a CloudEvent as ce_type and so on.
 func (m *Message) Properties() map[string]string {
-	properties := maps.Collect(m.raw.Properties())
-	if m.Decode() == nil {
-		for name, value := range m.event.attributes {
-			properties[eventPrefix+name] = value
-		}
-	}
-	return properties
+	_ = m.Decode() // without an order it is no event
+	return m.event.Properties(m.raw)
 }
 
 // BornTime is when it was sent, by the sender's clock: of one that came back from the dead letters, when it was sent first.
