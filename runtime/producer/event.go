@@ -28,8 +28,9 @@ type OrderEvent struct {
 	// Currency is an ISO 4217 code.
 	Currency string    `json:"currency"`
 	PaidAt   time.Time `json:"paidAt"`
-	Items    []Item    `json:"items"`
-	Address  Address   `json:"address"`
+	// Items are one or more.
+	Items   []Item  `json:"items"`
+	Address Address `json:"address"`
 }
 
 // Item is one line of an order.
@@ -51,8 +52,8 @@ type Address struct {
 
 // Message makes the event's message: the JSON body, the order's id as key, the event type as tag.
 func (e OrderEvent) Message() (Message, error) {
-	if e.EventType == "" || e.ID == "" {
-		return Message{}, errors.New("order event: event type and order id are both needed")
+	if e.EventType == "" || e.ID == "" || len(e.Items) == 0 {
+		return Message{}, errors.New("order event: event type, order id and an item are needed")
 	}
 	body, err := json.Marshal(e)
 	if err != nil {

@@ -151,10 +151,11 @@ func TestDocumentedEventMatchesItsSchema(t *testing.T) {
 	}
 }
 
-func TestEventWithoutIdentityIsRefused(t *testing.T) {
+func TestAnEventThatHandlersCannotUseIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*OrderEvent){
 		"no id":           func(e *OrderEvent) { e.ID = "" },
 		"no type":         func(e *OrderEvent) { e.EventType = "" },
+		"no items":        func(e *OrderEvent) { e.Items = nil }, // would be null, which is no list to expressions
 		"an id of words":  func(e *OrderEvent) { e.ID = "order 1" },
 		"a type of words": func(e *OrderEvent) { e.EventType = strings.Repeat("order paid ", 2) },
 	} {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -76,11 +77,17 @@ func (p *Producer) WaitReady(ctx context.Context) error { return p.client.WaitRe
 // Close waits for what was accepted, at most about the send timeout, and disconnects.
 func (p *Producer) Close() { p.client.Close() }
 
+// sendSlack is longer than the client's own, whose answer says more.
+const sendSlack = 500 * time.Millisecond
+
 // Send sends and waits for the broker's confirmation. It also waits, within the same send timeout, for the topic to be
 // located. The error is a *SendError; when ctx ended its fate is Unknown, as the message may be on its way.
 func (p *Producer) Send(ctx context.Context, msg Message) (receipt Receipt, err error) {
 	ctx, msg, span := p.begin(ctx, msg)
 	defer func() { finish(span, err) }()
+	// The time it takes to locate the topic is not given again.
+	over := time.NewTimer(p.binding.SendTimeout + sendSlack)
+	defer over.Stop()
 	readyCtx, cancel := context.WithTimeout(ctx, p.binding.SendTimeout)
 	defer cancel()
 	if err := p.client.WaitReady(readyCtx); err != nil {
@@ -97,6 +104,8 @@ func (p *Producer) Send(ctx context.Context, msg Message) (receipt Receipt, err 
 	select {
 	case a := <-answers:
 		return a.receipt, a.err
+	case <-over.C:
+		return Receipt{}, &SendError{Fate: rocketmq.Unknown, Err: rocketmq.ErrTimeout}
 	case <-ctx.Done():
 		return Receipt{}, &SendError{Fate: rocketmq.Unknown, Err: ctx.Err()}
 	}

@@ -61,7 +61,10 @@ func send(t *testing.T, topic string, ids ...string) {
 		t.Fatal(err)
 	}
 	for _, id := range ids {
-		message, err := producer.OrderEvent{EventType: producer.OrderPaid, ID: id, MemberID: "m", Phone: "+15550100", Amount: 100, Currency: "CNY", PaidAt: time.Now()}.Message()
+		message, err := producer.OrderEvent{
+			EventType: producer.OrderPaid, ID: id, MemberID: "m", Phone: "+15550100", Amount: 100, Currency: "CNY", PaidAt: time.Now(),
+			Items: []producer.Item{{SKU: "sku-001", Quantity: 1}},
+		}.Message()
 		if err != nil {
 			t.Fatal(err)
 		}
