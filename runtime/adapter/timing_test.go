@@ -245,6 +245,20 @@ func TestChangedLimitsKeepAnOpenCircuitOpen(t *testing.T) {
 	})
 }
 
+func TestAChangedTimeoutHoldsForTheNextRequest(t *testing.T) {
+	bubble(t, nil, answers{slow(200, time.Minute)}, func(t *testing.T, a *Adapter, _ *scripted, _ *observed) {
+		for _, timeout := range []time.Duration{2 * time.Second, 5 * time.Second} {
+			limits := *a.limits.Load()
+			limits.Timeout = worker.Duration(timeout)
+			a.SetLimits(limits)
+			start := time.Now()
+			if o := a.Call(t.Context(), request()); o.Reason != Timeout || time.Since(start) != timeout {
+				t.Errorf("with %v: got %v %s after %v", timeout, o.Kind, o.Reason, time.Since(start))
+			}
+		}
+	})
+}
+
 func TestRequestsAreRepeatedWithGrowingDelays(t *testing.T) {
 	patient := func(c *Config) { c.Limits.RequestAttempts, c.Limits.RetryDelay = 4, worker.Duration(time.Second) }
 	bubble(t, patient, answers{status(500), status(503), status(500), status(200)}, func(t *testing.T, a *Adapter, s *scripted, _ *observed) {

@@ -190,9 +190,9 @@ func TestLimitsComeFromTheFileAndFasterBySync(t *testing.T) {
 			t.Errorf("running with revision %s, want %s", got, want)
 		}
 	}
-	second := liveFor("r2", nil)
-	if got := syncWith(t, w, &second); got.LiveRevision != "r2" {
-		t.Errorf("answered %s, want the revision just carried", got.LiveRevision)
+	second := liveFor("r2", func(l *worker.AdapterLimits) { l.Concurrency = 7 })
+	if got := syncWith(t, w, &second); got.LiveRevision != "r2" || got.Adapters[0].Allowed != 7 {
+		t.Errorf("answered %+v, want the revision just carried, and its limit", got)
 	}
 	w.live.look()
 	revision("r2") // the file still holds r1: older than what the sync call brought
