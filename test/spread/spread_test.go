@@ -35,10 +35,10 @@ func TestOnePodProbesForAll(t *testing.T) {
 		s := newShop(t, pods)
 		_, stop := s.operate()
 		defer stop()
-		s.pay(100)
+		s.Pay(100)
 		time.Sleep(10 * time.Second)
 		s.fail(s.pods...)
-		s.pay(200)
+		s.Pay(200)
 		time.Sleep(settled)
 		if asked := len(s.since(time.Now().Add(-settled), false)); asked != pods {
 			t.Errorf("%d pods were asked, want each of %d: it may be a pod that fails", asked, pods)
@@ -54,7 +54,7 @@ func TestOnePodProbesForAll(t *testing.T) {
 		}
 		held := 0
 		for _, p := range s.pods {
-			if r := p.adapter.Report(); r.Held && r.Circuit == worker.CircuitOpen {
+			if r := p.Adapter.Report(); r.Held && r.Circuit == worker.CircuitOpen {
 				held++
 			}
 		}
@@ -84,7 +84,7 @@ func TestOnePodProbesForAll(t *testing.T) {
 			}
 		}
 		for _, p := range s.pods {
-			if r := p.adapter.Report(); r.Circuit != worker.CircuitClosed {
+			if r := p.Adapter.Report(); r.Circuit != worker.CircuitClosed {
 				t.Errorf("the circuit of %s is %s", p.name, r.Circuit)
 			}
 		}
@@ -97,7 +97,7 @@ func TestWithoutTheOperatorEachPodGoesByItself(t *testing.T) {
 		s := newShop(t, pods)
 		_, stop := s.operate()
 		s.fail(s.pods...)
-		s.pay(200)
+		s.Pay(200)
 		time.Sleep(time.Minute)
 		stop()
 		time.Sleep(worker.MaxLease)
@@ -124,12 +124,12 @@ func TestAPodThatIsAloneInItsTroubleHoldsNobodyUp(t *testing.T) {
 		defer stop()
 		broken := s.pods[0]
 		s.fail(broken)
-		s.pay(200)
+		s.Pay(200)
 		time.Sleep(settled)
 		served := func(within time.Duration) {
 			t.Helper()
 			since := time.Now()
-			s.pay(queues)
+			s.Pay(queues)
 			time.Sleep(within)
 			if served := len(s.since(since, true)); served != pods-1 {
 				t.Errorf("%d pods are served within %v, want all but the broken one", served, within)
@@ -145,7 +145,7 @@ func TestAPodThatIsAloneInItsTroubleHoldsNobodyUp(t *testing.T) {
 				t.Errorf("%v probes for all, although others are served", r.Probers)
 			}
 		}
-		if state := broken.adapter.Report().Circuit; state == worker.CircuitClosed {
+		if state := broken.Adapter.Report().Circuit; state == worker.CircuitClosed {
 			t.Error("the circuit of the broken pod is closed")
 		}
 	})
