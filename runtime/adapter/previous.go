@@ -29,7 +29,7 @@ func (a *Adapter) signed(ctx context.Context, r Request, secret map[string]strin
 		first, second = second, first
 	}
 	ans := a.exchange(ctx, r, first, timeout)
-	if ans.reason != CredentialRefused {
+	if !ans.refusesKey() {
 		return ans
 	}
 	if isOlder {
@@ -39,11 +39,14 @@ func (a *Adapter) signed(ctx context.Context, r Request, secret map[string]strin
 		return ans // the rate admits no second request now
 	}
 	again := a.exchange(ctx, r, second, timeout)
-	if !isOlder && again.verdict() == healthy {
+	if !isOlder && !again.refusesKey() && again.verdict() == healthy {
 		a.previous.until.Store(time.Now().Add(olderFor).UnixNano())
 	}
 	return again
 }
+
+// refusesKey: another key may help. A gateway that answers 200 to everything says so by a rule.
+func (a answer) refusesKey() bool { return a.reason == CredentialRefused || a.reason == AccountRefused }
 
 // older is the Secret with its previous HMAC key in the newest's place, nil if it has none.
 func older(secret map[string]string) map[string]string {

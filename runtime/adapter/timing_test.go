@@ -474,41 +474,53 @@ func TestASecretIsReadAgain(t *testing.T) {
 }
 
 func TestAnHMACKeyIsRotatedAtEitherEndFirst(t *testing.T) {
-	taken, seen := "old", ""
-	script := answers{func(r *http.Request) (*http.Response, error) {
-		id := r.Header.Get("X-Id")
-		seen += id + " "
-		if id != taken {
-			return status(http.StatusForbidden)(r)
-		}
-		return status(200)(r)
-	}}
-	overlapping := func(c *Config) {
-		c.Spec.Auth = &worker.Auth{Type: worker.AuthHMAC, SignatureHeader: "X-Sig", TimestampHeader: "X-Time", KeyIDHeader: "X-Id"}
-		c.CredentialDir = writeSecret(t, map[string]string{"key-id": "new", "secret": "2", "previous-key-id": "old", "previous-secret": "1"})
+	for name, refusal := range map[string]struct {
+		status int
+		reason outcome.Reason
+	}{
+		"where a key is refused by the status":           {http.StatusForbidden, CredentialRefused},
+		"where a rule says what 200 and its like refuse": {http.StatusAccepted, AccountRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			taken, seen := "old", ""
+			script := answers{func(r *http.Request) (*http.Response, error) {
+				id := r.Header.Get("X-Id")
+				seen += id + " "
+				if id != taken {
+					return status(refusal.status)(r)
+				}
+				return status(200)(r)
+			}}
+			overlapping := func(c *Config) {
+				c.Spec.Auth = &worker.Auth{Type: worker.AuthHMAC, SignatureHeader: "X-Sig", TimestampHeader: "X-Time", KeyIDHeader: "X-Id"}
+				c.Spec.SuccessExpression = "response.status == 200"
+				c.Spec.ResponseRules = []worker.ResponseRule{{WhenExpression: "response.status == 202", Outcome: worker.ResponsePark}}
+				c.CredentialDir = writeSecret(t, map[string]string{"key-id": "new", "secret": "2", "previous-key-id": "old", "previous-secret": "1"})
+			}
+			bubble(t, overlapping, script, func(t *testing.T, a *Adapter, _ *scripted, _ *observed) {
+				for _, step := range []struct{ sentence, taken, want string }{
+					{"the third party does not know the newest yet", "old", "new old "},
+					{"nor a moment later", "old", "old "},
+					{"it does by now", "new", "old new "},
+					{"and a moment later", "new", "new "},
+					{"it has gone back", "old", "new old "},
+					{"and looks after a while", "old", "new old "},
+				} {
+					if taken, seen = step.taken, ""; strings.HasPrefix(step.sentence, "and looks") {
+						time.Sleep(olderFor)
+					}
+					if o := a.Call(t.Context(), request()); o.Kind != outcome.Done || seen != step.want {
+						t.Errorf("%s: got %v after requests signed by %s, want %s", step.sentence, o, seen, step.want)
+					}
+				}
+				for _, want := range []string{"old new ", "new old ", "new old "} { // and neither is the one to begin with
+					if taken, seen = "none", ""; a.Call(t.Context(), request()).Reason != refusal.reason || seen != want {
+						t.Errorf("where neither is taken, requests were signed by %s, want %s", seen, want)
+					}
+				}
+			})
+		})
 	}
-	bubble(t, overlapping, script, func(t *testing.T, a *Adapter, _ *scripted, _ *observed) {
-		for _, step := range []struct{ sentence, taken, want string }{
-			{"the third party does not know the newest yet", "old", "new old "},
-			{"nor a moment later", "old", "old "},
-			{"it does by now", "new", "old new "},
-			{"and a moment later", "new", "new "},
-			{"it has gone back", "old", "new old "},
-			{"and looks after a while", "old", "new old "},
-		} {
-			if taken, seen = step.taken, ""; strings.HasPrefix(step.sentence, "and looks") {
-				time.Sleep(olderFor)
-			}
-			if o := a.Call(t.Context(), request()); o.Kind != outcome.Done || seen != step.want {
-				t.Errorf("%s: got %v after requests signed by %s, want %s", step.sentence, o, seen, step.want)
-			}
-		}
-		for _, want := range []string{"old new ", "new old "} { // and neither is the one to begin with
-			if taken, seen = "none", ""; a.Call(t.Context(), request()).Reason != CredentialRefused || seen != want {
-				t.Errorf("where neither is taken, requests were signed by %s, want %s", seen, want)
-			}
-		}
-	})
 }
 
 // swapSecret swaps a file as the kubelet does: a new folder, and a symbolic link that is renamed over the old.
