@@ -41,10 +41,15 @@ func (c *Consumer) work() {
 }
 
 // unfit reports whether a message must not be handled.
-func (t task) unfit() bool { return t.message.Err != nil || t.deadly || t.flaw != nil }
+func (t task) unfit() bool {
+	return t.decided != nil || t.message.Err != nil || t.deadly || t.flaw != nil
+}
 
 // handle calls the handler, unless the message is unfit.
 func (c *Consumer) handle(t task) (o outcome.Outcome) {
+	if t.decided != nil {
+		return *t.decided
+	}
 	if t.message.Err != nil {
 		c.cfg.Log.Warn("message cannot be decoded", append(where(t.message), "error", t.message.Err)...)
 		return outcome.Kill(Undecodable, t.message.Err.Error())
@@ -86,7 +91,7 @@ func (c *Consumer) judge(t task, o outcome.Outcome) (outcome.Outcome, verdict) {
 
 // finished tells the observer of a message that was taken back.
 func (c *Consumer) finished(o outcome.Outcome, v verdict) {
-	if v != abandoned {
+	if v != abandoned && v != deferred {
 		c.cfg.Observer.Finished(o.Kind, o.Reason)
 	}
 }
@@ -116,27 +121,30 @@ func (c *Consumer) act(t task, o outcome.Outcome) verdict {
 	}
 }
 
-// attempt repeats a call to the message's broker until it succeeds; failed is told of each failure. False: the queue is not ours any more, or the time
-// is up, after one more attempt, and whoever has the queue next gets the message again. As long as the queue is not certainly ours the call waits: of a queue
-// that moved while we were frozen, the message has been another's.
-func (c *Consumer) attempt(t task, call func() error, failed func(error)) bool {
+// attempt repeats a call to the message's broker until it succeeds, which is passed; failed is told of each failure. Where the queue is not certainly ours, the message
+// may be another's already, or its broker is away: it is deferred, so that nobody waits. Abandoned, the queue is not ours any more, or the time is up, after one more
+// attempt, and whoever has it next gets the message again.
+func (c *Consumer) attempt(t task, call func() error, failed func(error)) verdict {
 	var pause backoff
 	for c.dispatch.holds(t.queue) {
 		last := t.queue.ctx.Err() != nil
-		if c.dispatch.covers(t.queue) {
-			err := call()
-			if err == nil {
-				return true
+		if !c.dispatch.covers(t.queue) {
+			if last {
+				return abandoned
 			}
-			failed(err)
+			return deferred
 		}
-		if last {
-			return false
+		err := call()
+		if err == nil {
+			return passed
+		}
+		if failed(err); last {
+			return abandoned
 		}
 		c.dispatch.survive(t)
 		pause.wait(t.queue.ctx)
 	}
-	return false
+	return abandoned
 }
 
 // where are the attributes that lead to a message in logs.

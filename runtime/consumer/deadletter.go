@@ -101,7 +101,7 @@ func (c *Consumer) bury(t task, o outcome.Outcome) verdict {
 		letter.Compress()
 	}
 	var resume chan struct{}
-	written := c.attempt(t, func() error {
+	v := c.attempt(t, func() error {
 		for fits {
 			err := c.post(t, letter)
 			if !tooLarge(err) {
@@ -121,11 +121,8 @@ func (c *Consumer) bury(t task, o outcome.Outcome) verdict {
 	if resume != nil {
 		close(resume)
 	}
-	switch {
-	case !written:
-		return abandoned
-	case fits:
-		return passed
+	if v != passed || fits {
+		return v
 	}
 	c.cfg.Log.Error("dead letter without its reason: the message leaves no room for it", append(where(t.message), "kind", o.Kind.String(), "reason", o.Reason)...)
 	return c.giveBack(t, rocketmq.SendBackRequest{Group: c.cfg.Group, Message: t.message, DelayLevel: deadLetterLevel, MaxReconsume: 0})

@@ -64,6 +64,8 @@ type task struct {
 	deadly bool
 	// flaw is why the message must not be handled, nil if it may.
 	flaw error
+	// decided is how it ended when it was handed out before, nil if it did not.
+	decided *outcome.Outcome
 }
 
 // verdict is what becomes of a message that was handed out.
@@ -74,6 +76,7 @@ const (
 	parked                   // it waits again
 	fenced                   // nobody was called, since the queue is not certainly ours: it waits again
 	rested                   // it is tried again in its lane
+	deferred                 // it has ended, which its broker cannot be told: it waits until the queue is certainly ours again
 	abandoned                // its offset must not pass: whoever has the queue next gets it again
 )
 
@@ -136,7 +139,7 @@ func (d *dispatcher) begin(q *queue, seq uint64) task {
 func (d *dispatcher) withdraw(q *queue, seq uint64) task {
 	q.running++
 	d.running++
-	t := task{queue: q, seq: seq, message: q.window.begin(seq), flaw: q.window.flaw(seq)}
+	t := task{queue: q, seq: seq, message: q.window.begin(seq), flaw: q.window.flaw(seq), decided: q.window.at(seq).decided}
 	d.noteStart(&t)
 	d.offer(q)
 	return t
@@ -166,6 +169,9 @@ func (d *dispatcher) takeBack(t task, v verdict, o outcome.Outcome) {
 		}
 	case parked, fenced:
 		q.window.hold(t.seq)
+		d.offer(q)
+	case deferred:
+		q.window.decide(t.seq, o)
 		d.offer(q)
 	case rested:
 		d.rest(t, o.After)

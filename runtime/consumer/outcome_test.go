@@ -186,6 +186,46 @@ func TestNothingStartsUntilADeadLetterIsWritten(t *testing.T) {
 	})
 }
 
+func TestWhatEndsWhileItsBrokerIsAwayHoldsUpNoOther(t *testing.T) {
+	for name, tt := range map[string]struct {
+		ends        outcome.Outcome
+		starts      int // of the two in the end
+		deadLetters int
+	}{
+		"a retry":       {outcome.RetryLater(time.Second, "Timeout", ""), 4, 0},
+		"a dead letter": {outcome.Kill("BadRequest", ""), 2, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 2, 1, func(t *testing.T, w *world) {
+				ended := make(chan struct{})
+				x := w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
+					if m.Queue.Broker == "broker-a" || m.Reconsumed > 0 {
+						return outcome.Succeed()
+					}
+					<-ended
+					return tt.ends
+				}, func(c *Config) { c.Concurrency = 2 })
+				w.awaitOwner(x)
+				w.sendTo(w.queues[1])
+				w.sendTo(w.queues[1])
+				w.eventually("both hands to be full", 10*time.Second, func() bool { return x.Snapshot().InFlight == 2 })
+				away := w.fake.Brokers()[1]
+				away.Stop()
+				close(ended)
+				for range 20 {
+					w.sendTo(w.queues[0])
+				}
+				w.eventually("the other broker's messages", 10*time.Second, func() bool { return w.ledger.tally().starts == 22 })
+				w.must(away.Start())
+				w.eventually("all to have ended", 30*time.Second, func() bool { return w.ledger.tally().starts == 20+tt.starts && w.committed() == 22 })
+				if n := len(w.read(w.deadLetters("broker-b"))); n != tt.deadLetters {
+					t.Errorf("%d dead letters, want %d", n, tt.deadLetters)
+				}
+			})
+		})
+	}
+}
+
 func TestADeadLetterThatIsTooLargeIsCompressedOrLeftToTheBroker(t *testing.T) {
 	for _, tt := range []struct {
 		name     string

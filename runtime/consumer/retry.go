@@ -27,7 +27,7 @@ func (c *Consumer) sendBack(t task, o outcome.Outcome) verdict {
 
 // giveBack has the broker copy a message into the retry topic or, at level -1, the dead letters. Until it confirms, the message is not finished.
 func (c *Consumer) giveBack(t task, request rocketmq.SendBackRequest) verdict {
-	sent := c.attempt(t, func() error {
+	return c.attempt(t, func() error {
 		ctx, cancel := c.call()
 		defer cancel()
 		return c.client.SendBack(ctx, t.queue.link.address(), request)
@@ -35,8 +35,4 @@ func (c *Consumer) giveBack(t task, request rocketmq.SendBackRequest) verdict {
 		c.cfg.Observer.SendBackFailed(err)
 		c.cfg.Log.Warn("cannot send a message back, trying again", append(where(t.message), "error", err)...)
 	})
-	if !sent {
-		return abandoned
-	}
-	return passed
 }

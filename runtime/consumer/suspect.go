@@ -85,7 +85,7 @@ func (d *dispatcher) noteEnd(t task, v verdict) {
 	if _, survived := d.survived[t.message]; survived {
 		delete(d.survived, t.message)
 	} else {
-		d.journal.End(t.place, v == passed || v == rested)
+		d.journal.End(t.place, v == passed || v == rested || v == deferred)
 	}
 	d.endSolitude()
 }
