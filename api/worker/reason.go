@@ -25,5 +25,10 @@ const (
 	ReasonDeadLetterRefused = "DeadLetterRefused"
 )
 
-// ReasonFateUnknown is that of a dead letter whose effect nobody knows of.
-const ReasonFateUnknown = "FateUnknown"
+// Reasons of a dead letter whose effect nobody knows of.
+const (
+	// ReasonFateUnknown: a request was sent, and what became of it is not known.
+	ReasonFateUnknown = "FateUnknown"
+	// ReasonCrashLoop: workers died on it again and again, with a request under way or not.
+	ReasonCrashLoop = "CrashLoop"
+)

@@ -141,7 +141,7 @@ func (c contract) forbids(l letter, now time.Time) string {
 	switch {
 	case c.window > 0 && now.Sub(l.BornTime()) > c.window:
 		return skippedWindowPassed
-	case c.repeats && l.reason() == skippedFateUnknown:
+	case c.repeats && (l.reason() == worker.ReasonFateUnknown || l.reason() == worker.ReasonCrashLoop):
 		return skippedFateUnknown
 	}
 	return ""

@@ -6,13 +6,14 @@ package consumer
 import (
 	"encoding/binary"
 
+	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/runtime/journal"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
 // CrashLoop is Dead: this process died on the message again and again.
-const CrashLoop outcome.Reason = "CrashLoop"
+const CrashLoop outcome.Reason = worker.ReasonCrashLoop
 
 // solitude keeps messages that were in flight when the process died apart, so that the next death has one suspect only:
 //
