@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -35,7 +36,7 @@ type TransactionConfig struct {
 	// Check says what became of a message's local transaction, when the broker was not told: by what the database says, as the
 	// transaction may have run in another process of the producer group, which died. A Check that finds no trace of it answers
 	// Undecided as long as the transaction may still be under way, and Rollback afterwards. Its ctx ends after the send timeout;
-	// a panic counts as Undecided.
+	// a panic counts as Undecided. At most 16 run at once; other questions wait, for the send timeout.
 	Check func(ctx context.Context, msg Message) Decision
 	// Tracer is as in Config.
 	Tracer trace.TracerProvider
@@ -54,6 +55,7 @@ type TransactionProducer struct {
 
 	ctx       context.Context //nolint:containedctx // ends with the producer, which is what it is for
 	stop      context.CancelFunc
+	asking    chan struct{} // one place for each question
 	checks    chan struct{} // one place for each check under way
 	sends     gate
 	questions gate
@@ -89,8 +91,13 @@ func (g *gate) close() bool {
 	return open
 }
 
-// maxChecks bounds the checks under way. Above it a broker's question is left unanswered: it asks again.
-const maxChecks = 16
+const (
+	// maxChecks bounds the checks under way. Above it a question waits for the send timeout.
+	maxChecks = 16
+	// maxAsking bounds the questions, those that wait included. Above it one is left unanswered: the broker asks again, and counts it among those after which it
+	// drops the message.
+	maxAsking = 16 * maxChecks
+)
 
 // NewTransactionProducer makes a producer and returns without waiting for the cluster. Close it when done.
 func NewTransactionProducer(cfg TransactionConfig) (*TransactionProducer, error) {
@@ -104,7 +111,8 @@ func NewTransactionProducer(cfg TransactionConfig) (*TransactionProducer, error)
 		cfg.Logger = slog.Default()
 	}
 	p := &TransactionProducer{
-		cfg: cfg, tracing: newTracing(cfg.Tracer, cfg.Binding.Topic, cfg.Binding.Group), ids: rocketmq.NewIDs(), checks: make(chan struct{}, maxChecks),
+		cfg: cfg, tracing: newTracing(cfg.Tracer, cfg.Binding.Topic, cfg.Binding.Group), ids: rocketmq.NewIDs(),
+		asking: make(chan struct{}, maxAsking), checks: make(chan struct{}, maxChecks),
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.members = newRegistration(cfg.Binding, cfg.Logger)
@@ -160,10 +168,7 @@ func (p *TransactionProducer) Send(ctx context.Context, msg Message, local func(
 	}
 	settled := Settled{ID: msg.ID}
 	settled.Decision, err = local(ctx, msg.ID)
-	// Whoever asked for the order may be gone by now; the decision stands.
-	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Binding.SendTimeout)
-	defer cancel()
-	settled.Told = p.settle(endCtx, addr, half, settled.Decision, false)
+	settled.Told = p.settle(ctx, addr, half, settled.Decision, false)
 	return settled, err
 }
 
@@ -202,7 +207,8 @@ func storedAllTheSame(code remoting.Code) bool {
 	return code == remoting.CodeFlushDiskTimeout || code == remoting.CodeFlushReplicaTimeout || code == remoting.CodeReplicaNotAvailable
 }
 
-// settle tells the broker a decision, if there is one; whether it was told.
+// settle tells the broker a decision, if there is one; whether it was told. Whoever asked for the order may be gone by now, or the time in which the database was
+// to be asked over; the decision stands.
 func (p *TransactionProducer) settle(ctx context.Context, addr string, half remoting.Half, d Decision, checked bool) bool {
 	decision := remoting.Commit
 	switch d {
@@ -212,6 +218,8 @@ func (p *TransactionProducer) settle(ctx context.Context, addr string, half remo
 	default:
 		return false
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Binding.SendTimeout)
+	defer cancel()
 	err := p.client.EndTransaction(ctx, addr, p.cfg.Binding.Group, half, decision, checked)
 	if err != nil {
 		p.cfg.Logger.Warn("broker not told what became of a transaction, it will ask", "messageId", half.ID, "error", err)
@@ -229,27 +237,35 @@ func (p *TransactionProducer) asked(r *remoting.Request) {
 		return
 	}
 	select {
-	case p.checks <- struct{}{}:
+	case p.asking <- struct{}{}:
 	default:
 		p.questions.leave()
 		return
 	}
 	go func() {
 		defer p.questions.leave()
-		defer func() { <-p.checks }()
+		defer func() { <-p.asking }()
 		half, stored, err := r.Half()
 		if err != nil {
 			p.cfg.Logger.Warn("broker's question not understood", "error", err)
 			return
 		}
-		ctx, cancel := context.WithTimeout(p.ctx, p.cfg.Binding.SendTimeout)
-		defer cancel()
-		p.settle(ctx, r.Addr, half, p.check(ctx, rocketmq.MessageOf(stored)), true)
+		p.settle(p.ctx, r.Addr, half, p.check(rocketmq.MessageOf(stored)), true)
 	}()
 }
 
-// check asks the user, whose panic decides nothing.
-func (p *TransactionProducer) check(ctx context.Context, msg Message) (d Decision) {
+// check asks the user, whose panic decides nothing, when it is this message's turn.
+func (p *TransactionProducer) check(msg Message) (d Decision) {
+	turn := time.NewTimer(p.cfg.Binding.SendTimeout)
+	defer turn.Stop()
+	select {
+	case p.checks <- struct{}{}:
+		defer func() { <-p.checks }()
+	case <-turn.C:
+		return Undecided
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.Binding.SendTimeout)
+	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
 			p.cfg.Logger.Error("panic in the check of a transaction", "messageId", msg.ID, "type", fmt.Sprintf("%T", v))

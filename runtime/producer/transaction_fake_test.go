@@ -162,13 +162,28 @@ func TestTransactionsEndWithoutTheBrokersAnswer(t *testing.T) {
 	})
 }
 
+// TestADecisionThatCameLateIsTold has a database that answers when the time to ask it is over.
+func TestADecisionThatCameLateIsTold(t *testing.T) {
+	mq, b := impatient(t, 200*time.Millisecond)
+	transactional(t, b, func(ctx context.Context, _ Message) Decision {
+		<-ctx.Done()
+		return Commit
+	})
+	leaveUndecided(t, mq, b, "of-a-process-that-died")
+	within(t, time.Minute, "the broker is told", func() bool { return len(mq.Calls(remoting.OpEndTransaction)) > 0 })
+}
+
 // TestQuestionsUnderWayAreBounded has a database that does not answer while a broker asks about many transactions.
 func TestQuestionsUnderWayAreBounded(t *testing.T) {
-	var asked atomic.Int64
+	var asked, under, most atomic.Int64
 	answer := make(chan struct{})
 	p, err := NewTransactionProducer(TransactionConfig{
 		Binding: deadBinding(t, time.Minute), Logger: slog.New(slog.DiscardHandler), Check: func(context.Context, Message) Decision {
 			asked.Add(1)
+			if n := under.Add(1); n > maxChecks {
+				most.Store(n)
+			}
+			defer under.Add(-1)
 			<-answer
 			return Undecided
 		},
@@ -177,15 +192,25 @@ func TestQuestionsUnderWayAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	question := remoting.AppendMessage(nil, &remoting.Message{Topic: "T", Body: []byte("x")})
-	for range 3 * maxChecks {
+	for range maxAsking + maxChecks {
 		p.asked(&remoting.Request{Command: &remoting.Command{Code: int(remoting.OpCheckTransaction), Body: question, Fields: remoting.Fields{
 			{Name: "tranStateTableOffset", Value: "0"}, {Name: "commitLogOffset", Value: "0"},
 		}}})
 	}
 	close(answer)
 	p.Close() // waits for those under way
-	if asked.Load() != maxChecks {
-		t.Errorf("the database was asked %d times at once, want %d", asked.Load(), maxChecks)
+	if asked.Load() != maxAsking || most.Load() > 0 {
+		t.Errorf("the database was asked %d times, %d at once; want %d, at most %d", asked.Load(), most.Load(), maxAsking, maxChecks)
+	}
+}
+
+func TestAQuestionWhoseTurnDoesNotComeIsGivenUp(t *testing.T) {
+	p := &TransactionProducer{
+		ctx: t.Context(), checks: make(chan struct{}), // others have all places
+		cfg: TransactionConfig{Binding: Binding{SendTimeout: time.Millisecond}, Check: func(context.Context, Message) Decision { return Commit }},
+	}
+	if d := p.check(Message{}); d != Undecided {
+		t.Errorf("it is decided: %v", d)
 	}
 }
 
