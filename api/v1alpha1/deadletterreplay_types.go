@@ -123,10 +123,14 @@ type ReplayQueue struct {
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Next *int64 `json:"next,omitempty"`
-	// end is the offset at which the replay ends: the queue's when it began.
+	// end is the offset at which the replay ends: the queue's when it began, or a lower one to which the queue fell back since.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	End *int64 `json:"end,omitempty"`
+	// gone is how many dead letters the broker deleted, by its retention or with their topic, before the replay looked at them.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Gone int64 `json:"gone,omitempty"`
 }
 
 // ReplayOutcome counts the dead letters that had one outcome.

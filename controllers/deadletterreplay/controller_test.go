@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
 	local "github.com/orderflow-dev/orderflow/hack/local/rocketmq"
 	mq "github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
@@ -169,6 +170,8 @@ func TestWhatMayHaveASecondEffectIsNotGivenBack(t *testing.T) {
 		"beyond it, duplicates are accepted":        {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyHonoured, v1alpha1.DuplicatesAccept, time.Hour)}, 2 * time.Hour, "RetriesExhausted", ""},
 		"beyond it, the worker asks first":          {[]*v1alpha1.ThirdPartyAdapter{asked}, 2 * time.Hour, "RetriesExhausted", ""},
 		"its fate is unknown, keys are ignored":     {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyIgnored, v1alpha1.DuplicatesRefuse, 0)}, time.Minute, "FateUnknown", "FateUnknown"},
+		"its worker died of it, keys are ignored":   {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyIgnored, v1alpha1.DuplicatesRefuse, 0)}, time.Minute, "CrashLoop", "FateUnknown"},
+		"its worker died of it, and it is asked":    {[]*v1alpha1.ThirdPartyAdapter{askable(v1alpha1.KeyIgnored)}, time.Minute, "CrashLoop", ""},
 		"its fate is unknown, and asked for":        {[]*v1alpha1.ThirdPartyAdapter{askable(v1alpha1.KeyIgnored)}, time.Minute, "FateUnknown", ""},
 		"beyond the window, and asked for":          {[]*v1alpha1.ThirdPartyAdapter{askable(v1alpha1.KeyHonoured)}, 2 * time.Hour, "RetriesExhausted", ""},
 		"its fate is unknown, repeating is allowed": {[]*v1alpha1.ThirdPartyAdapter{adapter(v1alpha1.KeyIgnored, v1alpha1.DuplicatesAccept, 0)}, time.Minute, "FateUnknown", ""},
@@ -265,4 +268,42 @@ func TestARunEndsAtItsLimitAndKeepsToItsRate(t *testing.T) {
 	w.run()
 	w.wantCounts(7, 7, 0)
 	w.want(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "it ended at spec.limit, and 2 dead letters were not looked at")
+}
+
+// TestLettersThatAreGoneAreCounted has dead letters deleted after the replay began, and before they were looked at.
+func TestLettersThatAreGoneAreCounted(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		lose   func(w *world, b *fake.Broker)
+		resent int64
+		gone   string
+	}{
+		"none is deleted": {func(*world, *fake.Broker) {}, 5, ""},
+		"the oldest are":  {func(w *world, b *fake.Broker) { b.Trim(w.letters(), 2) }, 3, "2 dead letters were deleted"},
+		"all are":         {func(w *world, b *fake.Broker) { b.Trim(w.letters(), 5) }, 0, "5 dead letters were deleted"},
+		"the oldest are, and the queue does not say so yet": {func(w *world, b *fake.Broker) { b.Hole(w.letters(), 2) }, 3, "2 dead letters were deleted"},
+		"all are, with the topic": {func(w *world, _ *fake.Broker) {
+			w.must(w.client.DeleteTopic(t.Context(), w.addr, w.letters().Topic))
+		}, 0, "5 dead letters were deleted"},
+		"all are, with the topic, which was made anew": {func(w *world, _ *fake.Broker) { w.renewLetters() }, 0, "5 dead letters were deleted"},
+		"all are, and one died since": {func(w *world, _ *fake.Broker) {
+			w.renewLetters()
+			w.bury(9)
+		}, 1, "4 dead letters were deleted"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			cluster := fake.Start(t, fake.Config{DelayLevels: soon})
+			w := newWorld(t, cluster.NameServer(), nil)
+			for n := range 5 {
+				w.bury(n)
+			}
+			w.reconcile()
+			c.lose(w, cluster.Broker())
+			w.run()
+			w.wantCounts(c.resent, c.resent, 0)
+			w.want(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, c.gone)
+			if ready := condition.Describe(w.replay.Status.Conditions, v1alpha1.ConditionReady); c.gone == "" && strings.Contains(ready, "deleted") {
+				t.Errorf("nothing was deleted, and it says: %s", ready)
+			}
+		})
+	}
 }

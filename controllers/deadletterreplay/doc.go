@@ -15,12 +15,14 @@
 // # Not obvious
 //
 //   - A message that is written to a retry topic goes to the dead letters, while a member of the group holds a lock: the broker takes the group for one that
-//     keeps order. So the dead letter itself is sent back, which brokers do in any case, after their shortest delay.
+//     keeps order. So the dead letter itself is sent back, which brokers do in any case, after the first of their delay levels.
 //   - What was noted as "resending" when the manager died, or when a broker did not answer, was sent or not. The retry topic tells, once no send of the batch can
-//     be under way (sendTime) and what was sent is seen (appears): from the offsets that were noted with it, all its queues are searched. What is not found is
-//     noted anew, and sent again. A send that arrives after that search makes a message come twice: at most a batch of them for each death, with the same
+//     be under way (sendTime) and what was sent is seen (appears: the first of the broker's delay levels, and some). From the offsets that were noted with it, all
+//     queues of the topic are searched. What is not found is noted anew, and sent again. A send that arrives after that search makes a message come twice: at most a batch of them for each death, with the same
 //     idempotency keys.
 //   - A search ends at the offsets the queues had when it began, and is written down where it stands: it ends, however much is retried meanwhile.
+//   - What a broker deletes before it was looked at is counted: a queue's offsets, less the letters that were read, less those that are still there. A queue that
+//     ends sooner than it did has lost its end, as when its topic was made anew: the replay ends where the queue does.
 //   - Replays of a group run one after another. What an earlier one gave back is told by its record and by the ends it noted: a letter beyond them is of a death
 //     after it.
 //   - The dead letters that exist when a replay begins are its all: those its own messages end as are not replayed by it.

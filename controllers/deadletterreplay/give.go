@@ -25,9 +25,9 @@ type findings struct {
 	places []int
 	// letters to be given back, by their places.
 	letters map[int]letter
-	// queue was read up to next, which counts once the record is written. Nil: none was.
+	// queue is as it is in after once the record is written. Nil: none was read.
 	queue *v1alpha1.ReplayQueue
-	next  int64
+	after v1alpha1.ReplayQueue
 	// then is what follows where nothing is to be given back.
 	then result.Result
 }
@@ -59,13 +59,13 @@ func (b *batch) give(ctx context.Context, found findings) (result.Result, error)
 		return result.Result{}, err
 	}
 	if found.queue != nil {
-		found.queue.Next = &found.next
+		*found.queue = found.after
 	}
 	switch {
 	case len(places) == 0:
 		return found.then, nil
 	case !refused.IsDone():
-		refused.Err, refused.After = nil, interval // settle has nothing to see sooner
+		refused.Err, refused.After = nil, interval // settle sees nothing sooner
 		return refused, nil
 	case len(b.pending()) > 0:
 		return result.Wait(v1alpha1.ReasonBrokerUnreachable, lookAgain, "a broker did not say whether it has what was given back: that is looked up, and sent again if it has not"), nil
@@ -78,17 +78,17 @@ func (b *batch) pace(sent int) result.Result {
 	return going(time.Duration(sent) * time.Second / time.Duration(b.replay.Spec.Rate))
 }
 
-// The broker is asked to give the message back after its shortest delay, which it does at once for nobody. Its own limit of attempts is not what ends it.
+// The broker is asked to give the message back after the first of its delay levels, which it does at once for nobody. Its own limit of attempts is not what ends it.
 const (
-	shortestDelay = 1
-	moreAttempts  = 100
+	givenBackLevel = 1
+	moreAttempts   = 100
 )
 
 // send gives one message back and returns its outcome: as it was, if whether the broker has it is not known. An error is the broker's refusal: what it says of a message
 // that it stored and could not bring to its disk or replica in time is one, too, so the message is looked for as well.
 func (b *batch) send(ctx context.Context, l letter) (outcome string, refusal error) {
 	err := b.admin.SendBack(ctx, b.masters[l.Queue.Broker], rocketmq.SendBackRequest{
-		Group: b.group.Spec.Group, Message: l.Message, DelayLevel: shortestDelay, MaxReconsume: l.Reconsumed + moreAttempts,
+		Group: b.group.Spec.Group, Message: l.Message, DelayLevel: givenBackLevel, MaxReconsume: l.Reconsumed + moreAttempts,
 	})
 	var answer *rocketmq.Error
 	switch {

@@ -63,7 +63,7 @@ func TestAManagerThatDiesInABatch(t *testing.T) {
 		t.Errorf("what cannot be seen yet counts as %+v", w.replay.Status)
 	}
 	w.await(2)
-	w.later = sendTime + appears - time.Second
+	w.later = sendTime + slack - time.Second
 	w.reconcile()
 	if lines := w.outcomes(); strings.Contains(lines, "Resent") {
 		t.Errorf("was looked for while it may still have been on its way:\n%s", lines)
@@ -75,6 +75,29 @@ func TestAManagerThatDiesInABatch(t *testing.T) {
 	if ids := w.ids(); !slices.Equal(ids, []string{"U0", "U1", "U2", "U3"}) {
 		t.Errorf("given back were %v", ids)
 	}
+}
+
+// TestWhatABrokerShowsLaterIsLookedForLater has a broker whose first delay level is a minute: all of the batch is on its way, and is not sent again.
+func TestWhatABrokerShowsLaterIsLookedForLater(t *testing.T) {
+	cluster := fake.Start(t, fake.Config{DelayLevels: []time.Duration{time.Minute}})
+	w := newWorld(t, cluster.NameServer(), nil)
+	w.bury(1)
+	w.noted([]span{{to: open}}, 1)
+	w.sendBack(w.stored(w.letters())...)
+	sent := func(after time.Duration, want int) {
+		t.Helper()
+		w.later = after
+		w.reconcile()
+		if n := len(cluster.Calls(mq.OpSendBack)); n != want {
+			t.Errorf("after %s the letter was given back %d times, want %d", after, n, want)
+		}
+	}
+	sent(40*time.Second, 1)
+	w.levels("")
+	sent(time.Hour, 1)
+	w.want(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonReplaying, "messageDelayLevel of broker "+w.broker)
+	w.levels("1m")
+	sent(time.Hour, 2) // though it did not come: it was lost
 }
 
 // writer refuses the writes of ConfigMaps that it is told to, by their number from now on.
@@ -96,7 +119,7 @@ func TestWhatIsSentAgainIsNotedFirst(t *testing.T) {
 	w := newWorld(t, cluster.NameServer(), nil)
 	w.bury(1)
 	w.noted([]span{{to: open}}, 1)
-	w.later = time.Minute
+	w.later = 2 * time.Hour
 	api := &writer{Client: w.Client, refuse: 2}
 	w.r.Applier = apply.New(api, w.Client)
 	_, err := w.r.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(w.replay)})
@@ -229,7 +252,7 @@ func TestARefusalIsNotSilence(t *testing.T) {
 			w.bury(2)
 			w.reconcile()
 			cluster.Inject(fake.Fault{Op: mq.OpSendBack, Code: c.code, Remark: "denied"})
-			if again := w.reconcile(); again.RequeueAfter <= sendTime+appears {
+			if again := w.reconcile(); again.RequeueAfter <= sendTime+slack {
 				t.Errorf("is looked at again in %s, when nothing can be seen", again.RequeueAfter)
 			}
 			w.want(c.conditionType, c.status, c.reason, "giving dead letters back at broker "+w.broker, "denied")
@@ -257,6 +280,28 @@ func TestWhatIsSentAgainIsJudgedAgain(t *testing.T) {
 	w.wantCounts(1, 0, 1, one("IdempotencyWindowPassed", 1))
 	if n := len(cluster.Calls(mq.OpSendBack)); n != 0 {
 		t.Errorf("the letter was given back %d times", n)
+	}
+}
+
+// TestWhatWasNotedAndIsGone has the topic of dead letters made anew after a batch was noted, none of which was sent.
+func TestWhatWasNotedAndIsGone(t *testing.T) {
+	for sentence, died := range map[string]int{"none has died since": 0, "another lies where it lay": 1} {
+		t.Run(sentence, func(t *testing.T) {
+			cluster := fake.Start(t, fake.Config{DelayLevels: soon})
+			w := newWorld(t, cluster.NameServer(), nil)
+			w.bury(1)
+			w.noted([]span{{to: open}}, 1)
+			w.renewLetters()
+			for range died {
+				w.bury(2)
+			}
+			w.later = time.Minute
+			w.run()
+			w.wantCounts(1, 0, 1, one("Unreadable", 1))
+			if n := len(cluster.Calls(mq.OpSendBack)); n != 0 {
+				t.Errorf("%d letters were given back", n)
+			}
+		})
 	}
 }
 

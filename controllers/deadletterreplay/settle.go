@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// appears is how long a message that was given back may take to be seen in the retry topic: the broker's shortest delay, and some.
-	appears = 10 * time.Second
+	// slack is how much later than its delay a message that was given back may be seen in the retry topic.
+	slack = 10 * time.Second
 	// maxSearch bounds the pulls of one reconcile that look for what was sent.
 	maxSearch = 300
 )
@@ -27,12 +27,17 @@ const (
 func (b *batch) settle(ctx context.Context, pending []int) findings {
 	first := b.record.entries[pending[0]]
 	last := time.UnixMilli(b.record.entries[pending[len(pending)-1]].noted)
-	if young := sendTime + appears - b.Now().Sub(last); young > 0 {
-		return findings{then: result.Wait(v1alpha1.ReasonReplaying, young, "whether a broker has what was about to be given back can be seen in a moment")}
-	}
 	q, _, err := placeOf(first.letter)
 	if err != nil {
 		return findings{then: result.Stall(v1alpha1.ReasonRecordLost, "%v: see the ConfigMaps with the label %s=%s", err, labelReplay, b.replay.Name)}
+	}
+	appears, unknown := b.appears(q.Broker)
+	if !unknown.IsDone() {
+		return findings{then: unknown}
+	}
+	seen := last.Add(sendTime + appears)
+	if young := seen.Sub(b.Now()); young > 0 {
+		return findings{then: result.Wait(v1alpha1.ReasonReplaying, young, "whether broker %s has what was about to be given back can be seen at %s", q.Broker, seen.UTC().Format(time.RFC3339))}
 	}
 	sent := map[string]bool{}
 	left, broken := b.search(ctx, q.Broker, first.unseen, sent)
@@ -58,7 +63,7 @@ func (b *batch) settle(ctx context.Context, pending []int) findings {
 			found.then, found.letters = broken, nil
 			return found
 		}
-		if l.Message == nil || l.Err != nil { // the broker has deleted it meanwhile
+		if l.Message == nil || l.Err != nil || recorded(l.ID()) != e.id { // the broker has deleted it meanwhile, perhaps with its topic
 			e.outcome, e.unseen = skippedUnreadable, nil
 			continue
 		}
@@ -70,6 +75,24 @@ func (b *batch) settle(ctx context.Context, pending []int) findings {
 		found.letters[at] = l
 	}
 	return found
+}
+
+// appears is how long a message that was given back may take to be seen in the retry topic of a broker.
+func (b *batch) appears(broker string) (time.Duration, result.Result) {
+	if _, away := b.master(broker); !away.IsDone() {
+		return 0, away
+	}
+	var text string
+	for _, s := range b.cluster.Status.Brokers {
+		if s.Name == broker {
+			text = s.DelayLevels
+		}
+	}
+	levels, err := rocketmq.ParseDelayLevels(text)
+	if err != nil {
+		return 0, result.Wait(v1alpha1.ReasonReplaying, lookAgain, "messageDelayLevel of broker %s cannot be read, which says when what was given back can be seen: %v", broker, err)
+	}
+	return levels[givenBackLevel-1] + slack, result.Result{}
 }
 
 // after is where what is sent again will be: behind what was searched.

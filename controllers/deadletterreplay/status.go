@@ -45,8 +45,18 @@ func setStatus(seen *inputs, step result.Result, now time.Time) []condition.Tran
 		if left := unread(status); left > 0 {
 			message += fmt.Sprintf("; it ended at spec.limit, and %d dead letters were not looked at: create another for those", left)
 		}
+		if gone := gone(status); gone > 0 {
+			message += fmt.Sprintf("; %d dead letters were deleted at the broker, by its retention or with their topic, before they were looked at", gone)
+		}
 	}
 	return condition.Set(&status.Conditions, replay.Generation, now, condition.Summary(message, step)...)
+}
+
+func gone(status *v1alpha1.DeadLetterReplayStatus) (n int64) {
+	for _, q := range status.Queues {
+		n += q.Gone
+	}
+	return n
 }
 
 // unread is how many dead letters there are to be looked at.

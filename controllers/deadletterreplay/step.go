@@ -106,7 +106,7 @@ func (b *batch) next(ctx context.Context) findings {
 		if q == nil || room <= 0 {
 			return findings{}
 		}
-		letters, next, broken := b.pull(ctx, q, min(batchSize, int(spec.Rate), room))
+		letters, after, broken := b.pull(ctx, q, min(batchSize, int(spec.Rate), room))
 		if !broken.IsDone() {
 			return findings{then: broken}
 		}
@@ -115,10 +115,10 @@ func (b *batch) next(ctx context.Context) findings {
 			return findings{then: broken}
 		}
 		if found := b.judge(ctx, letters, spansFrom(queues)); len(found.places) > 0 {
-			found.queue, found.next = q, next
+			found.queue, found.after = q, after
 			return found
 		}
-		q.Next = &next
+		*q = after
 	}
 	return findings{then: going(time.Millisecond)}
 }
@@ -142,34 +142,44 @@ func (b *batch) master(broker string) (addr string, away result.Result) {
 	return addr, away
 }
 
-// pull reads the next letters of a queue. next is where to go on.
-func (b *batch) pull(ctx context.Context, q *v1alpha1.ReplayQueue, most int) (letters []letter, next int64, broken result.Result) {
+// pull reads the next letters of a queue. after is how the queue is then: shorter, if the broker lost its end, as when the topic was made anew.
+func (b *batch) pull(ctx context.Context, q *v1alpha1.ReplayQueue, most int) (letters []letter, after v1alpha1.ReplayQueue, broken result.Result) {
 	addr, broken := b.master(q.Broker)
 	if !broken.IsDone() {
-		return nil, 0, broken
+		return nil, after, broken
 	}
 	topic := rocketmq.DeadLetterTopic(b.group.Spec.Group)
 	pulled, err := b.admin.Pull(ctx, addr, rocketmq.PullRequest{
 		Group: b.group.Spec.Group, Queue: rocketmq.Queue{Topic: topic, Broker: q.Broker, ID: int(*q.Queue)}, Offset: *q.Next, MaxMessages: most,
 		Subscription: rocketmq.Subscription{Topic: topic, Expression: "*"},
 	})
-	if err != nil {
-		return nil, 0, topology.Explain(err, "reading the group's dead letters at broker %s", q.Broker)
+	if answer := new(rocketmq.Error); errors.As(err, &answer) && answer.Code == rocketmq.CodeTopicNotExist {
+		err = nil // it was deleted: a topic without letters
 	}
-	next = min(pulled.Next, *q.End)
-	if next <= *q.Next {
-		return nil, 0, result.Wait(v1alpha1.ReasonReplaying, lookAgain, "broker %s does not show yet the dead letters it has stored", q.Broker)
+	if err != nil {
+		return nil, after, topology.Explain(err, "reading the group's dead letters at broker %s", q.Broker)
+	}
+	end := min(*q.End, pulled.Max)
+	next := min(pulled.Next, end)
+	switch {
+	case end <= *q.Next:
+		next = end
+	case next <= *q.Next:
+		return nil, after, result.Wait(v1alpha1.ReasonReplaying, lookAgain, "broker %s does not show yet the dead letters it has stored", q.Broker)
 	}
 	for i := range pulled.Messages {
 		m := &pulled.Messages[i]
-		if m.Offset >= *q.End {
+		if m.Offset >= end {
 			break
 		}
 		l := letter{Message: m}
 		l.decode()
 		letters = append(letters, l)
 	}
-	return letters, next, result.Result{}
+	after = *q
+	after.Next, after.End = &next, &end
+	after.Gone += *q.End - *q.Next - int64(len(letters)) - (end - next) // neither read nor there still
+	return letters, after, result.Result{}
 }
 
 // judge adds the selected letters to the record, as skipped or about to be sent. unseen is what comes into the retry topic from now on.

@@ -29,6 +29,7 @@ type world struct {
 	client       *rocketmq.Client
 	addr, broker string
 	r            *Reconciler
+	cluster      *v1alpha1.MQCluster
 	group        *v1alpha1.MQConsumerGroup
 	adapter      *v1alpha1.ThirdPartyAdapter
 	replay       *v1alpha1.DeadLetterReplay
@@ -48,9 +49,11 @@ func newWorld(t *testing.T, nameServer string, change func(*v1alpha1.DeadLetterR
 		Client: w.Client, Live: w.Client, Applier: w.Applier, Connector: w.Connector, Recorder: w.Recorder,
 		Now: func() time.Time { return w.Now().Add(w.later) },
 	}
+	config, err := w.client.BrokerConfig(t.Context(), w.addr)
+	w.must(err)
 	ready := []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady, LastTransitionTime: metav1.NewTime(w.Now())}}
-	mq := w.Cluster(nameServer)
-	mq.Status = v1alpha1.MQClusterStatus{ObservedGeneration: 1, Identity: "physical", Conditions: ready, Brokers: []v1alpha1.BrokerStatus{{Name: w.broker, Address: w.addr}}}
+	w.cluster = w.Cluster(nameServer)
+	w.cluster.Status = v1alpha1.MQClusterStatus{ObservedGeneration: 1, Identity: "physical", Conditions: ready, Brokers: []v1alpha1.BrokerStatus{{Name: w.broker, Address: w.addr, DelayLevels: config[rocketmq.DelayLevels]}}}
 	w.adapter = w.Adapter("sms")
 	w.group = w.Group("push", "Orders")
 	w.group.Status.Circuit = v1alpha1.CircuitClosed
@@ -62,7 +65,7 @@ func newWorld(t *testing.T, nameServer string, change func(*v1alpha1.DeadLetterR
 	if change != nil {
 		change(w.replay)
 	}
-	w.Create(t, mq, w.adapter, w.group, w.replay)
+	w.Create(t, w.cluster, w.adapter, w.group, w.replay)
 	w.must(w.client.PutGroup(t.Context(), w.addr, rocketmq.NewGroupConfig(w.group.Spec.Group)))
 	for _, topic := range []string{"Orders", w.letters().Topic, w.retries().Topic, rocketmq.RetryTopic("other")} {
 		w.must(w.client.PutTopic(t.Context(), w.addr, rocketmq.TopicConfig{Name: topic, ReadQueues: 1, WriteQueues: 1, Perm: rocketmq.PermRead | rocketmq.PermWrite}))
@@ -86,6 +89,20 @@ func (w *world) letters() rocketmq.Queue {
 
 func (w *world) retries() rocketmq.Queue {
 	return rocketmq.Queue{Topic: rocketmq.RetryTopic(w.group.Spec.Group), Broker: w.broker}
+}
+
+// levels makes the MQCluster say that its broker has these delay levels.
+func (w *world) levels(text string) {
+	w.t.Helper()
+	w.cluster.Status.Brokers[0].DelayLevels = text
+	w.must(w.Status().Update(w.t.Context(), w.cluster))
+}
+
+// renewLetters deletes the topic of dead letters, and makes it anew.
+func (w *world) renewLetters() {
+	w.t.Helper()
+	w.must(w.client.DeleteTopic(w.t.Context(), w.addr, w.letters().Topic))
+	w.must(w.client.PutTopic(w.t.Context(), w.addr, rocketmq.TopicConfig{Name: w.letters().Topic, ReadQueues: 1, WriteQueues: 1, Perm: rocketmq.PermRead | rocketmq.PermWrite}))
 }
 
 // bury stores a dead letter of message n, as a worker does.
