@@ -19,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -71,19 +72,9 @@ func (e *TakenError) Error() string {
 // Apply makes one object as its owner declares it, and reads what it is then back into it. Nothing is sent if it was applied like this before
 // and nobody changed it since. *TakenError: it exists and is not the owner's.
 func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error {
-	if err := controllerutil.SetControllerReference(owner, object, a.client.Scheme()); err != nil {
-		return fmt.Errorf("set the owner of %s: %w", object.GetName(), err)
-	}
-	declared, err := a.declaration(object)
+	declared, found, err := a.look(ctx, owner, object)
 	if err != nil {
 		return err
-	}
-	found, err := a.read(ctx, declared)
-	if err != nil {
-		return err
-	}
-	if found != nil && !metav1.IsControlledBy(found, owner) {
-		return taken(declared.GetKind(), found)
 	}
 	sum, err := digest(declared)
 	if err != nil {
@@ -98,6 +89,45 @@ func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error 
 	}
 	a.remember(declared, sum)
 	return runtime.DefaultUnstructuredConverter.FromUnstructured(declared.Object, object)
+}
+
+// ApplyOver is Apply, over the version of the object that its owner has read; empty: there was none. It is a conflict if the object was written since: see Again. One that
+// was deleted is made again.
+func (a *Applier) ApplyOver(ctx context.Context, owner, object client.Object, version string) error {
+	declared, _, err := a.look(ctx, owner, object)
+	if err != nil {
+		return err
+	}
+	if version == "" {
+		err = a.client.Create(ctx, declared, FieldOwner)
+	} else {
+		declared.SetResourceVersion(version)
+		err = a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(declared), FieldOwner, client.ForceOwnership)
+	}
+	if apierrors.IsAlreadyExists(err) {
+		err = apierrors.NewConflict(schema.GroupResource{Resource: declared.GetKind()}, object.GetName(), err)
+	}
+	if err != nil {
+		return fmt.Errorf("apply %s %s: %w", declared.GetKind(), object.GetName(), err)
+	}
+	return runtime.DefaultUnstructuredConverter.FromUnstructured(declared.Object, object)
+}
+
+// look returns the object as it is sent, and as it is, nil if there is none.
+func (a *Applier) look(ctx context.Context, owner, object client.Object) (declared *unstructured.Unstructured, found client.Object, err error) {
+	if err := controllerutil.SetControllerReference(owner, object, a.client.Scheme()); err != nil {
+		return nil, nil, fmt.Errorf("set the owner of %s: %w", object.GetName(), err)
+	}
+	if declared, err = a.declaration(object); err != nil {
+		return nil, nil, err
+	}
+	if found, err = a.read(ctx, declared); err != nil {
+		return nil, nil, err
+	}
+	if found != nil && !metav1.IsControlledBy(found, owner) {
+		return nil, nil, taken(declared.GetKind(), found)
+	}
+	return declared, found, nil
 }
 
 // read returns the object as it is, nil if there is none. That there is none is asked of the API itself: a cache may lag behind, or hold

@@ -102,6 +102,44 @@ func TestWhatOthersChangeIsPutRightAndWhatTheyAddIsKept(t *testing.T) {
 	}
 }
 
+func TestWhatWasReadIsWrittenOverAndNothingElse(t *testing.T) {
+	w := newWorld(t)
+	over := func(version, value string) (string, error) {
+		config := w.config("config", map[string]string{"a": value})
+		err := w.applier.ApplyOver(t.Context(), w.owner, config, version)
+		return config.ResourceVersion, err
+	}
+	first, err := over("", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := over(first, "2")
+	if err != nil || second == first {
+		t.Fatalf("version %s was written over %s: %v", second, first, err)
+	}
+	for sentence, version := range map[string]string{"there was none": "", "it was another": first} {
+		if _, err := over(version, "3"); !apierrors.IsConflict(err) {
+			t.Errorf("%s: %v, want a conflict", sentence, err)
+		}
+	}
+	left := w.config("config", nil)
+	w.Read(t, left)
+	if left.Data["a"] != "2" {
+		t.Errorf("written was %v", left.Data)
+	}
+	if err := w.Delete(t.Context(), left); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := over(second, "3"); err != nil {
+		t.Errorf("what was deleted is not made again: %v", err)
+	}
+	theirs := w.config("theirs", nil)
+	w.Create(t, theirs)
+	if err := w.applier.ApplyOver(t.Context(), w.owner, w.config("theirs", nil), theirs.ResourceVersion); !errors.As(err, new(*apply.TakenError)) {
+		t.Errorf("what is theirs: %v", err)
+	}
+}
+
 func TestWhatBelongsToOthersIsNotTouched(t *testing.T) {
 	w := newWorld(t)
 	w.Create(t, w.config("nobodys", nil))

@@ -88,9 +88,13 @@ type record struct {
 	// places by letter, and whether a message was taken, by id.
 	places map[string]int
 	taken  map[string]bool
+	// versions of the chunks there are, as they were read or written last.
+	versions map[int]string
 }
 
-func newRecord() *record { return &record{places: map[string]int{}, taken: map[string]bool{}} }
+func newRecord() *record {
+	return &record{places: map[string]int{}, taken: map[string]bool{}, versions: map[int]string{}}
+}
 
 func (r *record) add(e entry) {
 	r.places[e.letter] = len(r.entries)
@@ -150,10 +154,10 @@ func (r *Reconciler) readRecord(ctx context.Context, replay *v1alpha1.DeadLetter
 	if err := r.Live.List(ctx, &list, client.InNamespace(replay.Namespace), client.MatchingLabels{labelReplay: replay.Name}); err != nil {
 		return nil, nil, fmt.Errorf("read the record: %w", err)
 	}
-	chunks := map[string]string{}
+	chunks := map[string]*corev1.ConfigMap{}
 	for i := range list.Items {
 		if metav1.IsControlledBy(&list.Items[i], replay) {
-			chunks[list.Items[i].Name] = list.Items[i].Data[outcomesKey]
+			chunks[list.Items[i].Name] = &list.Items[i]
 		}
 	}
 	read = newRecord()
@@ -164,11 +168,12 @@ func (r *Reconciler) readRecord(ctx context.Context, replay *v1alpha1.DeadLetter
 	needed := max(len(chunks), (matched+chunk-1)/chunk)
 	for n := range needed {
 		name := recordName(replay, n)
-		lines, there := chunks[name]
+		config, there := chunks[name]
 		if !there {
 			return nil, fmt.Errorf("ConfigMap %s is gone", name), nil
 		}
-		if err := read.decode(lines); err != nil {
+		read.versions[n] = config.ResourceVersion
+		if err := read.decode(config.Data[outcomesKey]); err != nil {
 			return nil, fmt.Errorf("ConfigMap %s was changed: %w", name, err), nil
 		}
 		if last := n+1 == needed; !last && len(read.entries) != (n+1)*chunk || last && len(read.entries) < matched {
@@ -178,7 +183,8 @@ func (r *Reconciler) readRecord(ctx context.Context, replay *v1alpha1.DeadLetter
 	return read, nil, nil
 }
 
-// writeRecord writes the chunks that have entries at these places.
+// writeRecord writes the chunks that have entries at these places. A manager that was frozen, while another one went on, has a conflict: it would undo what that one
+// noted, and send it again.
 func (r *Reconciler) writeRecord(ctx context.Context, replay *v1alpha1.DeadLetterReplay, rec *record, places []int) error {
 	chunks := map[int]bool{}
 	for _, place := range places {
@@ -192,9 +198,10 @@ func (r *Reconciler) writeRecord(ctx context.Context, replay *v1alpha1.DeadLette
 			},
 			Data: map[string]string{outcomesKey: rec.encode(n)},
 		}
-		if err := r.Applier.Apply(ctx, replay, config); err != nil {
+		if err := r.Applier.ApplyOver(ctx, replay, config, rec.versions[n]); err != nil {
 			return fmt.Errorf("write the record: %w", err)
 		}
+		rec.versions[n] = config.ResourceVersion
 	}
 	return nil
 }

@@ -134,6 +134,69 @@ func TestWhatIsSentAgainIsNotedFirst(t *testing.T) {
 	}
 }
 
+// freezer freezes a manager before a write, by its number, and has another one go on meanwhile.
+type freezer struct {
+	client.Client
+	before    int
+	meanwhile func()
+}
+
+func (f *freezer) freeze() {
+	if f.before--; f.before == 0 {
+		f.meanwhile()
+	}
+}
+
+func (f *freezer) Create(ctx context.Context, object client.Object, opts ...client.CreateOption) error {
+	f.freeze()
+	return f.Client.Create(ctx, object, opts...)
+}
+
+func (f *freezer) Apply(ctx context.Context, object runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+	f.freeze()
+	return f.Client.Apply(ctx, object, opts...)
+}
+
+// TestAManagerThatWasFrozenUndoesNothing has another manager end the replay while the first is frozen in a batch.
+func TestAManagerThatWasFrozenUndoesNothing(t *testing.T) {
+	for sentence, c := range map[string]struct{ batches, before int }{
+		"before it noted its first batch":   {0, 1},
+		"when it had sent its first batch":  {0, 2},
+		"before it noted its second batch":  {1, 1},
+		"when it had sent its second batch": {1, 2},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			cluster := fake.Start(t, fake.Config{DelayLevels: soon})
+			w := newWorld(t, cluster.NameServer(), func(r *v1alpha1.DeadLetterReplay) { r.Spec.Rate = 1 })
+			for n := range 4 {
+				w.bury(n)
+			}
+			for range 1 + c.batches {
+				w.reconcile()
+			}
+			frozen := *w.r
+			var lines string
+			frozen.Applier = apply.New(&freezer{Client: w.Client, before: c.before, meanwhile: func() {
+				w.awaitAll(int64(len(cluster.Calls(mq.OpSendBack))))
+				w.later = time.Minute
+				w.run()
+				lines = w.outcomes()
+			}}, w.Client)
+			if _, err := frozen.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(w.replay)}); err != nil {
+				t.Errorf("that the other one went on is an error: %v", err)
+			}
+			if got := w.outcomes(); got != lines {
+				t.Errorf("the record was\n%sand is\n%s", lines, got)
+			}
+			if n := len(cluster.Calls(mq.OpSendBack)); n != 4 {
+				t.Errorf("4 letters were given back %d times", n)
+			}
+			w.Read(t, w.replay)
+			w.wantCounts(4, 4, 0)
+		})
+	}
+}
+
 func TestWhatWasGivenBackIsFoundInAnyQueue(t *testing.T) {
 	const letters = 8
 	cluster := fake.Start(t, fake.Config{DelayLevels: soon})
