@@ -307,3 +307,23 @@ func TestLettersThatAreGoneAreCounted(t *testing.T) {
 		})
 	}
 }
+
+func TestARealBrokerTellsOfATopicThatWasMadeAnew(t *testing.T) {
+	w := newWorld(t, broker.Own(t, local.Options{}).NameServer(), nil)
+	for n := range 5 {
+		w.bury(n)
+	}
+	w.reconcile()
+	w.must(w.client.DeleteTopic(t.Context(), w.addr, w.letters().Topic))
+	gone := w.replay.DeepCopy()
+	w.run()
+	w.want(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "5 dead letters were deleted")
+
+	w.replay.Status = gone.Status
+	w.must(w.Status().Update(t.Context(), w.replay))
+	w.renewLetters()
+	w.bury(9)
+	w.run()
+	w.wantCounts(1, 1, 0)
+	w.want(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "4 dead letters were deleted")
+}
