@@ -8,6 +8,8 @@ package main
 import (
 	"context"
 	"flag"
+	"io"
+	"log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -22,10 +24,11 @@ import (
 )
 
 func main() {
+	log.SetOutput(io.Discard) // net/http would write there what a third party says unasked, and values of an order may be in that
 	level := new(slog.LevelVar)
-	log := telemetry.NewLogger(os.Stdout, level)
-	if err := run(log, level); err != nil {
-		log.Error("worker ended", "error", err)
+	logger := telemetry.NewLogger(os.Stdout, level)
+	if err := run(logger, level); err != nil {
+		logger.Error("worker ended", "error", err)
 		os.Exit(1)
 	}
 }
