@@ -153,12 +153,12 @@ func (h *Handler) run(ctx context.Context, m *message.Message, at string, busine
 			o.Detail = fmt.Sprintf("step %s: %s", s.Name, o.Detail)
 			return o
 		}
-		doubtful := first.maybeMade && i == first.step
+		doubtful := first.doubtful(i)
 		done = h.adapters[s.Adapter].Call(ctx, adapter.Request{
 			Step: s.Name, Method: request.Method, Path: request.Path, PathMapped: request.PathMapped, Body: request.Body, Key: message.Key(h.group, business, s.Name), Message: m, MaybeMade: doubtful || m.MaybeAttempted(),
 		})
 		if done.Kind == outcome.Park {
-			h.progress.keep(delivery, place{step: i, maybeMade: doubtful || done.MaybeMade})
+			h.progress.keep(delivery, place{step: i, maybeMade: doubtful || done.MaybeMade, forgotten: first.forgotten})
 		}
 		if done.Kind != outcome.Done {
 			return done

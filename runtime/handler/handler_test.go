@@ -166,6 +166,7 @@ func TestWhatCannotBeMappedIsDeadAndNamesTheField(t *testing.T) {
 		"a path that climbs in disguise":      {path("'/orders/%2e%2e/admin'"), order, "step s: handler.http.steps[0].pathExpression: the path contains ., .. or an empty segment"},
 		"a path to another host":              {path("'//evil.example/x'"), order, "step s: handler.http.steps[0].pathExpression: the path contains ., .. or an empty segment"},
 		"a path without slash":                {path("order.id"), order, "step s: handler.http.steps[0].pathExpression: the path does not begin with /"},
+		"a path with a segment too many":      {path("order.id.matches('^[0-9A-Za-z-]+$') ? '/orders/' + order.id : ''"), `{"id":"7/refund"}`, "step s: handler.http.steps[0].pathExpression: the result is empty"},
 		"a path with a line break":            {path("'/a%0ab'"), order, "step s: handler.http.steps[0].pathExpression: the path contains what a path cannot"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -290,6 +291,37 @@ func TestProgressIsBounded(t *testing.T) {
 		if len(p.parked) > maxParked {
 			t.Fatalf("%d messages are remembered", len(p.parked))
 		}
+	}
+}
+
+// A delivery of which nothing is remembered may be one that was forgotten: each of its steps may have been made, in whatever pieces it is gone through.
+func TestWhatWasForgottenMayHaveBeenMade(t *testing.T) {
+	park := outcome.ParkUntil(t.Context().Done(), adapter.CircuitOpen, "")
+	for sentence, c := range map[string]struct {
+		others int
+		want   []string
+	}{
+		"it is remembered while there is room": {maxParked - 1, []string{"one false", "two false", "two false", "three false", "three false"}},
+		"it is forgotten with all others":      {maxParked, []string{"one false", "two false", "one true", "two true", "two true", "three true"}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			r := &recorder{script: []outcome.Outcome{outcome.Succeed(), park, outcome.Succeed(), park}}
+			h := build(t, toWarehouse(worker.WarehouseStep{Name: "one", Action: "A"}, worker.WarehouseStep{Name: "two", Action: "B"}, worker.WarehouseStep{Name: "three", Action: "C"}), r)
+			h.Handle(t.Context(), paid(order), at)
+			for i := range c.others {
+				h.progress.keep(parkedKey{at: strconv.Itoa(i)}, place{step: 1})
+			}
+			for range 2 {
+				h.Handle(t.Context(), paid(order), at)
+			}
+			var got []string
+			for _, q := range r.requests {
+				got = append(got, fmt.Sprint(q.Step, " ", q.MaybeMade))
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 

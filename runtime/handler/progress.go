@@ -8,11 +8,12 @@ import "sync"
 // maxParked bounds what progress remembers; a worker holds fewer messages unless its group is set up unusually large.
 const maxParked = 4096
 
-// progress remembers at which step deliveries were parked. What is forgotten costs a repeated call, with the same key; where that is older than the third party
-// remembers keys, it is made without the question that would have gone before it.
+// progress remembers at which step deliveries were parked. What is forgotten costs repeated calls, with the same keys, that say that they may have been made; so
+// from then on does every delivery that is not remembered, as it may be one of those.
 type progress struct {
 	mu     sync.Mutex
 	parked map[parkedKey]place
+	forgot bool
 }
 
 // parkedKey tells a delivery from all others. The message's id alone does not: producers make one id twice, and a retry has the id of what was retried.
@@ -24,17 +25,23 @@ type place struct {
 	step int
 	// maybeMade: the step's request may have had its effect.
 	maybeMade bool
+	// forgotten: how far it came before may have been forgotten, so any step's request may have been made.
+	forgotten bool
 }
+
+// doubtful reports whether the step's request may have been made.
+func (p place) doubtful(step int) bool { return p.forgotten || p.maybeMade && step == p.step }
 
 // keep notes where the delivery goes on.
 func (p *progress) keep(key parkedKey, at place) {
-	if at == (place{}) {
-		return
+	if at.step == 0 && (at.forgotten || !at.maybeMade) {
+		return // what is not remembered is the same
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.parked == nil || len(p.parked) >= maxParked {
-		p.parked = map[parkedKey]place{} // those of queues that moved to another pod are never asked for
+	if full := len(p.parked) >= maxParked; full || p.parked == nil {
+		p.parked = map[parkedKey]place{} // most are of queues that moved to another pod, and never asked for
+		p.forgot = full
 	}
 	p.parked[key] = at
 }
@@ -43,7 +50,10 @@ func (p *progress) keep(key parkedKey, at place) {
 func (p *progress) take(key parkedKey) place {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := p.parked[key]
+	at, known := p.parked[key]
+	if !known {
+		return place{forgotten: p.forgot}
+	}
 	delete(p.parked, key)
 	return at
 }
