@@ -29,6 +29,8 @@ const (
 	saturated = 0.85
 	// backOff is what is left of the point after a third party said that it is too much.
 	backOff = 0.9
+	// cautious is how many rounds stay there then.
+	cautious = 12
 	// atTheEnd is how many rounds use all that there is, or one, while that serves best, before the other side is tried again. Of a small share a side is a
 	// large part: there are smallShare rounds for each of a share's places, where that is more.
 	atTheEnd, smallShare = 4, 24
@@ -109,9 +111,12 @@ func (c *climber) add(s sample, highest int) int {
 	return min(c.limit, highest)
 }
 
-// complete reports whether the round can be judged: it has seen each place used, for as long as a request takes, and is precise enough.
+// complete reports whether the round can be judged: it has been too much, or it has seen each place used, for as long as a request takes, and is precise enough.
 func (c *climber) complete(now time.Time) bool {
 	r := &c.round
+	if r.told {
+		return true
+	}
 	if r.count < max(fewest, c.limit) || now.Sub(r.begun).Seconds() < c.mean {
 		return false
 	}
@@ -124,6 +129,10 @@ func (c *climber) complete(now time.Time) bool {
 // judge moves the point by what the round shows beside the one before.
 func (c *climber) judge(highest int) {
 	r := &c.round
+	if r.told {
+		c.point, c.step, c.last, c.keeps = max(1, min(c.point, float64(c.limit))*backOff), smallestStep, nil, cautious
+		return
+	}
 	n := float64(r.count)
 	c.mean = r.seconds / n
 	// By Little's law: what is in flight, divided by the time it takes. Counting over the round would be off by whatever came in bunches.
@@ -131,8 +140,6 @@ func (c *climber) judge(highest int) {
 	before := c.last
 	c.last = &now
 	switch {
-	case r.told:
-		c.point, c.step, c.last = max(1, c.point*backOff), smallestStep, nil
 	case now.inFlight < saturated*float64(min(c.limit, highest)):
 		c.last = nil // the callers decided how many, not the limit
 	case before != nil && c.aside:

@@ -170,6 +170,25 @@ func TestAdaptiveConcurrencyFindsTheBest(t *testing.T) {
 	}
 }
 
+// A round is ten requests and more, and at a slow third party takes long: what says that it is too much does not wait for that.
+func TestAThirdPartyThatSaysTooMuchIsAskedForLessAtOnce(t *testing.T) {
+	const callers = 64
+	now := time.Unix(0, 0)
+	for _, up := range []bool{false, true} {
+		c := newClimber(now, callers)
+		c.point, c.up = 40, !up
+		c.next(now, callers)
+		refusal := sample{began: now, ended: now.Add(refusal), inFlight: c.limit, tooMany: true}
+		most := int(math.Round(float64(min(40, c.limit)) * backOff))
+		if limit := c.add(refusal, callers); limit != most {
+			t.Errorf("above the point (%v): after one refusal %d requests in flight are allowed, want %v", up, limit, most)
+		}
+		if limit := c.add(refusal, callers); limit != most {
+			t.Errorf("above the point (%v): another, of a request that was under way, leaves %d, want %d", up, limit, most)
+		}
+	}
+}
+
 // In a small share there is little to find, and it is found: how many a third party serves best, from the whole share down to one.
 func TestAdaptiveConcurrencyWorksInASmallShare(t *testing.T) {
 	const length = 3 * time.Minute
