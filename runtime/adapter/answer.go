@@ -29,6 +29,8 @@ type answer struct {
 	unauthorized bool
 	// absent: the third party has nothing at this URL, or not for this method.
 	absent bool
+	// waited is for how long, within the request, the rate had to be waited for: that is not the third party's time.
+	waited time.Duration
 }
 
 // behind is the answer to a request that was made again, which does not tell what became of the earlier one.

@@ -145,11 +145,8 @@ func (a *Adapter) queue(ctx context.Context) (far time.Duration, err error) {
 	if entered && a.pace.free.Load() {
 		return 0, nil
 	}
-	start, stop := time.Now(), Waiting(ctx)
-	defer func() {
-		stop()
-		a.observer.Waited(a.spec.Name, time.Since(start))
-	}()
+	stop := a.waiting(ctx)
+	defer stop()
 	if !entered {
 		if err := a.gate.enter(ctx); err != nil {
 			return 0, err
@@ -159,6 +156,27 @@ func (a *Adapter) queue(ctx context.Context) (far time.Duration, err error) {
 		a.gate.leave()
 	}
 	return far, err
+}
+
+// again waits until the rate admits a request once more, with another credential; false if it does not now.
+func (a *Adapter) again(ctx context.Context) (waited time.Duration, admitted bool) {
+	if a.pace.free.Load() {
+		return 0, true
+	}
+	stop := a.waiting(ctx)
+	far, err := a.pace.wait(ctx)
+	return stop(), err == nil && far == 0
+}
+
+// waiting begins a wait for limits; what it returns ends it, and says how long it was.
+func (a *Adapter) waiting(ctx context.Context) (stop func() time.Duration) {
+	start, stopClock := time.Now(), Waiting(ctx)
+	return func() time.Duration {
+		stopClock()
+		took := time.Since(start)
+		a.observer.Waited(a.spec.Name, took)
+		return took
+	}
 }
 
 // park is the outcome of a probe that failed. That the account is refused stays the reason: it does not pass by itself.
@@ -243,6 +261,7 @@ func (a *Adapter) send(ctx context.Context, r Request, secret map[string]string,
 	a.inFlight.Add(1)
 	ans = a.absent.judge(r.Step, a.authorized(ctx, r, secret, limits.Timeout.D()))
 	a.inFlight.Add(-1)
+	seen.began = seen.began.Add(ans.waited)
 	seen.ended, seen.tooMany = time.Now(), ans.reason == TooManyRequests
 	a.observer.Requested(a.spec.Name, r.Step, ans.reason, seen.ended.Sub(seen.began))
 	if ans.result != success && ans.result != cut {

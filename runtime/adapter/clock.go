@@ -9,18 +9,20 @@ import (
 	"time"
 )
 
-// WaitClock adds up the time a message's handling waited for limits, which is no work. A message waits for one thing at a time.
+// WaitClock adds up the time a message's handling waited for limits, which is no work.
 type WaitClock struct {
 	mu     sync.Mutex
 	waited time.Duration
-	since  time.Time // of the wait under way
+	// waits under way: several where a probe is made again beside itself. The first began at since.
+	waits int
+	since time.Time
 }
 
 // Waited is the time so far.
 func (w *WaitClock) Waited() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.since.IsZero() {
+	if w.waits == 0 {
 		return w.waited
 	}
 	return w.waited + time.Since(w.since)
@@ -29,13 +31,17 @@ func (w *WaitClock) Waited() time.Duration {
 func (w *WaitClock) start() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.since = time.Now()
+	if w.waits++; w.waits == 1 {
+		w.since = time.Now()
+	}
 }
 
 func (w *WaitClock) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.waited, w.since = w.waited+time.Since(w.since), time.Time{}
+	if w.waits--; w.waits == 0 {
+		w.waited += time.Since(w.since)
+	}
 }
 
 type waitClockKey struct{}

@@ -35,10 +35,12 @@ func (a *Adapter) signed(ctx context.Context, r Request, secret map[string]strin
 	if isOlder {
 		a.previous.until.Store(0)
 	}
-	if far, err := a.pace.wait(ctx); err != nil || far > 0 {
+	waited, admitted := a.again(ctx)
+	if ans.waited = waited; !admitted {
 		return ans // the rate admits no second request now
 	}
 	again := a.exchange(ctx, r, second, timeout)
+	again.waited = waited
 	if !isOlder && !again.refusesKey() && again.verdict() == healthy {
 		a.previous.until.Store(time.Now().Add(olderFor).UnixNano())
 	}

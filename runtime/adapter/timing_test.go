@@ -523,6 +523,56 @@ func TestAnHMACKeyIsRotatedAtEitherEndFirst(t *testing.T) {
 	}
 }
 
+func TestAWaitBesideAnotherIsCountedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := new(WaitClock)
+		ctx := WithWaitClock(t.Context(), clock)
+		for _, wait := range []struct{ begins, lasts time.Duration }{{0, 2 * time.Second}, {time.Second, 2 * time.Second}, {5 * time.Second, time.Second}} {
+			time.AfterFunc(wait.begins, func() { time.AfterFunc(wait.lasts, Waiting(ctx)) })
+		}
+		for second, want := range []time.Duration{0, 1, 2, 3, 3, 3, 4, 4} {
+			synctest.Wait()
+			if got := clock.Waited(); got != want*time.Second {
+				t.Errorf("after %d s the clock has %v, want %v", second, got, want*time.Second)
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+// While a key is rotated each message's request may wait for the rate twice. Neither is the third party's time, nor work on the message.
+func TestARequestThatWaitsToBeSignedByTheOtherKeyIsNotSlow(t *testing.T) {
+	const takes = 10 * time.Millisecond
+	script := answers{func(r *http.Request) (*http.Response, error) {
+		if r.Header.Get("X-Id") != "old" {
+			return slow(http.StatusForbidden, takes)(r)
+		}
+		return slow(200, takes)(r)
+	}}
+	rotated := func(c *Config) {
+		fragile(c)
+		c.Limits.Breaker.SlowRequest, c.Limits.RequestsPerSecond = worker.Duration(2*time.Second), 5
+		c.Spec.Auth = &worker.Auth{Type: worker.AuthHMAC, SignatureHeader: "X-Sig", TimestampHeader: "X-Time", KeyIDHeader: "X-Id"}
+		c.CredentialDir = writeSecret(t, map[string]string{"key-id": "new", "secret": "2", "previous-key-id": "old", "previous-secret": "1"})
+	}
+	bubble(t, rotated, script, func(t *testing.T, a *Adapter, _ *scripted, _ *observed) {
+		var calls sync.WaitGroup
+		for range 64 {
+			calls.Go(func() {
+				clock, start := new(WaitClock), time.Now()
+				o := a.Call(WithWaitClock(t.Context(), clock), request())
+				if worked := time.Since(start) - clock.Waited(); o.Kind != outcome.Done || worked > 2*takes {
+					t.Errorf("got %v after %v of work, want done after %v at most", o, worked, 2*takes)
+				}
+			})
+		}
+		calls.Wait()
+		if state := a.Report().Circuit; state != worker.CircuitClosed {
+			t.Errorf("the circuit of a third party that is well is %s", state)
+		}
+	})
+}
+
 // swapSecret swaps a file as the kubelet does: a new folder, and a symbolic link that is renamed over the old.
 func swapSecret(t *testing.T, dir, token string) {
 	t.Helper()

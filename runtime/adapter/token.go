@@ -159,10 +159,11 @@ func (a *Adapter) authorized(ctx context.Context, r Request, secret map[string]s
 		return ans
 	}
 	a.tokens.forget(used)
-	if far, err := a.pace.wait(ctx); err != nil || far > 0 {
-		return ans // the rate admits no second request now
+	waited, admitted := a.again(ctx)
+	if admitted { // by the rate, for a second request
+		ans, _ = a.withToken(ctx, r, secret, timeout)
 	}
-	ans, _ = a.withToken(ctx, r, secret, timeout)
+	ans.waited = waited
 	return ans
 }
 
