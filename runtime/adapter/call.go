@@ -98,7 +98,7 @@ func (a *Adapter) finish(t ticket, ans answer, seen sample, slow time.Duration) 
 		v = failing
 	}
 	late = a.circuit.end(t, v, ans.after)
-	a.gate.finish(seen, v)
+	a.gate.finish(seen, v, late)
 	return late
 }
 
@@ -152,7 +152,10 @@ func (a *Adapter) queue(ctx context.Context) (far time.Duration, err error) {
 			return 0, err
 		}
 	}
-	if far, err = a.pace.wait(ctx); err != nil {
+	a.gate.pacing.Add(1)
+	far, err = a.pace.wait(ctx)
+	a.gate.pacing.Add(-1)
+	if err != nil {
 		a.gate.leave()
 	}
 	return far, err

@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,7 +22,11 @@ type gate struct {
 	// admitted is told what the ramp admits, with mu held: told afterwards, two steps could change places, and the last part of the limits never come back.
 	admitted func(part float64)
 	inside   int
-	waiting  []chan struct{} // closed when let in, in the order of coming
+	// earlier of those inside made their requests before the last recovery: they may hang for long, and are not what the ramp lets in.
+	earlier int
+	// pacing of those inside wait for the rate.
+	pacing  atomic.Int64
+	waiting []chan struct{} // closed when let in, in the order of coming
 }
 
 // tryEnter enters if there is room and nobody waits.
@@ -59,10 +64,13 @@ func (g *gate) leave() {
 	g.admit()
 }
 
-// finish leaves after a request.
-func (g *gate) finish(s sample, v verdict) {
+// finish leaves after a request. What a late one says is about the third party as it was.
+func (g *gate) finish(s sample, v verdict, late bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if late {
+		v, g.earlier = noVerdict, max(0, g.earlier-1)
+	}
 	changed := g.ramp.note(v, time.Now)
 	if changed {
 		g.admitted(g.ramp.part())
@@ -80,7 +88,7 @@ func (g *gate) teach(s sample, v verdict, stepped bool) {
 	case stepped:
 		g.climber.rest(s.ended, g.most())
 	case g.ramp.part() == 1 && v != noVerdict:
-		s.inFlight, s.ok = g.inside, v == healthy
+		s.inFlight, s.ok = g.inside-int(g.pacing.Load()), v == healthy
 		g.climber.add(s, g.most())
 	}
 }
@@ -93,10 +101,11 @@ func (g *gate) most() int {
 	return g.limit
 }
 
-// restart begins a ramp.
+// restart begins a ramp, at the end of the probe that found the third party well.
 func (g *gate) restart() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.earlier = max(0, g.inside-int(g.pacing.Load())-1) // all but the probe
 	g.ramp.start(time.Now())
 	g.admitted(g.ramp.part())
 }
@@ -117,23 +126,34 @@ func (g *gate) resize(limit int, adaptive bool) {
 
 // room reports whether one more may be inside. g.mu is held.
 func (g *gate) room() bool {
-	allowed := g.allowed()
-	return allowed == 0 || g.inside < allowed
+	share, ramped := g.share(), g.ramped()
+	return (share == 0 || g.inside < share) && (ramped == 0 || g.inside-g.earlier < ramped)
 }
 
 // allowed is how many may be inside; 0 is any number. g.mu is held.
 func (g *gate) allowed() int {
-	allowed := g.limit
+	share, ramped := g.share(), g.ramped()
+	if share == 0 || ramped > 0 && ramped < share {
+		return ramped
+	}
+	return share
+}
+
+// share is the limit, or how much of it serves best; 0 is none. g.mu is held.
+func (g *gate) share() int {
 	if g.climber != nil {
-		allowed = min(g.climber.limit, g.most())
+		return min(g.climber.limit, g.most())
 	}
-	if part := g.ramp.part(); part < 1 && g.most() > 0 {
-		ramped := max(1, int(part*float64(g.most())))
-		if allowed == 0 || ramped < allowed {
-			allowed = ramped
-		}
+	return g.limit
+}
+
+// ramped is how many the ramp lets in; 0 is any number. g.mu is held.
+func (g *gate) ramped() int {
+	part, most := g.ramp.part(), g.most()
+	if part == 1 || most == 0 {
+		return 0
 	}
-	return allowed
+	return max(1, int(part*float64(most)))
 }
 
 // now is what allowed says.

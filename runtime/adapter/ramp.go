@@ -10,6 +10,8 @@ const (
 	firstPart = 1.0 / 16
 	// rampStep is the least time between two doublings.
 	rampStep = 500 * time.Millisecond
+	// debt is how many failures more than successes count: what has failed for long and then is well would otherwise need as many successes first, a few at a time.
+	debt = 8
 )
 
 // ramp leads from a recovery back to the full limits. Each step needs its time, and more answers that show the third party to be well than others. The
@@ -41,7 +43,7 @@ func (r *ramp) note(v verdict, now func() time.Time) (changed bool) {
 	case healthy:
 		r.balance++
 	case failing:
-		r.balance--
+		r.balance = max(r.balance-1, -debt)
 	}
 	at := now()
 	if r.balance <= 0 || at.Sub(r.since) < rampStep {

@@ -86,6 +86,50 @@ func TestConcurrencyComesBackLittleByLittle(t *testing.T) {
 	}
 }
 
+// Requests from before an outage hang for as long as their timeout: neither the way back nor its first step waits for them.
+func TestWhatHangsFromBeforeAnOutageDoesNotHoldTheRecoveryBack(t *testing.T) {
+	const hanging, takes = 12, 10 * time.Millisecond
+	script := append(slices.Repeat(answers{slow(200, time.Hour)}, hanging), status(500), status(500), slow(200, takes))
+	bubble(t, func(c *Config) { fragile(c); c.Limits.Concurrency = 16 }, script, func(t *testing.T, a *Adapter, s *scripted, _ *observed) {
+		var stuck sync.WaitGroup
+		for range hanging {
+			stuck.Go(func() { a.Call(t.Context(), request()) })
+		}
+		synctest.Wait()
+		open(t, a)
+		time.Sleep(6 * time.Second)
+		for _, who := range []string{"the probe", "the next"} {
+			start := time.Now()
+			if o := a.Call(t.Context(), request()); o.Kind != outcome.Done || time.Since(start) > takes {
+				t.Fatalf("%s: got %v after %v, want that it is done at once", who, o, time.Since(start))
+			}
+		}
+		admitted := func() int { // of four at once
+			var calls sync.WaitGroup
+			defer calls.Wait()
+			before := a.Report().InFlight
+			for range 4 {
+				calls.Go(func() { a.Call(t.Context(), request()) })
+			}
+			synctest.Wait()
+			return a.Report().InFlight - before
+		}
+		if n := admitted(); n != 1 {
+			t.Errorf("beside what hangs %d requests are in flight, want a sixteenth of 16", n)
+		}
+		stuck.Wait()
+		if n := admitted(); n != 2 {
+			t.Errorf("after what hung has ended %d requests are in flight, want an eighth of 16", n)
+		}
+		part := a.gate.ramp.part()
+		time.Sleep(rampStep)
+		a.Call(t.Context(), request())
+		if got := a.gate.ramp.part(); got != 2*part {
+			t.Errorf("a success after those from before have timed out leads from %v of the limits to %v, want twice as much", part, got)
+		}
+	})
+}
+
 // TestADrainNeverExceedsTheRate: with callers that waited through the outage, no second after it sees more requests than the limit, and in the end all
 // of the limit is used.
 func TestADrainNeverExceedsTheRate(t *testing.T) {
@@ -149,6 +193,8 @@ func TestARampNeedsSuccess(t *testing.T) {
 			{[]verdict{healthy}, 1, 2 * firstPart},
 			{[]verdict{failing, healthy}, rampStep, 2 * firstPart},
 			{[]verdict{noVerdict}, rampStep, 2 * firstPart},
+			{slices.Repeat([]verdict{failing}, 100), 0, 2 * firstPart},
+			{slices.Repeat([]verdict{healthy}, debt), rampStep, 2 * firstPart},
 			{[]verdict{healthy}, 0, 4 * firstPart},
 			{[]verdict{healthy}, rampStep, 8 * firstPart},
 			{[]verdict{healthy}, rampStep, 1},
@@ -200,6 +246,19 @@ func TestAThirdPartyThatQueuesIsNotPushedOver(t *testing.T) {
 	}
 }
 
+// Where the rate is the bound, more in flight is not what would bring more.
+func TestWhoWaitsForTheRateIsNotInFlight(t *testing.T) {
+	limited := func(c *Config) { c.Limits.RequestsPerSecond, c.Limits.Concurrency, c.Limits.Adaptive = 50, 64, true }
+	bubble(t, limited, answers{slow(200, 20*time.Millisecond)}, func(t *testing.T, a *Adapter, _ *scripted, _ *observed) {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		crowd(ctx, a, 64).Wait()
+		if allowed := a.Report().Allowed; allowed > 2*firstLimit {
+			t.Errorf("%d requests in flight are allowed where one serves the whole rate, want %d at most", allowed, 2*firstLimit)
+		}
+	})
+}
+
 // Told after the gate's lock was left, two steps could change places, and a part of the rate would be lost for good.
 func TestTheRateHearsOfEveryStepInItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -218,7 +277,7 @@ func TestTheRateHearsOfEveryStepInItsTurn(t *testing.T) {
 			if !g.tryEnter() {
 				t.Fatal("there is no room")
 			}
-			g.finish(sample{began: time.Now(), ended: time.Now()}, healthy)
+			g.finish(sample{began: time.Now(), ended: time.Now()}, healthy, false)
 		}
 		if want := []float64{1.0 / 16, 1.0 / 8, 1.0 / 4, 1.0 / 2, 1}; !slices.Equal(told, want) {
 			t.Errorf("told was %v, want %v", told, want)
