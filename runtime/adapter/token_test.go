@@ -239,3 +239,22 @@ func TestOtherClientCredentialsAreTriedAtOnce(t *testing.T) {
 		time.Sleep(time.Minute)
 	})
 }
+
+func TestARequestThatWaitsToBeMadeWithANewTokenIsNotSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{status: http.StatusOK, expires: 3600}
+		a := withOAuth2(t, i, func(c *Config) {
+			c.Limits.RequestsPerSecond = 1
+			c.Limits.Breaker.MinimumRequests, c.Limits.Breaker.SlowRequest = 1, worker.Duration(500*time.Millisecond)
+		})
+		calls(t, a, outcome.Done)
+		i.set(func(i *issuer) { i.issued++ })
+		time.Sleep(time.Second)
+		clock, start := new(WaitClock), time.Now()
+		o := a.Call(WithWaitClock(t.Context(), clock), request())
+		took, waited := time.Since(start), clock.Waited()
+		if state := a.Report().Circuit; o.Kind != outcome.Done || state != worker.CircuitClosed || took < time.Second || took-waited > 100*time.Millisecond {
+			t.Errorf("got %v after %v, of which it waited %v, and a circuit that is %s", o, took, waited, state)
+		}
+	})
+}
