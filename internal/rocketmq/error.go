@@ -18,6 +18,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrNotOnline: the group exists but has no member, or not the one asked for.
 	ErrNotOnline = errors.New("not online")
+	// ErrDeleted: the peer has not got the message any more that was named.
+	ErrDeleted = errors.New("deleted")
 	// ErrPermission: the credentials are missing or wrong, or do not allow this;
 	// or the topic's or broker's own permission bits forbid it.
 	ErrPermission = errors.New("no permission")
@@ -60,6 +62,15 @@ func (e *Error) Error() string {
 // Is makes errors.Is(err, ErrNotFound) and its like work.
 func (e *Error) Is(target error) bool { return e.kind() == target }
 
+// Stored reports whether the peer has what it was sent, less durably than it is set up to promise.
+func (e *Error) Stored() bool {
+	switch e.Code {
+	case CodeFlushDiskTimeout, CodeFlushReplicaTimeout, CodeReplicaNotAvailable:
+		return true
+	}
+	return false
+}
+
 // kind is one of the Err… values above.
 func (e *Error) kind() error {
 	switch e.Code {
@@ -85,6 +96,8 @@ func systemErrorKind(remark string) error {
 		return ErrNotFound
 	case strings.HasSuffix(remark, "not online"): // 307 of a member that is away
 		return ErrNotOnline
+	case strings.HasPrefix(remark, "look message by offset failed"): // 36 of a message whose file was deleted
+		return ErrDeleted
 	}
 	return ErrRefused
 }

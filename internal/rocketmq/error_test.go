@@ -13,7 +13,7 @@ import (
 )
 
 func TestEveryRefusalIsOfOneKind(t *testing.T) {
-	kinds := []error{ErrNotFound, ErrNotOnline, ErrPermission, ErrUnreachable, ErrBusy, ErrRefused, ErrClosed}
+	kinds := []error{ErrNotFound, ErrNotOnline, ErrDeleted, ErrPermission, ErrUnreachable, ErrBusy, ErrRefused, ErrClosed}
 	for _, c := range []struct {
 		code   Code
 		remark string
@@ -24,6 +24,7 @@ func TestEveryRefusalIsOfOneKind(t *testing.T) {
 		{CodeQueryNotFound, "", ErrNotFound},
 		{CodeSystemError, "no consumer for this group, g", ErrNotFound},
 		{CodeSystemError, "The Consumer <g> <id> not online", ErrNotOnline},
+		{CodeSystemError, "look message by offset failed, 4711", ErrDeleted},
 		{CodeSystemError, "java.lang.NullPointerException", ErrRefused},
 		{CodeConsumerNotOnline, "", ErrNotOnline},
 		{CodeNoPermission, "", ErrPermission},

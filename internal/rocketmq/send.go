@@ -6,6 +6,7 @@ package rocketmq
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -42,9 +43,8 @@ type SendResult struct {
 }
 
 // Send stores messages at one broker. Nil means they are stored as durably as
-// the broker is set up to promise. An [*Error] with [CodeFlushDiskTimeout],
-// [CodeFlushReplicaTimeout] or [CodeReplicaNotAvailable] comes with the result: the
-// broker has the messages, less durably. After [ErrUnreachable] or the context's
+// the broker is set up to promise. An [*Error] that says Stored comes with the
+// result. After [ErrUnreachable] or the context's
 // error it is not known; the client never sends twice by itself.
 //
 // Further errors: [ErrNotFound] (no such topic), [CodeMessageIllegal] (too large),
@@ -82,9 +82,7 @@ func (c *Client) Send(ctx context.Context, addr string, s SendRequest) (SendResu
 	if r == nil {
 		return SendResult{}, err
 	}
-	switch Code(r.Code) {
-	case CodeOK, CodeFlushDiskTimeout, CodeFlushReplicaTimeout, CodeReplicaNotAvailable:
-	default:
+	if answer := (&Error{Code: Code(r.Code)}); answer.Code != CodeOK && !answer.Stored() {
 		return SendResult{}, err
 	}
 	result := SendResult{ID: r.Fields.Get("msgId"), Queue: s.Queue, transactionID: r.Fields.Get("transactionId")}
@@ -135,11 +133,12 @@ type SendBackRequest struct {
 }
 
 // SendBack stores the message in the group's retry topic, to be delivered after
-// the delay. addr must be the broker the message was pulled from. Only nil means
-// that it is stored there: then, not before, its offset may be committed.
+// the delay. addr must be the broker the message was pulled from. Only nil, or an
+// [*Error] that says Stored, means that it is stored there: then, not before, its
+// offset may be committed. Further errors: [ErrDeleted], [ErrNotFound] (no such group).
 func (c *Client) SendBack(ctx context.Context, addr string, s SendBackRequest) error {
 	m := s.Message
-	return c.tell(ctx, addr, OpSendBack, Fields{
+	err := c.tell(ctx, addr, OpSendBack, Fields{
 		{"group", s.Group},
 		{"offset", itoa64(m.PhysicalOffset)},
 		{"delayLevel", itoa(s.DelayLevel)},
@@ -149,4 +148,13 @@ func (c *Client) SendBack(ctx context.Context, addr string, s SendBackRequest) e
 		{"maxReconsumeTimes", itoa(s.MaxReconsume)},
 		{"bname", m.Queue.Broker},
 	}, nil)
+	var refusal *Error
+	if errors.As(err, &refusal) && refusal.Code == CodeSystemError { // whose remark is what became of the copy
+		for _, code := range []Code{CodeFlushDiskTimeout, CodeFlushReplicaTimeout, CodeReplicaNotAvailable} {
+			if refusal.Remark == code.String() {
+				return &Error{Op: OpSendBack, Code: code, Addr: refusal.Addr}
+			}
+		}
+	}
+	return err
 }

@@ -6,6 +6,7 @@ package consumer
 import (
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
@@ -23,17 +24,19 @@ const (
 	HandlerPanic outcome.Reason = "HandlerPanic"
 	// InvalidOutcome: the handler returned no outcome.
 	InvalidOutcome outcome.Reason = "InvalidOutcome"
+	// MessageDeleted: the broker deleted the message before it could be sent back to it for another attempt. Its detail says why that was wanted.
+	MessageDeleted outcome.Reason = "MessageDeleted"
 	// DeadLetterRefused: a dead letter cannot be written, so that nothing further is started.
 	DeadLetterRefused outcome.Reason = worker.ReasonDeadLetterRefused
 )
 
 // work runs handlers, one message after the other (Push mode).
 func (c *Consumer) work() {
-	t, ok := c.dispatch.take()
-	for ok {
+	for t, ok := c.dispatch.take(); ok; {
 		o, v := c.judge(t, c.handle(t))
-		t, ok = c.dispatch.exchange(t, v, o)
-		c.finished(o, v)
+		ended := t
+		t, ok = c.dispatch.exchange(ended, v, o)
+		c.finished(ended, o, v)
 		if !ok {
 			t, ok = c.dispatch.take()
 		}
@@ -41,15 +44,10 @@ func (c *Consumer) work() {
 }
 
 // unfit reports whether a message must not be handled.
-func (t task) unfit() bool {
-	return t.decided != nil || t.message.Err != nil || t.deadly || t.flaw != nil
-}
+func (t task) unfit() bool { return t.message.Err != nil || t.deadly || t.flaw != nil }
 
 // handle calls the handler, unless the message is unfit.
 func (c *Consumer) handle(t task) (o outcome.Outcome) {
-	if t.decided != nil {
-		return *t.decided
-	}
 	if t.message.Err != nil {
 		c.cfg.Log.Warn("message cannot be decoded", append(where(t.message), "error", t.message.Err)...)
 		return outcome.Kill(Undecodable, t.message.Err.Error())
@@ -74,7 +72,7 @@ func (c *Consumer) handle(t task) (o outcome.Outcome) {
 func (c *Consumer) conclude(t task, o outcome.Outcome) {
 	o, v := c.judge(t, o)
 	c.dispatch.settle(t, v, o)
-	c.finished(o, v)
+	c.finished(t, o, v)
 }
 
 // judge does at the broker what the outcome says, and tells what became of the message. The outcome is another where the handler's cannot be.
@@ -89,9 +87,14 @@ func (c *Consumer) judge(t task, o outcome.Outcome) (outcome.Outcome, verdict) {
 	return o, c.act(t, o)
 }
 
-// finished tells the observer of a message that was taken back.
-func (c *Consumer) finished(o outcome.Outcome, v verdict) {
-	if v != abandoned && v != deferred {
+// finished tells the observer of a message that was taken back, or goes on aside with one whose end its broker could not be told.
+func (c *Consumer) finished(t task, o outcome.Outcome, v verdict) {
+	switch v {
+	case abandoned:
+	case deferred:
+		t.aside = true
+		c.tasks.Go(func() { c.conclude(t, o) })
+	default:
 		c.cfg.Observer.Finished(o.Kind, o.Reason)
 	}
 }
@@ -121,28 +124,27 @@ func (c *Consumer) act(t task, o outcome.Outcome) verdict {
 	}
 }
 
-// attempt repeats a call to the message's broker until it succeeds, which is passed; failed is told of each failure. Where the queue is not certainly ours, the message
-// may be another's already, or its broker is away: it is deferred, so that nobody waits. Abandoned, the queue is not ours any more, or the time is up, after one more
-// attempt, and whoever has it next gets the message again.
+// attempt makes a call to the message's broker; failed is told of each failure. It is made while the queue is certainly ours: later, the message may have been another's.
+// Where it cannot be made, or fails, it is deferred, so that no hand waits for a broker; aside it is repeated until it succeeds, which is passed. Abandoned, the queue is not
+// ours any more, or the time is up, after one more attempt, and whoever has it next gets the message again. Who leaves does not wait for a broker that is away.
 func (c *Consumer) attempt(t task, call func() error, failed func(error)) verdict {
 	var pause backoff
-	for c.dispatch.holds(t.queue) {
+	for away := time.Now(); c.dispatch.holds(t.queue); pause.wait(t.queue.ctx) {
 		last := t.queue.ctx.Err() != nil
-		if !c.dispatch.covers(t.queue) {
-			if last {
-				return abandoned
+		if c.dispatch.covers(t.queue) {
+			err := call()
+			if err == nil {
+				return passed
 			}
+			failed(err)
+			away = time.Now()
+		}
+		switch {
+		case last, c.run.Err() != nil && time.Since(away) > callTimeout:
+			return abandoned
+		case !t.aside:
 			return deferred
 		}
-		err := call()
-		if err == nil {
-			return passed
-		}
-		if failed(err); last {
-			return abandoned
-		}
-		c.dispatch.survive(t)
-		pause.wait(t.queue.ctx)
 	}
 	return abandoned
 }

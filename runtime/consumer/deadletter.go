@@ -112,11 +112,14 @@ func (c *Consumer) bury(t task, o outcome.Outcome) verdict {
 		return nil
 	}, func(err error) {
 		c.cfg.Observer.DeadLetterFailed(err)
+		if !t.aside {
+			return // it may have been a moment's
+		}
 		c.cfg.Log.Warn("cannot write a dead letter, starting nothing until it is written", append(where(t.message), "reason", o.Reason, "error", err)...)
 		if resume == nil {
 			resume = make(chan struct{})
-			c.dispatch.park(resume, DeadLetterRefused)
 		}
+		c.dispatch.park(resume, DeadLetterRefused) // each time: what had parked it before may be over
 	})
 	if resume != nil {
 		close(resume)
@@ -125,7 +128,8 @@ func (c *Consumer) bury(t task, o outcome.Outcome) verdict {
 		return v
 	}
 	c.cfg.Log.Error("dead letter without its reason: the message leaves no room for it", append(where(t.message), "kind", o.Kind.String(), "reason", o.Reason)...)
-	return c.giveBack(t, rocketmq.SendBackRequest{Group: c.cfg.Group, Message: t.message, DelayLevel: deadLetterLevel, MaxReconsume: 0})
+	v, _ = c.giveBack(t, rocketmq.SendBackRequest{Group: c.cfg.Group, Message: t.message, DelayLevel: deadLetterLevel, MaxReconsume: 0})
+	return v
 }
 
 // deadLetterLevel is the delay level that means the dead letters.
@@ -133,7 +137,7 @@ const deadLetterLevel = -1
 
 // post stores a dead letter at the broker its message came from.
 func (c *Consumer) post(t task, letter rocketmq.OutMessage) error {
-	ctx, cancel := c.call()
+	ctx, cancel := c.storing()
 	defer cancel()
 	result, err := c.client.Send(ctx, t.queue.link.address(), rocketmq.SendRequest{
 		Group:    c.cfg.Group,

@@ -64,8 +64,8 @@ type task struct {
 	deadly bool
 	// flaw is why the message must not be handled, nil if it may.
 	flaw error
-	// decided is how it ended when it was handed out before, nil if it did not.
-	decided *outcome.Outcome
+	// aside: it has ended, and all that is left is to tell its broker.
+	aside bool
 }
 
 // verdict is what becomes of a message that was handed out.
@@ -76,7 +76,7 @@ const (
 	parked                   // it waits again
 	fenced                   // nobody was called, since the queue is not certainly ours: it waits again
 	rested                   // it is tried again in its lane
-	deferred                 // it has ended, which its broker cannot be told: it waits until the queue is certainly ours again
+	deferred                 // it has ended, which its broker cannot be told yet: that goes on aside, and it stays handed out
 	abandoned                // its offset must not pass: whoever has the queue next gets it again
 )
 
@@ -139,7 +139,7 @@ func (d *dispatcher) begin(q *queue, seq uint64) task {
 func (d *dispatcher) withdraw(q *queue, seq uint64) task {
 	q.running++
 	d.running++
-	t := task{queue: q, seq: seq, message: q.window.begin(seq), flaw: q.window.flaw(seq), decided: q.window.at(seq).decided}
+	t := task{queue: q, seq: seq, message: q.window.begin(seq), flaw: q.window.flaw(seq)}
 	d.noteStart(&t)
 	d.offer(q)
 	return t
@@ -155,6 +155,11 @@ func (d *dispatcher) settle(t task, v verdict, o outcome.Outcome) {
 
 // takeBack does what settle says. d.mu is held.
 func (d *dispatcher) takeBack(t task, v verdict, o outcome.Outcome) {
+	if v == deferred {
+		d.survive(t)
+		d.settleGate(t, v, o)
+		return
+	}
 	q := t.queue
 	q.running--
 	d.running--
@@ -169,9 +174,6 @@ func (d *dispatcher) takeBack(t task, v verdict, o outcome.Outcome) {
 		}
 	case parked, fenced:
 		q.window.hold(t.seq)
-		d.offer(q)
-	case deferred:
-		q.window.decide(t.seq, o)
 		d.offer(q)
 	case rested:
 		d.rest(t, o.After)

@@ -187,43 +187,131 @@ func TestNothingStartsUntilADeadLetterIsWritten(t *testing.T) {
 }
 
 func TestWhatEndsWhileItsBrokerIsAwayHoldsUpNoOther(t *testing.T) {
+	away := func(w *world) (back func()) {
+		b := w.fake.Brokers()[1]
+		b.Stop()
+		return func() { w.must(b.Start()) }
+	}
+	refuses := func(w *world) (back func()) {
+		w.fake.Inject(fake.Fault{Op: rocketmq.OpSendBack, Host: "broker-b", Code: rocketmq.CodeServiceNotAvailable})
+		return w.fake.Heal
+	}
 	for name, tt := range map[string]struct {
 		ends        outcome.Outcome
+		strike      func(*world) func()
 		starts      int // of the two in the end
 		deadLetters int
 	}{
-		"a retry":       {outcome.RetryLater(time.Second, "Timeout", ""), 4, 0},
-		"a dead letter": {outcome.Kill("BadRequest", ""), 2, 2},
+		"a retry":                   {outcome.RetryLater(time.Second, "Timeout", ""), away, 4, 0},
+		"a retry that is not taken": {outcome.RetryLater(time.Second, "Timeout", ""), refuses, 4, 0},
+		"a dead letter":             {outcome.Kill("BadRequest", ""), away, 2, 2},
+	} {
+		for mode, option := range map[string]func(*Config){"Push": func(*Config) {}, "Pull": pulling} {
+			t.Run(name+", "+mode, func(t *testing.T) {
+				inBubble(t, 2, 1, func(t *testing.T, w *world) {
+					ended := make(chan struct{})
+					x := w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
+						if m.Queue.Broker == "broker-a" || m.Reconsumed > 0 {
+							return outcome.Succeed()
+						}
+						<-ended
+						return tt.ends
+					}, option, func(c *Config) { c.Concurrency = 2 })
+					w.awaitOwner(x)
+					w.sendTo(w.queues[1])
+					w.sendTo(w.queues[1])
+					w.eventually("both hands to be full", 10*time.Second, func() bool { return x.Snapshot().InFlight == 2 })
+					back := tt.strike(w)
+					close(ended)
+					for range 20 {
+						w.sendTo(w.queues[0])
+					}
+					w.eventually("the other broker's messages", 10*time.Second, func() bool { return w.ledger.tally().starts == 22 })
+					back()
+					w.eventually("all to have ended", 30*time.Second, func() bool { return w.ledger.tally().starts == 20+tt.starts && w.committed() == 22 })
+					if n := len(w.read(w.deadLetters("broker-b"))); n != tt.deadLetters {
+						t.Errorf("%d dead letters, want %d", n, tt.deadLetters)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestADeadLetterIsWrittenBeforeItsQueueMovesAlsoWhileParked(t *testing.T) {
+	inBubble(t, 2, 1, func(t *testing.T, w *world) {
+		ended, parked := make(chan struct{}), make(chan struct{})
+		one := w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
+			if m.Queue.Broker == "broker-b" {
+				<-ended
+				return outcome.Kill("FateUnknown", "")
+			}
+			<-parked
+			return outcome.ParkUntil(make(chan struct{}), "CircuitOpen", "")
+		})
+		w.awaitOwner(one)
+		w.sendTo(w.queues[0])
+		w.sendTo(w.queues[1])
+		w.eventually("both to be in flight", 10*time.Second, func() bool { return one.Snapshot().InFlight == 2 })
+		b := w.fake.Brokers()[1]
+		b.Stop()
+		close(ended)
+		elapse(time.Second)
+		close(parked)
+		w.eventually("it to park", 10*time.Second, func() bool { return one.Snapshot().Parked })
+		w.must(b.Start())
+		w.eventually("it to be back", 10*time.Second, func() bool { return w.lockedBy(w.queues[1]) != "" })
+		two := w.join("two", done)
+		w.eventually("a queue to move", 30*time.Second, func() bool { return two.owns() > 0 })
+		one.leave()
+		w.eventually("the rest to move", 30*time.Second, func() bool { return w.committed() == 2 })
+		if n := len(w.read(w.deadLetters("broker-b"))); n != 1 || w.ledger.tally().starts != 3 {
+			t.Errorf("%d dead letters, %d started; want 1 and the parked one twice", n, w.ledger.tally().starts)
+		}
+	})
+}
+
+func TestASendBackThatIsStoredIsNotRepeated(t *testing.T) {
+	for name, fault := range map[string]fake.Fault{
+		"which its slave did not confirm": {Code: rocketmq.CodeSystemError, Remark: "FLUSH_SLAVE_TIMEOUT"},
+		"which took the broker 5 s":       {Delay: 5 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, 2, 1, func(t *testing.T, w *world) {
-				ended := make(chan struct{})
-				x := w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
-					if m.Queue.Broker == "broker-a" || m.Reconsumed > 0 {
-						return outcome.Succeed()
+			inBubble(t, 1, 1, func(t *testing.T, w *world) {
+				w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
+					if m.Reconsumed == 0 {
+						return outcome.RetryLater(time.Second, "Timeout", "")
 					}
-					<-ended
-					return tt.ends
-				}, func(c *Config) { c.Concurrency = 2 })
-				w.awaitOwner(x)
-				w.sendTo(w.queues[1])
-				w.sendTo(w.queues[1])
-				w.eventually("both hands to be full", 10*time.Second, func() bool { return x.Snapshot().InFlight == 2 })
-				away := w.fake.Brokers()[1]
-				away.Stop()
-				close(ended)
-				for range 20 {
-					w.sendTo(w.queues[0])
-				}
-				w.eventually("the other broker's messages", 10*time.Second, func() bool { return w.ledger.tally().starts == 22 })
-				w.must(away.Start())
-				w.eventually("all to have ended", 30*time.Second, func() bool { return w.ledger.tally().starts == 20+tt.starts && w.committed() == 22 })
-				if n := len(w.read(w.deadLetters("broker-b"))); n != tt.deadLetters {
-					t.Errorf("%d dead letters, want %d", n, tt.deadLetters)
+					return outcome.Succeed()
+				})
+				fault.Op, fault.Late, fault.Times = rocketmq.OpSendBack, true, 5
+				w.fake.Inject(fault)
+				w.sendTo(w.queues[0])
+				elapse(time.Minute)
+				if got, n := w.ledger.tally(), len(w.read(w.retryQueue("broker-a"))); got.starts != 2 || n != 1 || w.committed() != 1 {
+					t.Errorf("%d started, %d sent back, %d committed; want 2, 1, 1", got.starts, n, w.committed())
 				}
 			})
 		})
 	}
+}
+
+func TestARetryOfWhatTheBrokerHasDeletedIsADeadLetter(t *testing.T) {
+	inBubble(t, 1, 1, func(t *testing.T, w *world) {
+		ended := make(chan struct{})
+		x := w.join("one", func(context.Context, *rocketmq.Message) outcome.Outcome {
+			<-ended
+			return outcome.RetryLater(time.Second, "Timeout", "no answer")
+		})
+		w.sendTo(w.queues[0])
+		w.eventually("it to be in flight", 10*time.Second, func() bool { return x.Snapshot().InFlight == 1 })
+		w.fake.Broker().Trim(w.queues[0], 1)
+		close(ended)
+		letter := w.awaitDeadLetters(1, 10*time.Second)[0]
+		if letter.Property(PropertyReason) != string(MessageDeleted) || letter.Property(PropertyDetail) != "after attempt 1, Timeout: no answer" {
+			t.Errorf("reason %q, detail %q", letter.Property(PropertyReason), letter.Property(PropertyDetail))
+		}
+	})
 }
 
 func TestADeadLetterThatIsTooLargeIsCompressedOrLeftToTheBroker(t *testing.T) {

@@ -259,25 +259,29 @@ func TestConsumingGoesOnWithoutANameServer(t *testing.T) {
 }
 
 func TestOffsetsThatABrokerHasLostAreCommittedAnew(t *testing.T) {
-	inBubble(t, 1, 2, func(t *testing.T, w *world) {
-		x := w.join("one", done)
-		w.awaitOwner(x)
-		w.fill(10)
-		w.eventually("all to be committed", 10*time.Second, func() bool { return w.committed() == 10 })
-		b := w.fake.Broker()
-		w.must(w.client.DeleteGroup(w.ctx(), b.Addr(), w.group, true)) // a broker that is killed comes back without what it had in memory for less than 5 s
-		w.must(w.client.PutGroup(w.ctx(), b.Addr(), rocketmq.NewGroupConfig(w.group)))
-		b.Stop()
-		elapse(2 * memberGrace)
-		w.must(b.Start())
-		w.fill(10)
-		w.eventually("the rest to be handled", time.Minute, func() bool { return w.ledger.tally().unique == 20 })
-		elapse(time.Second)
-		if n := w.committed(); n != 20 {
-			t.Errorf("%d are committed again, want 20", n)
-		}
-		if got := w.ledger.tally(); got.duplicates != 0 {
-			t.Errorf("%d messages were handled twice", got.duplicates)
-		}
-	})
+	for name, away := range map[string]time.Duration{"away for a moment": 300 * time.Millisecond, "away for longer": 2 * memberGrace} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, 2, func(t *testing.T, w *world) {
+				x := w.join("one", done)
+				w.awaitOwner(x)
+				w.fill(10)
+				w.eventually("all to be committed", 10*time.Second, func() bool { return w.committed() == 10 })
+				b := w.fake.Broker()
+				w.must(w.client.DeleteGroup(w.ctx(), b.Addr(), w.group, true)) // a broker that is killed comes back without what it had in memory for less than 5 s
+				w.must(w.client.PutGroup(w.ctx(), b.Addr(), rocketmq.NewGroupConfig(w.group)))
+				b.Stop()
+				elapse(away)
+				w.must(b.Start())
+				elapse(10 * time.Second)
+				if n := w.committed(); n != 10 {
+					t.Errorf("%d are committed again, want 10", n)
+				}
+				w.fill(10)
+				w.eventually("the rest to be handled", time.Minute, func() bool { return w.committed() == 20 })
+				if got := w.ledger.tally(); got.duplicates != 0 {
+					t.Errorf("%d messages were handled twice", got.duplicates)
+				}
+			})
+		})
+	}
 }

@@ -106,7 +106,8 @@ func (m *membership) returned(l *link, now time.Time) {
 	case now.Sub(l.viewAt) > memberGrace: // the others may think us dead; or the broker was away, and its members are still on their way back
 		l.settleAt, l.claimAt = now.Add(settle), now.Add(memberGrace)
 		l.absent = true
-	default:
+	default: // the broker may have been away itself, and have forgotten locks, and offsets that it had not written yet
+		l.claimAt, l.absent = now.Add(memberGrace), true
 		return
 	}
 	m.reroute()
@@ -131,7 +132,7 @@ func (m *membership) confirm(l *link, generation int) error {
 		m.cfg.Log.Error("leaving and joining again", "broker", l.broker, "error", errSlotTaken)
 	} else if held, err = m.renew(ctx, l); err != nil {
 		return err
-	} else if err = m.verify(ctx, l, at, held); err != nil {
+	} else if err = m.verify(l, at, held); err != nil {
 		return err
 	}
 	for _, q := range m.dispatch.confirm(l, generation, at, held) {
@@ -143,9 +144,11 @@ func (m *membership) confirm(l *link, generation int) error {
 
 // verify gives up those of the queues just locked that were another's while our lock was not certain: then the group's offset is higher than what we
 // committed last. They are read anew. A lower offset, or none, is one that a broker has lost: what was committed is kept on disk every 5 s only.
-func (m *membership) verify(ctx context.Context, l *link, at time.Time, held []rocketmq.Queue) error {
+func (m *membership) verify(l *link, at time.Time, held []rocketmq.Queue) error {
 	for _, q := range m.dispatch.uncertain(l, at, held) {
+		ctx, cancel := m.call()
 		offset, err := m.client.QueryOffset(ctx, l.address(), m.cfg.Group, q.id)
+		cancel()
 		if isMissing(err) {
 			offset, err = unknown, nil
 		}

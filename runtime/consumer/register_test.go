@@ -109,25 +109,43 @@ func cuts(t *testing.T, w *world) {
 }
 
 func TestHoldersKeepTheirQueuesThroughABrokersRestart(t *testing.T) {
-	inBubble(t, 1, 8, func(t *testing.T, w *world) {
-		one, two := w.pair(between(time.Millisecond, 30*time.Millisecond))
-		w.fill(500)
-		elapse(100 * time.Millisecond)
-		w.fake.Broker().Stop()
-		two.lockOut(true)
-		elapse(17 * time.Second)
-		w.must(w.fake.Broker().Start())
-		back := time.Now()
-		w.eventually("the first to be back", 10*time.Second, func() bool { return one.Snapshot().Ready && w.lockedBy(w.queues[0]) != "" })
-		two.lockOut(false) // the broker has forgotten its locks
-		w.eventually("both to go on", 10*time.Second, func() bool {
-			return one.Snapshot().Ready && two.Snapshot().Ready && w.ledger.tally().unique == 500
+	for name, away := range map[string]time.Duration{"of a moment": 300 * time.Millisecond, "that takes long": 17 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, 8, func(t *testing.T, w *world) {
+				one, two := w.pair(between(time.Millisecond, 30*time.Millisecond))
+				w.fill(500)
+				elapse(100 * time.Millisecond)
+				w.fake.Broker().Stop()
+				two.lockOut(true)
+				elapse(away)
+				w.must(w.fake.Broker().Start())
+				back := time.Now()
+				w.eventually("the first to be back", 10*time.Second, func() bool { return one.Snapshot().Ready && w.lockedBy(w.queues[0]) != "" })
+				two.lockOut(false) // the broker has forgotten its locks
+				w.eventually("both to go on", 10*time.Second, func() bool {
+					return one.Snapshot().Ready && two.Snapshot().Ready && w.ledger.tally().unique == 500
+				})
+				t.Logf("went on within %v", time.Since(back))
+				w.awaitHandled(500, 10*time.Second)
+				if got := w.ledger.tally(); got.duplicates != 0 || got.twoOwners != 0 || w.ledger.handover(time.Time{}) != 0 {
+					t.Errorf("%+v, hand-over %v; want no duplicates and no queue moved", got, w.ledger.handover(time.Time{}))
+				}
+			})
 		})
-		t.Logf("went on within %v", time.Since(back))
-		w.awaitHandled(500, 10*time.Second)
-		if got := w.ledger.tally(); got.duplicates != 0 || got.twoOwners != 0 || w.ledger.handover(time.Time{}) != 0 {
-			t.Errorf("%+v, hand-over %v; want no duplicates and no queue moved", got, w.ledger.handover(time.Time{}))
-		}
+	}
+}
+
+func TestABrokerThatIsSlowToTellOffsetsIsComeBackTo(t *testing.T) {
+	inBubble(t, 1, 40, func(t *testing.T, w *world) {
+		x := w.join("one", done)
+		w.awaitOwner(x)
+		w.fake.Inject(fake.Fault{Op: rocketmq.OpQueryOffset, Delay: 100 * time.Millisecond})
+		x.lockOut(true)
+		x.cut()
+		elapse(2 * memberGrace)
+		x.lockOut(false)
+		w.fill(40)
+		w.awaitHandled(40, time.Minute)
 	})
 }
 

@@ -60,19 +60,22 @@ func (c *Consumer) drain(q *queue) {
 
 var errUncovered = errors.New("the broker did not confirm in time that the queue is still ours")
 
-// lastCommit commits the position until that succeeds, the queue is lost, or a stop has lasted too long.
+// lastCommit commits the position until that succeeds, the queue is lost, or a stop has lasted too long: while its broker is away, for longer than a moment, as the others
+// leave us our share at theirs as long as we are there.
 func (c *Consumer) lastCommit(q *queue) error {
 	if c.broadcasts() {
 		c.keep(q)
 		return nil
 	}
+	begun := time.Now()
 	var pause backoff
 	for {
 		err := c.commit(q)
 		if err == nil && c.dispatch.saved(q) {
 			return nil
 		}
-		if pause.wait(c.calls); c.calls.Err() != nil {
+		away := c.run.Err() != nil && !c.dispatch.covers(q) && time.Since(begun) > callTimeout
+		if pause.wait(c.calls); away || c.calls.Err() != nil {
 			return fmt.Errorf("commit the last offset of %v: %w", q.id, cmp.Or(err, errUncovered))
 		}
 	}
@@ -127,11 +130,11 @@ func (d *dispatcher) saved(q *queue) bool {
 }
 
 // release begins to give a queue up: nothing beyond what was started begins any more, nothing above what rests until its next attempt, and nothing at all
-// while the gate is closed. d.mu is held.
+// while the gate is closed or its broker away. d.mu is held.
 func (d *dispatcher) release(q *queue) {
 	q.phase = releasing
 	q.endAlarm()
-	if d.gate.state == flowing {
+	if d.gate.state == flowing && q.link.intact() {
 		q.limit = min(q.started, q.window.lowestResting())
 	}
 	d.checkDrained(q)

@@ -86,18 +86,13 @@ func (d *dispatcher) noteEnd(t task, v verdict) {
 	if _, survived := d.survived[t.message]; survived {
 		delete(d.survived, t.message)
 	} else {
-		d.journal.End(t.place, v == passed || v == rested || v == deferred)
+		d.journal.End(t.place, v == passed || v == rested)
 	}
 	d.endSolitude()
 }
 
-// survive notes that a message's handler has returned, whose end will be long in coming.
+// survive notes that a message's handler has returned, whose end will be long in coming. d.mu is held.
 func (d *dispatcher) survive(t task) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if _, known := d.survived[t.message]; known {
-		return
-	}
 	d.survived[t.message] = struct{}{}
 	d.journal.End(t.place, true)
 	d.endSolitude()

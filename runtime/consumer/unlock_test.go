@@ -4,11 +4,13 @@
 package consumer
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
 // asked counts the locks asked for of a queue since then.
@@ -62,16 +64,33 @@ func TestALockThatCannotBeGivenBackIsTriedAgain(t *testing.T) {
 }
 
 func TestABrokerThatIsAwayHoldsUpNoLeave(t *testing.T) {
-	inBubble(t, 2, 2, func(t *testing.T, w *world) {
-		x := w.join("one", done)
-		w.awaitOwner(x)
-		w.fake.Broker().Stop()
-		begun := time.Now()
-		x.leave()
-		if took := time.Since(begun); took > 3*callTimeout {
-			t.Errorf("left after %v", took)
-		}
-	})
+	for name, handle := range map[string]handlerFunc{
+		"with nothing in hand":            done,
+		"with what is done and not told":  between(time.Millisecond, 50*time.Millisecond),
+		"with what is to be tried again":  always(outcome.RetryLater(time.Second, "Timeout", "")),
+		"with dead letters to be written": always(outcome.Kill("BadRequest", "")),
+		"with what is parked": func(context.Context, *rocketmq.Message) outcome.Outcome {
+			return outcome.ParkUntil(make(chan struct{}), "CircuitOpen", "")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 2, 2, func(t *testing.T, w *world) {
+				x := w.join("one", handle)
+				w.awaitOwner(x)
+				w.fill(100)
+				elapse(20 * time.Millisecond)
+				w.fake.Broker().Stop()
+				two := w.join("two", done)
+				elapse(time.Second)
+				begun := time.Now()
+				x.leave()
+				if took := time.Since(begun); took > 3*callTimeout {
+					t.Errorf("left after %v", took)
+				}
+				w.eventually("the other to have what is left", callTimeout, func() bool { return two.owns() == 2 })
+			})
+		})
+	}
 }
 
 func TestALockThatWasPerhapsTakenIsGivenBack(t *testing.T) {

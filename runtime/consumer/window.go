@@ -3,10 +3,7 @@
 
 package consumer
 
-import (
-	"github.com/orderflow-dev/orderflow/internal/rocketmq"
-	"github.com/orderflow-dev/orderflow/runtime/outcome"
-)
+import "github.com/orderflow-dev/orderflow/internal/rocketmq"
 
 // window holds one queue's messages from the first whose offset is not committed to the last fetched, in the order of their offsets, and knows where
 // each stands:
@@ -40,8 +37,6 @@ type place struct {
 	reply   *reply
 	offset  int64
 	state   state
-	// decided is how the message ended, while that cannot be told to its broker.
-	decided *outcome.Outcome
 }
 
 // batchSize is what a broker returns at most, unless its maxTransferCountOnMessageInMemory says otherwise.
@@ -139,13 +134,6 @@ func (w *window) hold(seq uint64) {
 	w.at(seq).state = waiting
 	w.waiting++
 	w.start = min(w.start, seq)
-}
-
-// decide makes a message wait that has ended: whoever has it next is not to call anybody.
-func (w *window) decide(seq uint64, o outcome.Outcome) {
-	o.Uncalled = true
-	w.at(seq).decided = &o
-	w.hold(seq)
 }
 
 // finish lets a running message's offset pass, and returns how many bytes that sets free: those of its reply, if it was the last.

@@ -17,11 +17,13 @@ import (
 // slowCalls makes calls last, so that some are in flight whenever a pod is hit.
 func slowCalls(s *stage) { s.party.Steer(`{"latency":"200ms"}`) }
 
+// frozenFor is longer than the 120 s after which the broker takes a silent client for gone.
+const frozenFor = 150 * time.Second
+
 func workerFaults(r *record) []fault {
 	first := func(signal syscall.Signal) func(*stage) { return func(s *stage) { s.pods[0].Signal(signal) } }
 	return []fault{
-		// Longer than the 120 s after which the broker takes a silent client for gone.
-		{name: "worker_sigstop", pods: 2, load: 20, lasts: 150 * time.Second, worker: true, prepare: slowCalls, strike: first(syscall.SIGSTOP), heal: first(syscall.SIGCONT)},
+		{name: "worker_sigstop", pods: 2, load: 20, lasts: frozenFor, worker: true, prepare: slowCalls, strike: first(syscall.SIGSTOP), heal: first(syscall.SIGCONT)},
 		{name: "worker_sigkill", pods: 2, lasts: 8 * time.Second, worker: true, prepare: slowCalls, strike: first(syscall.SIGKILL)},
 		{name: "worker_sigterm", pods: 2, lasts: 8 * time.Second, worker: true, prepare: slowCalls, strike: func(s *stage) { s.pods[0].Stop() },
 			check: func(s *stage, v rig.Verdict) {

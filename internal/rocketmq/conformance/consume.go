@@ -343,7 +343,7 @@ func sendBack(t *testing.T, e *env) {
 	}
 	lost := m
 	lost.PhysicalOffset = 1 << 50
-	wantErr(t, "send back what is not there", e.SendBack(e, e.addr, rocketmq.SendBackRequest{Group: group, Message: &lost, MaxReconsume: 5}), rocketmq.ErrRefused)
+	wantErr(t, "send back what is not there", e.SendBack(e, e.addr, rocketmq.SendBackRequest{Group: group, Message: &lost, MaxReconsume: 5}), rocketmq.ErrDeleted)
 }
 
 func giveBack(t *testing.T, e *env) {

@@ -5,6 +5,7 @@ package fake
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -68,6 +69,9 @@ func (b *Broker) Trim(queue rocketmq.Queue, before int64) {
 	defer b.cluster.mu.Unlock()
 	t := b.topics[queue.Topic]
 	t.mins[queue.ID] = min(max(before, t.mins[queue.ID]), t.max(queue.ID))
+	maps.DeleteFunc(b.log, func(_ int64, m *rocketmq.Message) bool {
+		return m.Queue == queue && m.Offset < t.mins[queue.ID]
+	})
 }
 
 // Hole makes what the queue has below an offset not be found, though its minimum stays: brokers delete files of messages before they correct their queues.
