@@ -84,8 +84,7 @@ const (
 	moreAttempts   = 100
 )
 
-// send gives one message back and returns its outcome: as it was, if whether the broker has it is not known. An error is the broker's refusal: what it says of a message
-// that it stored and could not bring to its disk or replica in time is one, too, so the message is looked for as well.
+// send gives one message back and returns its outcome: as it was, if whether the broker has it is not known. An error is the broker's refusal.
 func (b *batch) send(ctx context.Context, l letter) (outcome string, refusal error) {
 	err := b.admin.SendBack(ctx, b.masters[l.Queue.Broker], rocketmq.SendBackRequest{
 		Group: b.group.Spec.Group, Message: l.Message, DelayLevel: givenBackLevel, MaxReconsume: l.Reconsumed + moreAttempts,
@@ -96,6 +95,8 @@ func (b *batch) send(ctx context.Context, l letter) (outcome string, refusal err
 		return outcomeResent, nil
 	case !errors.As(err, &answer):
 		return outcomeResending, nil
+	case answer.Stored():
+		return outcomeResent, nil
 	case answer.Code == rocketmq.CodeMessageIllegal:
 		return skippedTooLarge, nil
 	}

@@ -297,6 +297,16 @@ func TestASendThatIsNotAnsweredIsLookedUp(t *testing.T) {
 	}
 }
 
+func TestASendThatIsStoredLessSafelyIsNotRepeated(t *testing.T) {
+	cluster := fake.Start(t, fake.Config{DelayLevels: soon})
+	w := newWorld(t, cluster.NameServer(), nil)
+	w.bury(1)
+	cluster.Inject(fake.Fault{Op: mq.OpSendBack, Late: true, Code: mq.CodeSystemError, Remark: mq.CodeFlushReplicaTimeout.String()})
+	w.run()
+	w.wantCounts(1, 1, 0)
+	w.await(1)
+}
+
 // TestARefusalIsNotSilence has a broker say no: the replay says so, and goes on where it was when the broker lets it.
 func TestARefusalIsNotSilence(t *testing.T) {
 	for name, c := range map[string]struct {
