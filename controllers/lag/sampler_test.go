@@ -103,6 +103,9 @@ func TestLagIsSummedOverBrokersQueuesAndRetries(t *testing.T) {
 	w.send(rocketmq.DeadLetterTopic("push"), 0, 2)
 	w.commit("push", "Orders", 4, 5)
 	w.commit("push", rocketmq.RetryTopic("push"), 0, 1)
+	b := w.brokers.Broker()
+	mark := rocketmq.Queue{Topic: rocketmq.RetryTopic("push"), Broker: b.Name(), ID: 1 << 20} // as workers leave them
+	w.must(w.client.CommitOffset(w.t.Context(), b.Addr(), "push", mark, 0))
 
 	w.look("push")
 	got := w.sampler.Signals(name("push"))

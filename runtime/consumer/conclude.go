@@ -33,7 +33,8 @@ const (
 // work runs handlers, one message after the other (Push mode).
 func (c *Consumer) work() {
 	for t, ok := c.dispatch.take(); ok; {
-		o, v := c.judge(t, c.handle(t))
+		o := c.handle(&t)
+		o, v := c.judge(t, o)
 		ended := t
 		t, ok = c.dispatch.exchange(ended, v, o)
 		c.finished(ended, o, v)
@@ -43,22 +44,33 @@ func (c *Consumer) work() {
 	}
 }
 
-// unfit reports whether a message must not be handled.
-func (t task) unfit() bool { return t.message.Err != nil || t.deadly || t.flaw != nil }
-
 // handle calls the handler, unless the message is unfit.
-func (c *Consumer) handle(t task) (o outcome.Outcome) {
-	if t.message.Err != nil {
+func (c *Consumer) handle(t *task) outcome.Outcome {
+	if o, unfit := c.unfit(t); unfit {
+		return o
+	}
+	return c.invoke(*t)
+}
+
+// unfit reports whether a message must not be handled now, and what becomes of it then.
+func (c *Consumer) unfit(t *task) (o outcome.Outcome, unfit bool) {
+	switch {
+	case t.message.Err != nil:
 		c.cfg.Log.Warn("message cannot be decoded", append(where(t.message), "error", t.message.Err)...)
-		return outcome.Kill(Undecodable, t.message.Err.Error())
-	}
-	if t.deadly {
-		return outcome.Spare(CrashLoop, fmt.Sprintf("the worker's process died %d times while it handled this message, the last times while it handled nothing else", journal.Deadly))
-	}
-	if t.flaw != nil {
+		return outcome.Kill(Undecodable, t.message.Err.Error()), true
+	case t.deaths >= journal.Deadly:
+		return outcome.Spare(CrashLoop, fmt.Sprintf("the worker's process died %d times while it handled this message, the last times while it handled nothing else", journal.Deadly)), true
+	case t.flaw != nil:
 		c.cfg.Log.Warn("the order key cannot be told", append(where(t.message), "error", t.flaw)...)
-		return outcome.Spare(OrderKeyFailed, t.flaw.Error())
+		return outcome.Spare(OrderKeyFailed, t.flaw.Error()), true
+	case t.deaths == journal.Deadly-1:
+		return c.venture(t)
 	}
+	return o, false
+}
+
+// invoke calls the handler.
+func (c *Consumer) invoke(t task) (o outcome.Outcome) {
 	defer func() { // only the type: the value may hold data of the order
 		if p := recover(); p != nil {
 			c.cfg.Log.Error("handler panicked", append(where(t.message), "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))...)
@@ -80,6 +92,9 @@ func (c *Consumer) judge(t task, o outcome.Outcome) (outcome.Outcome, verdict) {
 	if o.Kind == outcome.Park && o.Resume == nil || o.Kind < outcome.Done || o.Kind > outcome.Park {
 		c.cfg.Log.Error("handler returned no valid outcome", "kind", o.Kind.String())
 		o = outcome.RetryLater(0, InvalidOutcome, "")
+	}
+	if t.marked {
+		c.unmark(t) // before the message can come to another
 	}
 	if o.Kind == outcome.Retry && c.cfg.OrderKey != nil && t.message.Reconsumed >= c.maxReconsume() {
 		o = outcome.Kill(o.Reason, o.Detail) // no plan has ended it, and its lane would stand for ever
@@ -109,6 +124,9 @@ func (c *Consumer) act(t task, o outcome.Outcome) verdict {
 		return passed
 	case cut && !final:
 		return abandoned
+	case o.Kind == outcome.Park && o.Uncalled:
+		sleep(t.queue.ctx, markPause)
+		return fenced
 	case o.Kind == outcome.Park && !c.dispatch.covers(t.queue):
 		return fenced
 	case o.Kind == outcome.Park:

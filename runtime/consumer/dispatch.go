@@ -24,7 +24,7 @@ type dispatcher struct {
 	budget int
 	// done ends with close.
 	done chan struct{}
-	// helpers are the goroutines that wait for a gate to open.
+	// helpers are the goroutines that wait for a gate to open, or for a broker to take or drop a mark.
 	helpers sync.WaitGroup
 
 	mu     sync.Mutex
@@ -39,7 +39,7 @@ type dispatcher struct {
 	gate       gate
 	solitude   solitude
 	journal    *journal.Journal               // of what is in flight
-	survived   map[*rocketmq.Message]struct{} // of what runs, what has been handled and not yet taken by its broker
+	survived   map[*rocketmq.Message]struct{} // of what runs, what has been handled and not yet taken by its broker, or waits to be marked
 	running    int
 	bytes      int // held by what is fetched and not finished
 	demand     int // messages asked for and not yet fetched, if hungry
@@ -59,9 +59,9 @@ type task struct {
 	queue   *queue
 	seq     uint64
 	message *rocketmq.Message
-	// place is the journal's; deadly: the process died on the message too often.
-	place  int
-	deadly bool
+	// place is the journal's; deaths are those of the process that the message was in flight at. marked: others are told that it is.
+	place, deaths int
+	marked        bool
 	// flaw is why the message must not be handled, nil if it may.
 	flaw error
 	// aside: it has ended, and all that is left is to tell its broker.
@@ -74,7 +74,7 @@ type verdict uint8
 const (
 	passed    verdict = iota // its offset may pass
 	parked                   // it waits again
-	fenced                   // nobody was called, since the queue is not certainly ours: it waits again
+	fenced                   // nobody was called, since the queue is not certainly ours, or nobody could be told of a last run: it waits again
 	rested                   // it is tried again in its lane
 	deferred                 // it has ended, which its broker cannot be told yet: that goes on aside, and it stays handed out
 	abandoned                // its offset must not pass: whoever has the queue next gets it again
@@ -156,7 +156,7 @@ func (d *dispatcher) settle(t task, v verdict, o outcome.Outcome) {
 // takeBack does what settle says. d.mu is held.
 func (d *dispatcher) takeBack(t task, v verdict, o outcome.Outcome) {
 	if v == deferred {
-		d.survive(t)
+		d.survive(t, true)
 		d.settleGate(t, v, o)
 		return
 	}
@@ -251,6 +251,15 @@ func (d *dispatcher) resume() {
 		q.wake()
 	}
 	d.wake.Broadcast()
+}
+
+// help has something done aside, unless the end has come.
+func (d *dispatcher) help(work func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.closed {
+		d.helpers.Go(work)
+	}
 }
 
 // close ends take for everybody.

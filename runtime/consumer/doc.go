@@ -29,8 +29,8 @@
 // the package's one lock, hands messages of all windows out in turn, and notes their ends. What is committed (commit.go) is the lowest unfinished
 // offset. Where order is kept, messages of one key form a lane: only its lowest is handed out.
 //
-// Crashes (suspect.go). What is in flight is noted in a journal that outlives the process. What was in flight when it died is run alone; what it died on
-// three times is a dead letter.
+// Crashes (suspect.go, lastrun.go). What is in flight is noted in a journal that outlives the process. What was in flight when it died is run alone; what it died on
+// three times is a dead letter, and so is what it died on twice, if another member has marked it at the broker as what it runs for the third time.
 //
 // Outcomes (conclude.go, retry.go, rest.go, deadletter.go, park.go). Done passes. Retry is sent back to a delay level of the broker, or, where order is
 // kept, rests in its lane, holding no hand. Dead and Expired are written to
@@ -57,6 +57,7 @@
 //     each queue (memory.go).
 //   - A newcomer, or a member that was away for more than 3 s, takes no lock for 400 ms after its heartbeat; locks of the dead are freed only within
 //     300 ms of a look at the members.
+//   - Of n members at most 2n + 1 die of a message in all: one three times, all others twice.
 //   - Beside a message that was in flight at a death, and is not finished since, nothing runs but what waits for a broker that does not take its outcome.
 //   - No call is made with a lock held; the lock that one commit at a time needs is a channel.
 //
@@ -74,8 +75,10 @@
 //   - A newcomer that joins in the moment a broker comes back may take queues before their holder has returned: what that one had finished and not
 //     committed comes again.
 //   - That our clock differs from a broker's is seen in messages stored while we look: not in a backlog, nor where nothing comes.
-//   - Deaths are counted by each process for itself: of n members a message may kill each three times, if its queue moves before who
-//     died is back.
+//   - A mark that a broker loses, since it was killed within 5 s, or that another message's takes the place of, one of 1024, lets one member more die a third time.
+//   - A mark stands while its run lasts. Where the queue is lost meanwhile, or is handed over though the handler ignores that it was cancelled, or the broker cannot be told
+//     until we stop, a message that is survived is a dead letter all the same if the next owner had died of it twice. It takes four deaths, two of them alone: a mark that ended
+//     whatever bears it would take two, and one that is void unless its maker has died would have to wait for a pod that may never come back.
 //   - Messages that a broker has deleted and still counts are not told from those that do not match, where a subscription selects and others match; and those that
 //     it compacted (cleanup.policy=COMPACTION) are told as deleted.
 //   - A dead letter too large for the broker with its reason, even compressed, is copied by the broker without one.

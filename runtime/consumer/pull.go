@@ -47,11 +47,14 @@ func (c *Consumer) Batch(ctx context.Context, limit int) ([]*Delivery, error) {
 		}
 		deliveries := make([]*Delivery, 0, len(tasks))
 		for _, t := range tasks {
-			if t.unfit() {
-				c.conclude(t, c.handle(t))
-				continue
+			switch o, unfit := c.unfit(&t); {
+			case unfit && o.Kind == outcome.Park: // for a while, and others need not wait
+				c.dispatch.help(func() { c.conclude(t, o) })
+			case unfit:
+				c.conclude(t, o)
+			default:
+				deliveries = append(deliveries, &Delivery{Message: t.message, Context: t.queue.ctx, consumer: c, task: t})
 			}
-			deliveries = append(deliveries, &Delivery{Message: t.message, Context: t.queue.ctx, consumer: c, task: t})
 		}
 		if len(deliveries) > 0 {
 			return deliveries, nil
@@ -112,7 +115,7 @@ func (c *Consumer) drive() {
 				<-free // there are as many as were asked for: only this goroutine takes
 			}
 			busy.Go(func() {
-				d.Complete(c.handle(d.task))
+				d.Complete(c.invoke(d.task))
 				free <- struct{}{}
 			})
 		}

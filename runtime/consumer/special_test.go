@@ -5,6 +5,7 @@ package consumer
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -45,10 +46,16 @@ func TestABrokerWithSettingsOfItsOwn(t *testing.T) {
 	t.Run("has deleted what was not read", func(t *testing.T) {
 		w := onBroker(t, cluster.NameServer(), 2)
 		w.fillBodies(unread, 8<<10)
+		mark := w.retryQueue(w.onlyBroker())
+		mark.ID = firstMark
+		w.must(w.client.CommitOffset(w.ctx(), w.masters[mark.Broker], w.group, mark, math.MaxInt64))
 		w.must(cluster.StopBroker(w.ctx(), rocketmq.DefaultBroker))
 		deleteOldest(t, filepath.Join(dir, rocketmq.DefaultBroker, "store", "commitlog"), 4)
 		w.must(cluster.StartBroker(w.ctx(), rocketmq.DefaultBroker))
 		deletedUnread(t, w)
+		if kept, err := w.client.QueryOffset(w.ctx(), w.masters[mark.Broker], w.group, mark); kept != math.MaxInt64 || err != nil {
+			t.Errorf("of a mark there is %d, %v", kept, err)
+		}
 	})
 }
 

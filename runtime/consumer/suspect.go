@@ -74,9 +74,9 @@ func (d *dispatcher) noteStart(t *task) {
 	if !ok {
 		return
 	}
-	deaths := d.journal.Deaths(id)
-	t.place, t.deadly = d.journal.Begin(id), deaths >= journal.Deadly
-	if deaths > 0 && !t.deadly {
+	t.deaths = d.journal.Deaths(id)
+	t.place = d.journal.Begin(id)
+	if t.deaths > 0 && t.deaths < journal.Deadly {
 		d.solitude = alone
 	}
 }
@@ -91,10 +91,10 @@ func (d *dispatcher) noteEnd(t task, v verdict) {
 	d.endSolitude()
 }
 
-// survive notes that a message's handler has returned, whose end will be long in coming. d.mu is held.
-func (d *dispatcher) survive(t task) {
+// survive notes that nobody dies any more of a message whose end will be long in coming: its handler has returned, which is finished, or is not called yet. d.mu is held.
+func (d *dispatcher) survive(t task, finished bool) {
 	d.survived[t.message] = struct{}{}
-	d.journal.End(t.place, true)
+	d.journal.End(t.place, finished)
 	d.endSolitude()
 }
 

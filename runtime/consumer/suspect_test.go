@@ -20,17 +20,27 @@ import (
 // afterDeaths is a dispatcher whose process died so often while it handled the messages at these places of the broker's log.
 func afterDeaths(t *testing.T, deaths int, places ...int64) *floor {
 	t.Helper()
+	var messages []rocketmq.Message
+	for _, place := range places {
+		messages = append(messages, rocketmq.Message{PhysicalOffset: place})
+	}
+	f := newFloor(t)
+	f.journal = diedOf(t, deaths, messages...)
+	return f
+}
+
+// diedOf is the journal of a process that died so often while it handled these messages.
+func diedOf(t *testing.T, deaths int, messages ...rocketmq.Message) *journal.Journal {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal")
 	for range deaths {
 		j := openJournal(t, path)
-		for _, place := range places {
-			id, _ := identity(&rocketmq.Message{PhysicalOffset: place})
+		for i := range messages {
+			id, _ := identity(&messages[i])
 			j.Begin(id)
 		}
 	}
-	f := newFloor(t)
-	f.journal = openJournal(t, path)
-	return f
+	return openJournal(t, path)
 }
 
 func openJournal(t *testing.T, path string) *journal.Journal {
@@ -76,10 +86,10 @@ func TestAMessageThatKilledTheProcessThreeTimesHoldsUpNobody(t *testing.T) {
 	f := afterDeaths(t, journal.Deadly, 101)
 	q := f.placed(0, 100, 101, 102)
 	tasks := f.expect(q, 0, 1, 2)
-	if tasks[0].deadly || !tasks[1].deadly || tasks[2].deadly {
-		t.Errorf("%v %v %v, want the second to be deadly and no other", tasks[0].deadly, tasks[1].deadly, tasks[2].deadly)
+	if tasks[0].deaths != 0 || tasks[1].deaths != journal.Deadly || tasks[2].deaths != 0 {
+		t.Errorf("%d, %d and %d deaths, want those of the second and no other", tasks[0].deaths, tasks[1].deaths, tasks[2].deaths)
 	}
-	o := (&Consumer{}).handle(tasks[1])
+	o := (&Consumer{}).handle(&tasks[1])
 	if o.Kind != outcome.Dead || o.Reason != CrashLoop || !o.Uncalled {
 		t.Errorf("it ended as %+v", o)
 	}
@@ -136,11 +146,10 @@ func TestWhoseBrokerIsAwayHoldsUpNobody(t *testing.T) {
 	q := f.placed(0, 101, 102, 103, 104)
 	suspect := f.expect(q, 0)[0]
 	f.expectNothing()
-	f.survive(suspect)
-	f.survive(suspect) // told at each failure
+	f.survive(suspect, true)
 	other := f.expect(q, 1)[0]
 	f.expectNothing() // 103 waits for it
-	f.survive(other)
+	f.survive(other, true)
 	second := f.expect(q, 2)[0]
 	f.expectNothing()
 	f.settle(suspect, passed, outcome.Outcome{Kind: outcome.Retry})
@@ -155,17 +164,15 @@ func TestWhoseBrokerIsAwayHoldsUpNobody(t *testing.T) {
 
 func TestASuspectThatIsToBeSentBackToABrokerThatIsAwayHoldsUpNobody(t *testing.T) {
 	inBubble(t, 1, 1, func(t *testing.T, w *world) {
-		path := filepath.Join(t.TempDir(), "journal")
 		w.fill(1)
-		id, _ := identity(&w.read(w.queues[0])[0])
-		openJournal(t, path).Begin(id)
+		journal := diedOf(t, 1, w.read(w.queues[0])...)
 		w.fake.Inject(fake.Fault{Op: rocketmq.OpSendBack, Code: rocketmq.CodeSystemError})
 		x := w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
 			if m.Offset == 0 {
 				return outcome.RetryLater(time.Second, "Busy", "")
 			}
 			return outcome.Succeed()
-		}, func(cfg *Config) { cfg.Journal = openJournal(t, path) })
+		}, func(cfg *Config) { cfg.Journal = journal })
 		w.eventually("the suspect to be handled", 10*time.Second, func() bool { return w.ledger.by(x) == 1 })
 		w.fill(3)
 		w.eventually("the others to be handled", 10*time.Second, func() bool { return w.ledger.by(x) == 4 })
@@ -203,7 +210,7 @@ func TestWhatNobodyWasCalledForOpensNoGate(t *testing.T) {
 		time.Sleep(probeSpacing)
 		synctest.Wait()
 		dead := f.expect(q, 0)[0]
-		f.settle(dead, passed, (&Consumer{}).handle(dead))
+		f.settle(dead, passed, (&Consumer{}).handle(&dead))
 		f.expect(q, 1) // as a probe
 		f.expectNothing()
 	})

@@ -6,6 +6,7 @@ package conformance
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"testing"
@@ -240,6 +241,45 @@ func offsetsOfNothing(t *testing.T, e *env) {
 			t.Errorf("%s: got %d, %v", says, got, err)
 		}
 	}
+}
+
+func offsetOfNoQueue(t *testing.T, e *env) {
+	group, topic := e.group(t), e.topic(t)
+	join(t, e, e.Client, group, "m@1", topic) // makes the retry topic
+	retry := rocketmq.RetryTopic(group)
+	last := e.queue(retry, 1<<20+1023)
+	_, err := e.QueryOffset(e, e.addr, group, last)
+	wantErr(t, "query before any commit", err, rocketmq.ErrNotFound)
+	must(t, e.CommitOffset(e, e.addr, group, e.queue(retry, 0), 0))
+	counted := func() (stats rocketmq.ConsumeStats, content rocketmq.TopicStats) {
+		stats, err := e.ConsumeStats(e, e.addr, group, "")
+		must(t, err)
+		content, err = e.TopicStats(e, e.addr, retry)
+		must(t, err)
+		return stats, content
+	}
+	stats, content := counted()
+	for _, offset := range []int64{math.MaxInt64, 0, 1 << 62} {
+		must(t, e.CommitOffset(e, e.addr, group, last, offset))
+		got, err := e.QueryOffset(e, e.addr, group, last)
+		must(t, err)
+		if got != offset {
+			t.Errorf("committed %d, read %d", offset, got)
+		}
+	}
+	afterwards, still := counted()
+	if diff := cmp.Diff(stats, afterwards) + cmp.Diff(content, still); diff != "" || len(stats.Queues) != 1 {
+		t.Errorf("the statistics before (-) and after (+):\n%s", diff)
+	}
+	all, err := e.AllOffsets(e, e.addr)
+	must(t, err)
+	if diff := cmp.Diff(map[int]int64{0: 0, last.ID: 1 << 62}, all[rocketmq.GroupTopic{Group: group, Topic: retry}]); diff != "" {
+		t.Errorf("all offsets of the group (-want +got):\n%s", diff)
+	}
+	must(t, e.DeleteGroup(e, e.addr, group, true))
+	must(t, e.PutGroup(e, e.addr, rocketmq.NewGroupConfig(group)))
+	_, err = e.QueryOffset(e, e.addr, group, last)
+	wantErr(t, "query after the group was deleted with its offsets", err, rocketmq.ErrNotFound)
 }
 
 func offsetByTime(t *testing.T, e *env) {

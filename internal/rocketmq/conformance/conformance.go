@@ -36,6 +36,7 @@ func Run(t *testing.T, newTarget func(t *testing.T) Target) {
 		{"groups are listed in pages", groupPages},
 		{"an offset never committed is not 0", offsetLifecycle},
 		{"offsets of what does not exist are 0", offsetsOfNothing},
+		{"a queue that the topic does not have keeps an offset, and counts nowhere", offsetOfNoQueue},
 		{"a time is found among the messages of a queue", offsetByTime},
 		{"statistics count what is stored and what is committed", statistics},
 		{"a queue has one lock", locks},
