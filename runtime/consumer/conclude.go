@@ -93,11 +93,12 @@ func (c *Consumer) judge(t task, o outcome.Outcome) (outcome.Outcome, verdict) {
 		c.cfg.Log.Error("handler returned no valid outcome", "kind", o.Kind.String())
 		o = outcome.RetryLater(0, InvalidOutcome, "")
 	}
-	if t.marked {
-		c.unmark(t) // before the message can come to another
-	}
 	if o.Kind == outcome.Retry && c.cfg.OrderKey != nil && t.message.Reconsumed >= c.maxReconsume() {
 		o = outcome.Kill(o.Reason, o.Detail) // no plan has ended it, and its lane would stand for ever
+	}
+	if v := c.unmark(t); v != passed {
+		o.Uncalled = o.Uncalled || o.Kind == outcome.Park // what parks next closes the gate
+		return o, v
 	}
 	return o, c.act(t, o)
 }
@@ -124,13 +125,8 @@ func (c *Consumer) act(t task, o outcome.Outcome) verdict {
 		return passed
 	case cut && !final:
 		return abandoned
-	case o.Kind == outcome.Park && o.Uncalled:
-		sleep(t.queue.ctx, markPause)
-		return fenced
-	case o.Kind == outcome.Park && !c.dispatch.covers(t.queue):
-		return fenced
 	case o.Kind == outcome.Park:
-		return parked
+		return c.stay(t, o)
 	case c.broadcasts():
 		return c.drop(t, o)
 	case o.Kind == outcome.Retry && c.cfg.OrderKey == nil:
@@ -140,6 +136,20 @@ func (c *Consumer) act(t task, o outcome.Outcome) verdict {
 	default:
 		return c.bury(t, o)
 	}
+}
+
+// stay is what becomes of a message that is parked: one that nobody was called for waits aside for a moment, and closes no gate.
+func (c *Consumer) stay(t task, o outcome.Outcome) verdict {
+	switch {
+	case o.Uncalled && !t.aside:
+		return deferred
+	case o.Uncalled:
+		sleep(t.queue.ctx, markPause)
+		return fenced
+	case !c.dispatch.covers(t.queue):
+		return fenced
+	}
+	return parked
 }
 
 // attempt makes a call to the message's broker; failed is told of each failure. It is made while the queue is certainly ours: later, the message may have been another's.

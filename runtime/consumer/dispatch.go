@@ -24,7 +24,7 @@ type dispatcher struct {
 	budget int
 	// done ends with close.
 	done chan struct{}
-	// helpers are the goroutines that wait for a gate to open, or for a broker to take or drop a mark.
+	// helpers are the goroutines that wait for a gate to open.
 	helpers sync.WaitGroup
 
 	mu     sync.Mutex
@@ -64,7 +64,7 @@ type task struct {
 	marked        bool
 	// flaw is why the message must not be handled, nil if it may.
 	flaw error
-	// aside: it has ended, and all that is left is to tell its broker.
+	// aside: it has ended, and all that is left is to tell its broker; or it waits until that can be told of its last run.
 	aside bool
 }
 
@@ -74,7 +74,7 @@ type verdict uint8
 const (
 	passed    verdict = iota // its offset may pass
 	parked                   // it waits again
-	fenced                   // nobody was called, since the queue is not certainly ours, or nobody could be told of a last run: it waits again
+	fenced                   // nobody was called, since the queue is not certainly ours, or its broker cannot be told of a last run: it waits again
 	rested                   // it is tried again in its lane
 	deferred                 // it has ended, which its broker cannot be told yet: that goes on aside, and it stays handed out
 	abandoned                // its offset must not pass: whoever has the queue next gets it again
@@ -156,7 +156,7 @@ func (d *dispatcher) settle(t task, v verdict, o outcome.Outcome) {
 // takeBack does what settle says. d.mu is held.
 func (d *dispatcher) takeBack(t task, v verdict, o outcome.Outcome) {
 	if v == deferred {
-		d.survive(t, true)
+		d.survive(t, o.Kind != outcome.Park)
 		d.settleGate(t, v, o)
 		return
 	}
@@ -251,15 +251,6 @@ func (d *dispatcher) resume() {
 		q.wake()
 	}
 	d.wake.Broadcast()
-}
-
-// help has something done aside, unless the end has come.
-func (d *dispatcher) help(work func()) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.closed {
-		d.helpers.Go(work)
-	}
 }
 
 // close ends take for everybody.

@@ -61,7 +61,6 @@ func (c *Consumer) venture(t *task) (o outcome.Outcome, unfit bool) {
 	}
 	if err != nil {
 		c.cfg.Log.Warn("cannot note at the broker that a message that killed this process is handled once more: it waits", append(where(t.message), "error", err)...)
-		c.dispatch.standBack(*t)
 		o = outcome.ParkUntil(t.queue.ctx.Done(), CrashLoop, "")
 		o.Uncalled = true
 		return o, true
@@ -70,28 +69,17 @@ func (c *Consumer) venture(t *task) (o outcome.Outcome, unfit bool) {
 	return o, false
 }
 
-// standBack notes that a message is not handled yet.
-func (d *dispatcher) standBack(t task) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.survive(t, false)
-}
-
-// unmark takes a mark back. A broker that does not hear of it is told again, and nobody waits for that.
-func (c *Consumer) unmark(t task) {
-	tell := func() error {
+// unmark takes a message's mark back, if we made one, before its outcome lets it come to another.
+func (c *Consumer) unmark(t task) verdict {
+	if !t.marked {
+		return passed
+	}
+	return c.attempt(t, func() error {
 		ctx, cancel := c.call()
 		defer cancel()
 		place, _ := c.mark(t.message)
 		return c.client.CommitOffset(ctx, t.queue.link.address(), c.cfg.Group, place, unmarked)
-	}
-	if tell() == nil {
-		return
-	}
-	c.dispatch.help(func() {
-		var pause backoff
-		for told := false; !told && c.handling.Err() == nil; told = tell() == nil {
-			pause.wait(c.handling)
-		}
+	}, func(err error) {
+		c.cfg.Log.Warn("cannot note at the broker that this process has survived a message, trying again", append(where(t.message), "error", err)...)
 	})
 }

@@ -211,6 +211,25 @@ func TestALastRunThatIsCutShortSinceTheQueueMovesHarmsNothing(t *testing.T) {
 	}
 }
 
+func TestALastRunThatParksOpensNoGateWhereItsMarkStands(t *testing.T) {
+	inBubble(t, 1, 1, func(t *testing.T, w *world) {
+		w.fill(2)
+		before, o := diedOf(t, journal.Deadly-1, w.read(w.queues[0])[0]), &noting{}
+		resume := make(chan struct{})
+		close(resume)
+		x := w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
+			if m.Offset == 0 {
+				w.fake.Inject(fake.Fault{Op: rocketmq.OpCommitOffset, Code: rocketmq.CodeSystemError, Times: 1})
+			}
+			return outcome.ParkUntil(resume, "CircuitOpen", "")
+		}, o.observe, func(cfg *Config) { cfg.Journal = before })
+		w.eventually("some probes", 20*time.Second, func() bool { return w.ledger.by(x) > 20 })
+		if n := o.count("Resumed"); n != 0 {
+			t.Errorf("the gate opened %d times, though all that was tried has parked", n)
+		}
+	})
+}
+
 func TestAMessageThatCannotBeMarkedWaitsAndHoldsUpNobody(t *testing.T) {
 	for name, op := range map[string]rocketmq.Op{"read": rocketmq.OpQueryOffset, "written": rocketmq.OpCommitOffset} {
 		for _, way := range everyWay() {

@@ -47,14 +47,11 @@ func (c *Consumer) Batch(ctx context.Context, limit int) ([]*Delivery, error) {
 		}
 		deliveries := make([]*Delivery, 0, len(tasks))
 		for _, t := range tasks {
-			switch o, unfit := c.unfit(&t); {
-			case unfit && o.Kind == outcome.Park: // for a while, and others need not wait
-				c.dispatch.help(func() { c.conclude(t, o) })
-			case unfit:
+			if o, unfit := c.unfit(&t); unfit {
 				c.conclude(t, o)
-			default:
-				deliveries = append(deliveries, &Delivery{Message: t.message, Context: t.queue.ctx, consumer: c, task: t})
+				continue
 			}
+			deliveries = append(deliveries, &Delivery{Message: t.message, Context: t.queue.ctx, consumer: c, task: t})
 		}
 		if len(deliveries) > 0 {
 			return deliveries, nil

@@ -91,7 +91,7 @@ func (d *dispatcher) noteEnd(t task, v verdict) {
 	d.endSolitude()
 }
 
-// survive notes that nobody dies any more of a message whose end will be long in coming: its handler has returned, which is finished, or is not called yet. d.mu is held.
+// survive notes that nobody dies any more of a message whose end will be long in coming: its handler has returned, or is not called yet, which is not finished. d.mu is held.
 func (d *dispatcher) survive(t task, finished bool) {
 	d.survived[t.message] = struct{}{}
 	d.journal.End(t.place, finished)
