@@ -49,7 +49,9 @@ func playAll(t *testing.T, lab *rig.Lab, f fault, r *record) {
 	var stages []*stage
 	for _, mode := range []worker.Mode{worker.ModePush, worker.ModePull} {
 		g := f
-		g.name += "_" + map[worker.Mode]string{worker.ModePush: "push", worker.ModePull: "pull"}[mode]
+		if mode == worker.ModePull {
+			g.name += "_pull"
+		}
 		g.declare = func(s *worker.Structure, _ *worker.Live) { s.Mode = mode }
 		stages = append(stages, set(t, lab, g))
 	}
