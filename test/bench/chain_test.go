@@ -22,6 +22,9 @@ const (
 
 const path = "/sms/send"
 
+// ahead is how many messages of a queue the peers hold: requests are slower than pulls by so much that more would cost memory only.
+const ahead = 1000
+
 // paid is the order of a number, as a shop sends it.
 func paid(i int) []byte {
 	return fmt.Appendf(nil, `{"id":"o-%09d","eventType":"OrderPaid","amount":1999,"phone":"+8613800000000","paidAt":"2026-11-26T08:00:00Z",`+
@@ -75,6 +78,7 @@ func (s stage) chain(t *testing.T, r *record) {
 	bare := func(t *testing.T) map[string][]float64 {
 		return call(t, func(url string) (int, func()) {
 			e := libraryBest(concurrent)
+			e.Concurrency, e.Ahead = concurrency, ahead
 			e.NameServer, e.Topic, e.Group, e.URL = s.NameServer(), s.topic, s.newGroup(t, s.topic), url+path
 			p := start(t, e.command(t), engineCore)
 			return p.Process.Pid, p.kill
@@ -83,6 +87,7 @@ func (s stage) chain(t *testing.T, r *record) {
 	java := func(heapMiB int) func(url string) (int, func()) {
 		return func(url string) (int, func()) {
 			o := javaBest()
+			o.Ahead = ahead
 			o.Client = witness.Client{NameServer: s.NameServer(), Topic: s.topic, Group: s.newGroup(t, s.topic)}
 			o.URL, o.Warm, o.Measure = url+path, chainWarm, chainMeasured
 			p := start(t, witness.Engine(t.Context(), t, o, fmt.Sprintf("-Xmx%dm", heapMiB)), engineCore)
