@@ -259,6 +259,19 @@ func TestAMemberThatIsCutOffStartsNothingWhileItsQueuesMove(t *testing.T) {
 	})
 }
 
+// freeze lets a member take a message and hear no more, until another has its queues and has handled the message.
+func (w *world) freeze(x *member) {
+	w.t.Helper()
+	w.awaitOwner(x)
+	w.fill(1)
+	w.eventually("the message to be taken", 10*time.Second, func() bool { return x.Snapshot().InFlight == 1 })
+	x.lockOut(true)
+	x.cut()
+	other := w.join("two", done)
+	w.awaitHandled(1, time.Minute)
+	w.eventually("the other to have all", 10*time.Second, func() bool { return other.owns() == len(w.queues) })
+}
+
 func TestWhatWasTakenBeforeAFreezeCallsNobodyAfterIt(t *testing.T) {
 	for _, way := range everyWay() {
 		t.Run(way.name, func(t *testing.T) {
@@ -275,14 +288,7 @@ func TestWhatWasTakenBeforeAFreezeCallsNobodyAfterIt(t *testing.T) {
 					return outcome.Succeed()
 				}
 				one := w.join("one", frozen)
-				w.awaitOwner(one)
-				w.fill(1)
-				w.eventually("the message to be taken", 10*time.Second, func() bool { return one.Snapshot().InFlight == 1 })
-				one.lockOut(true)
-				one.cut()
-				two := w.join("two", done)
-				w.awaitHandled(1, time.Minute)
-				w.eventually("it to have all", 10*time.Second, func() bool { return two.owns() == 2 })
+				w.freeze(one)
 				close(freeze)
 				elapse(10 * time.Millisecond) // nothing has told it yet
 				if s := one.Snapshot(); calls != 0 || s.Parked {
@@ -307,14 +313,7 @@ func TestWhatWasInFlightBeforeAFreezeIsNotGivenBackAfterIt(t *testing.T) {
 					<-freeze
 					return o
 				})
-				w.awaitOwner(one)
-				w.fill(1)
-				w.eventually("the message to be taken", 10*time.Second, func() bool { return one.Snapshot().InFlight == 1 })
-				one.lockOut(true)
-				one.cut()
-				two := w.join("two", done)
-				w.awaitHandled(1, time.Minute)
-				w.eventually("it to have all", 10*time.Second, func() bool { return two.owns() == 2 })
+				w.freeze(one)
 				one.lockOut(false)
 				close(freeze) // before it is told of what happened
 				elapse(time.Minute)

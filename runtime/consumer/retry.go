@@ -44,7 +44,7 @@ func (c *Consumer) giveBack(t task, request rocketmq.SendBackRequest) (v verdict
 		case errors.As(err, &refusal) && refusal.Stored():
 			c.cfg.Log.Warn("message sent back with less safety than the broker is set up for", append(where(t.message), "error", err)...)
 			return nil
-		case errors.Is(err, rocketmq.ErrDeleted):
+		case errors.Is(err, rocketmq.ErrDeleted) && request.DelayLevel != deadLetterLevel: // what does not fit into a letter of ours is asked for again and again, and told of
 			deleted = true
 			return nil
 		}
