@@ -195,16 +195,11 @@ func (p *TransactionProducer) sendHalf(ctx context.Context, msg Message) (remoti
 	switch {
 	case err == nil:
 		return half, addr, nil
-	case errors.As(err, &refusal) && !storedAllTheSame(refusal.Code):
+	case errors.As(err, &refusal) && !refusal.Stored():
 		return half, "", &SendError{Fate: rocketmq.Refused, Code: int(refusal.Code), Err: err}
 	}
 	// Should the broker have it: local does not run, so Check will say Rollback.
 	return half, "", &SendError{Fate: rocketmq.Unknown, Err: err}
-}
-
-// storedAllTheSame says that the broker has the message, less safely than it is set up to.
-func storedAllTheSame(code remoting.Code) bool {
-	return code == remoting.CodeFlushDiskTimeout || code == remoting.CodeFlushReplicaTimeout || code == remoting.CodeReplicaNotAvailable
 }
 
 // settle tells the broker a decision, if there is one; whether it was told. Whoever asked for the order may be gone by now, or the time in which the database was

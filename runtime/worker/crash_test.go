@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/test/broker"
 )
 
@@ -108,17 +109,25 @@ func (k *killer) finished() int {
 	return len(k.done)
 }
 
-// TestAMessageThatKillsItsProcessIsADeadLetter lets one of many orders kill the process that handles it, as often as it is handled.
-func TestAMessageThatKillsItsProcessIsADeadLetter(t *testing.T) {
-	const orders, deaths = 40, 3
+// killingOrder is a shop, and a third party that kills whoever calls it for one of the orders.
+func killingOrder(t *testing.T) (*shop, *killer, worker.Structure) {
+	t.Helper()
 	nameServer := broker.Shared(t).NameServer()
 	shop := newShop(t, nameServer, nil)
 	provider := newProvider(t)
 	k := newKiller("o20")
 	provider.server.Config.Handler = k
 	structure := structureFor(provider.server.URL)
-	structure.NameServers, structure.Topic, structure.Group, structure.Concurrency = []string{nameServer}, shop.topic, shop.group, 8
+	structure.NameServers, structure.Topic, structure.Group = []string{nameServer}, shop.topic, shop.group
 	structure.PrivateNetworks = []string{provider.addr.String() + "/32"}
+	return shop, k, structure
+}
+
+// TestAMessageThatKillsItsProcessIsADeadLetter lets one of many orders kill the process that handles it, as often as it is handled.
+func TestAMessageThatKillsItsProcessIsADeadLetter(t *testing.T) {
+	const orders, deaths = 40, 3
+	shop, k, structure := killingOrder(t)
+	structure.Concurrency = 8
 	files := newFiles(t, structure, liveFor("r1", nil))
 	shop.pay(0, orders)
 
@@ -150,14 +159,7 @@ func TestAMessageThatKillsItsProcessIsADeadLetter(t *testing.T) {
 // TestAMessageThatKillsPodsInTurnIsADeadLetter has the queue move at each death, since the pod that died is started again only after another has it.
 func TestAMessageThatKillsPodsInTurnIsADeadLetter(t *testing.T) {
 	const orders, pods, deaths, backOff = 40, 2, 3, 6 * time.Second
-	nameServer := broker.Shared(t).NameServer()
-	shop := newShop(t, nameServer, nil)
-	provider := newProvider(t)
-	k := newKiller("o20")
-	provider.server.Config.Handler = k
-	structure := structureFor(provider.server.URL)
-	structure.NameServers, structure.Topic, structure.Group = []string{nameServer}, shop.topic, shop.group
-	structure.PrivateNetworks = []string{provider.addr.String() + "/32"}
+	shop, k, structure := killingOrder(t)
 	shop.pay(0, orders)
 
 	begin, ended, stops := make(chan string, pods), make(chan string, pods), map[string]io.Closer{}
