@@ -5,6 +5,7 @@ SHELL := /bin/bash -o pipefail
 
 LOCAL   := go run ./hack/local
 LDFLAGS := -s -w
+PROGRAMS := ./cmd/manager ./cmd/worker ./test/cmd/shop ./test/cmd/stub
 GOTEST  := go test -race -timeout 20m
 # A cluster with the images, for as long as the recipe that begins with it: however that ends, nothing is left, or it fails.
 CLUSTER := trap 'status=$$?; $(LOCAL) down || status=1; exit $$status' EXIT; $(LOCAL) up && $(LOCAL) image build &&
@@ -17,13 +18,13 @@ help: ## list the targets
 .PHONY: build
 build: ## build manager, worker and the test images' programs into bin/
 	@mkdir -p bin
-	CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/manager ./cmd/worker ./test/cmd/shop ./test/cmd/stub
+	CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ $(PROGRAMS)
 
 .PHONY: generate
 generate: ## regenerate deepcopy code, CRDs and RBAC
 	go tool controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/v1alpha1/...
 	go tool controller-gen crd paths=./api/v1alpha1/... output:crd:artifacts:config=config/crd/bases
-	go tool controller-gen rbac:roleName=manager paths=./controllers/... output:rbac:artifacts:config=config/rbac
+	go tool controller-gen rbac:roleName=manager paths=./controllers/... output:rbac:artifacts:config=config/rbac/role
 
 ##@ Check
 .PHONY: verify
@@ -36,6 +37,17 @@ lint: bin/lint ## run the linters
 
 bin/lint: hack/tools/go.mod
 	go build -C hack/tools -o ../../bin/lint sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
+
+.PHONY: reproducible
+reproducible: ## build manager and worker in two places and fail if they differ; ANEW=1 compiles everything twice
+	hack/reproducible.sh
+
+.PHONY: vulnerable
+vulnerable: bin/govulncheck ## fail if the product calls code with a known vulnerability; asks vuln.go.dev
+	bin/govulncheck ./cmd/...
+
+bin/govulncheck: hack/govulncheck/go.mod
+	go build -C hack/govulncheck -o ../../bin/govulncheck golang.org/x/vuln/cmd/govulncheck
 
 .PHONY: test
 test: ## obtain what is needed (etcd, kube-apiserver, RocketMQ) and run all tests but e2e

@@ -118,6 +118,7 @@ func addControllers(mgr ctrl.Manager, connector *topology.Connector, o options, 
 			return mqconsumergroup.Pods(ctx, mgr.GetClient(), group)
 		},
 		Logger: log.With("component", "sync"),
+		Dial:   dial.Worker(),
 	})
 	pulse := mqconsumergroup.NewPulse(mqconsumergroup.Pulse{
 		Client: mgr.GetClient(), Sampler: sampler, Syncer: syncer, Logger: log.With("component", "pulse"), Now: time.Now,

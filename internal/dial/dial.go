@@ -41,6 +41,9 @@ func Broker() Func {
 		"no name server or broker can be there; set brokerIP1 in the broker's configuration to an address that pods can reach")
 }
 
+// Worker returns what connects to the pods of workers.
+func Worker() Func { return guard(rules{never: never()}, 0, "no pod can be there") }
+
 // ThirdParty returns what connects to third parties: never to private networks, but for the open ones.
 func ThirdParty(open []netip.Prefix) Func {
 	return guard(rules{never: never(), closed: private(), open: open}, 0, "")

@@ -30,7 +30,7 @@ func TestNothingOfThisMachineIsDialled(t *testing.T) {
 	}
 	t.Cleanup(func() { listener.Close() })
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	for name, dial := range map[string]Func{"brokers": Broker(), "third parties": ThirdParty(prefixes("127.0.0.0/8"))} {
+	for name, dial := range map[string]Func{"brokers": Broker(), "workers": Worker(), "third parties": ThirdParty(prefixes("127.0.0.0/8"))} {
 		for _, host := range []string{"127.0.0.1", "localhost", "0.0.0.0", "169.254.169.254", "100.100.100.200"} {
 			conn, err := dial(t.Context(), "tcp", net.JoinHostPort(host, port))
 			if err == nil {

@@ -19,7 +19,7 @@ import (
 // Config configures a [Client]. The zero value works: plain TCP, unsigned.
 type Config struct {
 	// DialContext opens connections; a guard against forbidden addresses or a
-	// test plugs in here. Default: a net.Dialer with keep-alive.
+	// test plugs in here. Default: a net.Dialer.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 	// TLS, when set, is used on every connection; the server's name is the host
 	// that was dialled unless it says otherwise.
@@ -96,7 +96,7 @@ type redial struct {
 // NewClient returns a client; connections are made by the calls.
 func NewClient(cfg Config) *Client {
 	if cfg.DialContext == nil {
-		cfg.DialContext = new(net.Dialer).DialContext
+		cfg.DialContext = new(net.Dialer).DialContext //nolint:forbidigo // for tests and tools: operator and workers pass dial.Broker
 	}
 	if cfg.DialTimeout == 0 {
 		cfg.DialTimeout = defaultDialTimeout
