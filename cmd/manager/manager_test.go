@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -98,6 +99,20 @@ func live(t *testing.T, admin client.Client, log *buffer) {
 	if n, err := testutil.GatherAndCount(metrics.Registry, "orderflow_condition_state"); n < len(adapters.Items) || err != nil {
 		t.Errorf("%d conditions are metrics: %v", n, err)
 	}
+
+	before := client.MergeFrom(flow.DeepCopy())
+	flow.Spec.Consumers = flow.Spec.Consumers[:3]
+	flow.Spec.Producer.BindingSecretName = "renamed"
+	if err := admin.Patch(t.Context(), flow, before); err != nil {
+		t.Fatal(err)
+	}
+	within(t, log, "the consumer that is no longer declared is gone, and so is the binding of the earlier name", func() bool {
+		key := client.ObjectKey{Namespace: "shop", Name: "order-paid-marketing"}
+		group, binding := &v1alpha1.MQConsumerGroup{}, &corev1.Secret{}
+		return apierrors.IsNotFound(admin.Get(t.Context(), key, group)) &&
+			apierrors.IsNotFound(admin.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "order-paid-producer"}, binding)) &&
+			admin.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "renamed"}, binding) == nil
+	})
 
 	if err := admin.Delete(t.Context(), flow); err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ type Reconciler struct {
 	Now func() time.Time
 }
 
-// +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters,verbs=get;list;watch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters,verbs=list;watch
 // +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch

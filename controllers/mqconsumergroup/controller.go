@@ -58,12 +58,12 @@ type Reconciler struct {
 	Options Options
 }
 
-// +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups/status,verbs=patch
 // +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups/finalizers,verbs=update
-// +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters;thirdpartyadapters,verbs=get;list;watch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters;thirdpartyadapters,verbs=list;watch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=serviceaccounts;services,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;patch

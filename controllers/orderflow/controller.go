@@ -51,10 +51,10 @@ type Reconciler struct {
 	Now func() time.Time
 }
 
-// +kubebuilder:rbac:groups=orderflow.dev,resources=orderflows,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=orderflows,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=orderflow.dev,resources=orderflows/status,verbs=patch
 // +kubebuilder:rbac:groups=orderflow.dev,resources=orderflows/finalizers,verbs=update
-// +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters,verbs=get;list;watch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters,verbs=list;watch
 // +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;patch;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch

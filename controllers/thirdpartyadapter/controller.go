@@ -43,9 +43,9 @@ type Reconciler struct {
 	Now func() time.Time
 }
 
-// +kubebuilder:rbac:groups=orderflow.dev,resources=thirdpartyadapters,verbs=get;list;watch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=thirdpartyadapters,verbs=list;watch
 // +kubebuilder:rbac:groups=orderflow.dev,resources=thirdpartyadapters/status,verbs=patch
-// +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups,verbs=get;list;watch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups,verbs=list;watch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 

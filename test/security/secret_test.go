@@ -44,7 +44,6 @@ var others = map[string]string{
 	"MQConsumerGroup spec.workload.imagePullSecrets":        "for the node alone; the policy of images has it",
 	"OrderFlow spec.consumers.[].workload.imagePullSecrets": "for the node alone; the policy of images has it",
 	"OrderFlow spec.producer.bindingSecretName":             "the operator writes it, and takes no Secret that is there",
-	"OrderFlow status.bindingSecretName":                    "what the operator wrote",
 }
 
 var (
@@ -100,6 +99,9 @@ func testSecrets(t *testing.T, i *installation.Installation) {
 	for field, make := range references {
 		_, path, _ := strings.Cut(field, " ")
 		t.Run(field, func(t *testing.T) {
+			if err := i.Admin.Create(t.Context(), make(shop, "theirs"), client.DryRunAll); err != nil && strings.Contains(err.Error(), "is not available in this version") {
+				t.Skip(err) // for anybody
+			}
 			wantRefused(t, anna.Create(t.Context(), make(shop, "theirs"), client.DryRunAll), path, "theirs", "anna", shop)
 			for sentence, c := range map[string]struct {
 				who    client.Client
@@ -162,7 +164,7 @@ func wantRefused(t *testing.T, err error, path, secret, user, namespace string) 
 		t.Errorf("%s = %s: got %v, want it forbidden", path, secret, err)
 		return
 	}
-	for _, text := range []string{path + ` names Secret "` + secret + `"`, user + " may not read", "Ask for the verb get on that Secret in namespace " + namespace} {
+	for _, text := range []string{path + ` names Secret "` + secret + `"`, user + " may not get ", "Ask for the verb get on Secrets of that name in namespace " + namespace} {
 		if !strings.Contains(err.Error(), text) {
 			t.Errorf("refused with\n\t%v\nwhich does not contain\n\t%s", err, text)
 		}
