@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -174,10 +175,27 @@ func (c *Client) Do(ctx context.Context, addr string, op Op, fields Fields, body
 			return nil, fmt.Errorf("%v: %w", op, err)
 		}
 		if reply.Code != int(CodeOK) {
-			return reply, &Error{Op: op, Code: Code(reply.Code), Remark: reply.Remark, Addr: addr}
+			return reply, &Error{Op: op, Code: Code(reply.Code), Remark: c.withoutCredentials(reply.Remark), Addr: addr}
 		}
 		return reply, nil
 	}
+}
+
+// withoutCredentials is what a broker says, without what we are known to it by: of a user it refuses it tells the access key, and errors are read
+// by more people than Secrets.
+func (c *Client) withoutCredentials(remark string) string {
+	if c.cfg.Credentials == nil || remark == "" {
+		return remark
+	}
+	cred := c.cfg.Credentials()
+	for _, secret := range []struct{ value, name string }{
+		{cred.SecretKey, "<secret key>"}, {cred.SecurityToken, "<security token>"}, {cred.AccessKey, "<access key>"},
+	} {
+		if secret.value != "" {
+			remark = strings.ReplaceAll(remark, secret.value, secret.name)
+		}
+	}
+	return remark
 }
 
 func (c *Client) sign(fields Fields, body []byte) Fields {

@@ -297,3 +297,18 @@ func TestABrokerThatHasJustStartedIsAskedAgainForItsFigures(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatABrokerSaysOfAUserIsToldWithoutItsKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mq := fake.StartInMemory(t, fake.Config{})
+		client := rocketmq.NewClient(rocketmq.Config{DialContext: mq.DialContext, Credentials: func() rocketmq.Credentials {
+			return rocketmq.Credentials{AccessKey: "canary-user", SecretKey: "canary-secret", SecurityToken: "canary-token"}
+		}})
+		defer client.Close()
+		mq.Inject(fake.Fault{Host: "broker-a", Code: rocketmq.CodeNoPermission, Remark: "User:canary-user has no permission with canary-token, canary-secret"})
+		_, err := client.BrokerConfig(t.Context(), mq.Broker().Addr())
+		if !errors.Is(err, rocketmq.ErrPermission) || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "User:<access key> has no permission") {
+			t.Errorf("got %v", err)
+		}
+	})
+}

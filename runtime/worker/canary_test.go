@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
@@ -41,7 +44,7 @@ func echoes(status int) http.HandlerFunc {
 }
 
 // TestNothingOfOrderSecretOrAnswerComesOut sends values of an order, in body and path, and a secret, in the URL's query, to third parties that answer with
-// them, and looks for them wherever people look: in log, metrics, sync answer, and in what a dead letter says of itself.
+// them, and looks for them wherever people look: in log, metrics, traces, sync answer, and in what a dead letter says of itself.
 func TestNothingOfOrderSecretOrAnswerComesOut(t *testing.T) {
 	order := fmt.Sprintf(`{"id":"o1","eventType":"OrderPaid","phone":%q,"address":{"street":%q}}`, phone, street)
 	rules := func(outcome worker.ResponseOutcome) func(*worker.Structure) {
@@ -88,15 +91,24 @@ func TestNothingOfOrderSecretOrAnswerComesOut(t *testing.T) {
 			}
 			f := newFiles(t, s, liveFor("r1", nil))
 			f.write(f.AdapterDir+"/sms/"+worker.APIKeyKey, []byte(password))
+			spans := tracetest.NewSpanRecorder()
+			f.Spans = sdk.NewTracerProvider(sdk.WithSpanProcessor(spans))
 			w, err := New(f.Options)
 			f.must(err)
 			t.Cleanup(w.transport.CloseIdleConnections)
-			o := w.delivery.Handle(t.Context(), &rocketmq.Message{Body: []byte(c.body), Reconsumed: 1, Born: time.Now().UnixMilli()})
+			o := w.messages().Handle(t.Context(), &rocketmq.Message{Body: []byte(c.body), Reconsumed: 1, Born: time.Now().UnixMilli()})
 			if o.Kind != c.want {
 				t.Errorf("got %v %s %q, want %v", o.Kind, o.Reason, o.Detail, c.want)
 			}
+			if len(spans.Ended()) == 0 {
+				t.Error("nothing was traced")
+			}
+			var trace strings.Builder
+			for _, span := range spans.Ended() {
+				_, _ = fmt.Fprintln(&trace, span.Name(), span.Attributes(), span.Events(), span.Status())
+			}
 			for where, text := range map[string]string{
-				"the dead letter": fmt.Sprint(o.Reason, o.Detail), "the log": f.logs.text(),
+				"the trace": trace.String(), "the dead letter": fmt.Sprint(o.Reason, o.Detail), "the log": f.logs.text(),
 				"the metrics": call(w, http.MethodGet, "/metrics", token, "").Body.String(), "the sync answer": call(w, http.MethodPost, worker.SyncPath, token, "{}").Body.String(),
 			} {
 				for _, value := range []string{phone, strings.TrimPrefix(phone, "+"), street, neturl.QueryEscape(street), neturl.PathEscape(street), password, token} {
