@@ -40,27 +40,28 @@ func apart(t *testing.T) bool {
 	return false
 }
 
-// shop creates the samples in the namespace shop, on the cluster mq. The topic goes with its flow.
-func shop(t *testing.T, i *installation.Installation, mq *fake.Cluster) {
+// create creates the sample in the namespace shop, on the cluster mq. The topic goes with its flow.
+func create(t *testing.T, i *installation.Installation, mq *fake.Cluster, sample string, change func(*unstructured.Unstructured)) {
 	t.Helper()
-	for _, dir := range []string{"order-paid", "replay"} {
-		for _, object := range installation.Manifests(t, filepath.Join("samples", dir)) {
-			object.SetNamespace("shop")
-			switch object.GetKind() {
-			case "MQCluster":
-				set(t, object, []any{mq.NameServer()}, "spec", "nameServers")
-			case "OrderFlow":
-				set(t, object, "Delete", "spec", "topic", "deletionPolicy")
-			}
-			i.Create(t, object)
+	for _, object := range installation.Manifests(t, filepath.Join("samples", sample)) {
+		object.SetNamespace("shop")
+		switch object.GetKind() {
+		case "MQCluster":
+			set(t, object, []any{mq.NameServer()}, "spec", "nameServers")
+		case "OrderFlow":
+			set(t, object, "Delete", "spec", "topic", "deletionPolicy")
 		}
+		if change != nil {
+			change(object)
+		}
+		i.Create(t, object)
 	}
 }
 
 // start runs the operator until stop is called. Only the guard of dialled addresses is left out: the fake broker is at a loopback address.
 func start(t *testing.T, config *rest.Config, log *buffer, change func(*options)) (stop func()) {
 	t.Helper()
-	logger := slog.New(slog.NewJSONHandler(log, nil))
+	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	ctrl.SetLogger(logr.FromSlogHandler(logger.Handler()))
 	connector := &topology.Connector{}
 	o := options{workerImage: "worker:test", namespace: "orderflow-system", metricsAddress: "127.0.0.1:0", healthAddress: "127.0.0.1:0", leaderElection: true}

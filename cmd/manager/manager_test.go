@@ -27,12 +27,16 @@ func TestWhatIsInstalledIsEnough(t *testing.T) {
 	i := installation.Start(t, "default")
 	used := &verbs{}
 	log := &buffer{}
-	stop := start(t, used.of(i.User(t, installation.Operator)), log, nil)
+	address := freeAddress(t)
+	stop := start(t, used.of(i.User(t, installation.Operator)), log, func(o *options) { o.metricsAddress = address })
 	defer stop()
 
 	i.Namespace(t, "shop")
-	shop(t, i, fake.Start(t, fake.Config{}))
+	mq := fake.Start(t, fake.Config{})
+	create(t, i, mq, "order-paid", nil)
+	create(t, i, mq, "replay", nil)
 	live(t, i.Admin, log)
+	wantMetricsGuarded(t, i, address)
 	stop()
 	wantNothingForbidden(t, log)
 	used.wantAll(t, i)
@@ -58,7 +62,8 @@ func TestSomeNamespacesAreEnough(t *testing.T) {
 	log := &buffer{}
 	stop := start(t, i.User(t, installation.Operator), log, func(o *options) { o.watch, o.metricsAddress = list{"shop"}, "0" })
 	defer stop()
-	shop(t, i, mq)
+	create(t, i, mq, "order-paid", nil)
+	create(t, i, mq, "replay", nil)
 	live(t, i.Admin, log)
 	stop()
 	wantNothingForbidden(t, log)
