@@ -20,8 +20,11 @@ import (
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
-// street is a value of orders, beside the phone number.
-const street = "Canary Lane 17"
+// street and keys are values of orders, beside the phone number.
+const (
+	street = "Canary Lane 17"
+	keys   = "canary-keys"
+)
 
 // echoes answers with all it was sent: status is its answer's, and 0 breaks the connection after a part of it.
 func echoes(status int) http.HandlerFunc {
@@ -96,7 +99,11 @@ func TestNothingOfOrderSecretOrAnswerComesOut(t *testing.T) {
 			w, err := New(f.Options)
 			f.must(err)
 			t.Cleanup(w.transport.CloseIdleConnections)
-			o := w.messages().Handle(t.Context(), &rocketmq.Message{Body: []byte(c.body), Reconsumed: 1, Born: time.Now().UnixMilli()})
+			properties, err := rocketmq.EncodeProperties(rocketmq.Fields{{Name: rocketmq.PropertyKeys, Value: keys}, {Name: "buyer", Value: phone}})
+			f.must(err)
+			message := &rocketmq.Message{Body: []byte(c.body), Reconsumed: 1, Born: time.Now().UnixMilli()}
+			message.SetProperties(properties)
+			o := w.messages().Handle(t.Context(), message)
 			if o.Kind != c.want {
 				t.Errorf("got %v %s %q, want %v", o.Kind, o.Reason, o.Detail, c.want)
 			}
@@ -111,7 +118,7 @@ func TestNothingOfOrderSecretOrAnswerComesOut(t *testing.T) {
 				"the trace": trace.String(), "the dead letter": fmt.Sprint(o.Reason, o.Detail), "the log": f.logs.text(),
 				"the metrics": call(w, http.MethodGet, "/metrics", token, "").Body.String(), "the sync answer": call(w, http.MethodPost, worker.SyncPath, token, "{}").Body.String(),
 			} {
-				for _, value := range []string{phone, strings.TrimPrefix(phone, "+"), street, neturl.QueryEscape(street), neturl.PathEscape(street), password, token} {
+				for _, value := range []string{phone, strings.TrimPrefix(phone, "+"), street, neturl.QueryEscape(street), neturl.PathEscape(street), keys, password, token} {
 					if strings.Contains(text, value) {
 						t.Errorf("%s contains %q: %s", where, value, text)
 					}
