@@ -28,9 +28,17 @@ func TestARouteThatLeadsHereIsNotFollowed(t *testing.T) {
 		return guarded(ctx, network, addr)
 	}
 	before := len(mq.Calls(0))
-	r := start(t, files)
+	w, err := New(files.Options)
+	files.must(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	defer func() {
+		cancel()
+		<-ended // with or without having said goodbye to a broker
+	}()
 	eventually(t, "the log to say why the broker is not asked", func() bool {
-		return strings.Contains(r.logs.text(), "the address 127.0.0.1 is this machine's own") && strings.Contains(r.logs.text(), "set brokerIP1")
+		return strings.Contains(files.logs.text(), "the address 127.0.0.1 is this machine's own") && strings.Contains(files.logs.text(), "set brokerIP1")
 	})
 	for _, call := range mq.Calls(0)[before:] {
 		if call.Host != "namesrv" {
