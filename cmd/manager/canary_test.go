@@ -53,8 +53,7 @@ func TestNothingSecretComesOutOfTheOperator(t *testing.T) {
 	i.Namespace(t, "shop")
 	key := rocketmq.Credentials{AccessKey: "canary-access-key", SecretKey: "canary-secret-key", SecurityToken: "canary-security-token"}
 	mq := fake.Start(t, fake.Config{Credentials: key})
-	log := &buffer{}
-	stop := start(t, i.User(t, installation.Operator), log, nil)
+	stop := start(t, i.User(t, installation.Operator), nil)
 	defer stop()
 
 	i.Create(t,
@@ -65,7 +64,7 @@ func TestNothingSecretComesOutOfTheOperator(t *testing.T) {
 	}}
 	mq.Inject(fake.Fault{Host: "broker-a", Times: 1, Code: rocketmq.CodeNoPermission, Remark: "User:canary-access-key, canary-wrong-key, is not found"})
 	i.Create(t, wrong)
-	within(t, log, "a broker's refusal is told without the key it names", func() bool {
+	within(t, "a broker's refusal is told without the key it names", func() bool {
 		return says(t, i, wrong, &wrong.Status.Conditions, v1alpha1.ReasonPermissionDenied, "User:<access key>")
 	})
 	create(t, i, mq, "order-paid", func(o *unstructured.Unstructured) {
@@ -82,12 +81,12 @@ func TestNothingSecretComesOutOfTheOperator(t *testing.T) {
 		"elsewhere": v1alpha1.ReasonSecretNotAllowed, "keyless": v1alpha1.ReasonSecretKeyMissing,
 	} {
 		adapter := adapters[name]
-		within(t, log, "adapter "+name+" is "+reason, func() bool { return says(t, i, adapter, &adapter.Status.Conditions, reason, "") })
+		within(t, "adapter "+name+" is "+reason, func() bool { return says(t, i, adapter, &adapter.Status.Conditions, reason, "") })
 	}
 
 	flow := &v1alpha1.OrderFlow{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "order-paid"}}
 	group := &v1alpha1.MQConsumerGroup{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "order-paid-push"}}
-	within(t, log, "the flow has its topic and its groups", func() bool {
+	within(t, "the flow has its topic and its groups", func() bool {
 		return i.Admin.Get(t.Context(), client.ObjectKeyFromObject(flow), flow) == nil && meta.IsStatusConditionTrue(flow.Status.Conditions, v1alpha1.ConditionTopicReady) &&
 			i.Admin.Get(t.Context(), client.ObjectKeyFromObject(group), group) == nil && meta.IsStatusConditionTrue(group.Status.Conditions, v1alpha1.ConditionBrokerReady)
 	})
@@ -97,12 +96,12 @@ func TestNothingSecretComesOutOfTheOperator(t *testing.T) {
 		Filter: &v1alpha1.ReplayFilter{WhenExpression: "order.amount > 100"},
 	}}
 	i.Create(t, dry)
-	within(t, log, "the dead letters are looked at", func() bool {
+	within(t, "the dead letters are looked at", func() bool {
 		err := i.Admin.Get(t.Context(), client.ObjectKeyFromObject(dry), dry)
 		return err == nil && dry.Status.CompletionTime != nil
 	})
 	stop()
-	for where, text := range written(t, i, log) {
+	for where, text := range written(t, i) {
 		if text == "" {
 			t.Errorf("%s is empty: nothing would be found there", where)
 		}
@@ -197,13 +196,13 @@ func says(t *testing.T, i *installation.Installation, object client.Object, cond
 }
 
 // written is all that the operator wrote, by where.
-func written(t *testing.T, i *installation.Installation, log *buffer) map[string]string {
+func written(t *testing.T, i *installation.Installation) map[string]string {
 	t.Helper()
 	families, err := metrics.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := map[string]string{"the log": log.String()}
+	text := map[string]string{"the log": logs.String()}
 	exposed := &strings.Builder{}
 	for _, family := range families {
 		if _, err := expfmt.MetricFamilyToText(exposed, family); err != nil {

@@ -25,6 +25,20 @@ import (
 	"github.com/orderflow-dev/orderflow/test/installation"
 )
 
+// logs are all that is logged in this process.
+var logs = &buffer{}
+
+// handler writes all there is to say.
+func handler() slog.Handler {
+	return slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})
+}
+
+// TestMain sets the logger first: controller-runtime gives all up that is logged, for good, where there is none within 30 s.
+func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.FromSlogHandler(handler()))
+	os.Exit(m.Run())
+}
+
 // apart runs the test in a process of its own, and reports whether this is it: a process has one manager, whose controllers and metrics have their names.
 func apart(t *testing.T) bool {
 	t.Helper()
@@ -59,16 +73,14 @@ func create(t *testing.T, i *installation.Installation, mq *fake.Cluster, sample
 }
 
 // start runs the operator until stop is called. Only the guard of dialled addresses is left out: the fake broker is at a loopback address.
-func start(t *testing.T, config *rest.Config, log *buffer, change func(*options)) (stop func()) {
+func start(t *testing.T, config *rest.Config, change func(*options)) (stop func()) {
 	t.Helper()
-	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	ctrl.SetLogger(logr.FromSlogHandler(logger.Handler()))
 	connector := &topology.Connector{}
 	o := options{workerImage: "worker:test", namespace: "orderflow-system", metricsAddress: "127.0.0.1:0", healthAddress: "127.0.0.1:0", leaderElection: true}
 	if change != nil {
 		change(&o)
 	}
-	mgr, err := newManager(config, connector, o, logger)
+	mgr, err := newManager(config, connector, o, slog.New(handler()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,9 +97,12 @@ func start(t *testing.T, config *rest.Config, log *buffer, change func(*options)
 }
 
 // wantNothingForbidden looks for refusals of the API server in the log.
-func wantNothingForbidden(t *testing.T, log *buffer) {
+func wantNothingForbidden(t *testing.T) {
 	t.Helper()
-	for line := range strings.Lines(log.String()) {
+	if !strings.Contains(logs.String(), "Starting workers") {
+		t.Error("the log does not say what controllers do: it is not the operator's")
+	}
+	for line := range strings.Lines(logs.String()) {
 		if strings.Contains(line, "forbidden") || strings.Contains(line, "panic") {
 			t.Errorf("the log says %s", line)
 		}
@@ -102,10 +117,10 @@ func set(t *testing.T, object *unstructured.Unstructured, value any, path ...str
 }
 
 // within polls, as the operator works on its own, and shows its log if the time is over.
-func within(t *testing.T, log *buffer, what string, done func() bool) {
+func within(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	if !installation.Within(t, 2*time.Minute, what, done) {
-		t.Fatal(log)
+		t.Fatal(logs)
 	}
 }
 

@@ -26,19 +26,18 @@ import (
 func TestWhatIsInstalledIsEnough(t *testing.T) {
 	i := installation.Start(t, "default")
 	used := &verbs{}
-	log := &buffer{}
 	address := freeAddress(t)
-	stop := start(t, used.of(i.User(t, installation.Operator)), log, func(o *options) { o.metricsAddress = address })
+	stop := start(t, used.of(i.User(t, installation.Operator)), func(o *options) { o.metricsAddress = address })
 	defer stop()
 
 	i.Namespace(t, "shop")
 	mq := fake.Start(t, fake.Config{})
 	create(t, i, mq, "order-paid", nil)
 	create(t, i, mq, "replay", nil)
-	live(t, i.Admin, log)
+	live(t, i.Admin)
 	wantMetricsGuarded(t, i, address)
 	stop()
-	wantNothingForbidden(t, log)
+	wantNothingForbidden(t)
 	used.wantAll(t, i)
 }
 
@@ -59,31 +58,30 @@ func TestSomeNamespacesAreEnough(t *testing.T) {
 	foreign := &v1alpha1.MQCluster{ObjectMeta: metav1.ObjectMeta{Namespace: "elsewhere", Name: "mq"}, Spec: v1alpha1.MQClusterSpec{NameServers: []string{mq.NameServer()}}}
 	i.Create(t, foreign)
 
-	log := &buffer{}
-	stop := start(t, i.User(t, installation.Operator), log, func(o *options) { o.watch, o.metricsAddress = list{"shop"}, "0" })
+	stop := start(t, i.User(t, installation.Operator), func(o *options) { o.watch, o.metricsAddress = list{"shop"}, "0" })
 	defer stop()
 	create(t, i, mq, "order-paid", nil)
 	create(t, i, mq, "replay", nil)
-	live(t, i.Admin, log)
+	live(t, i.Admin)
 	stop()
-	wantNothingForbidden(t, log)
+	wantNothingForbidden(t)
 	if err := i.Admin.Get(t.Context(), client.ObjectKeyFromObject(foreign), foreign); err != nil || len(foreign.Status.Conditions) > 0 || len(foreign.ManagedFields) > 1 {
 		t.Errorf("an object of another namespace was touched: %v %+v", err, foreign)
 	}
 }
 
 // live waits until the sample lives, and then lets it die.
-func live(t *testing.T, admin client.Client, log *buffer) {
+func live(t *testing.T, admin client.Client) {
 	t.Helper()
 	replay := &v1alpha1.DeadLetterReplay{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "push-again"}}
-	within(t, log, "the replay says what it waits for: no pod tells that the third party works", func() bool {
+	within(t, "the replay says what it waits for: no pod tells that the third party works", func() bool {
 		err := admin.Get(t.Context(), client.ObjectKeyFromObject(replay), replay)
 		c := meta.FindStatusCondition(replay.Status.Conditions, v1alpha1.ConditionReady)
 		return err == nil && c != nil && c.Reason == v1alpha1.ReasonReplayPaused
 	})
 
 	flow := &v1alpha1.OrderFlow{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "order-paid"}}
-	within(t, log, "the topic is ready and every consumer has its pods' Deployment", func() bool {
+	within(t, "the topic is ready and every consumer has its pods' Deployment", func() bool {
 		deployments := &appsv1.DeploymentList{}
 		if err := admin.List(t.Context(), deployments, client.InNamespace("shop")); err != nil || len(deployments.Items) != 4 {
 			return false
@@ -111,7 +109,7 @@ func live(t *testing.T, admin client.Client, log *buffer) {
 	if err := admin.Patch(t.Context(), flow, before); err != nil {
 		t.Fatal(err)
 	}
-	within(t, log, "the consumer that is no longer declared is gone, and so is the binding of the earlier name", func() bool {
+	within(t, "the consumer that is no longer declared is gone, and so is the binding of the earlier name", func() bool {
 		key := client.ObjectKey{Namespace: "shop", Name: "order-paid-marketing"}
 		group, binding := &v1alpha1.MQConsumerGroup{}, &corev1.Secret{}
 		return apierrors.IsNotFound(admin.Get(t.Context(), key, group)) &&
@@ -122,7 +120,7 @@ func live(t *testing.T, admin client.Client, log *buffer) {
 	if err := admin.Delete(t.Context(), flow); err != nil {
 		t.Fatal(err)
 	}
-	within(t, log, "the flow is gone with its topic", func() bool {
+	within(t, "the flow is gone with its topic", func() bool {
 		return apierrors.IsNotFound(admin.Get(t.Context(), client.ObjectKeyFromObject(flow), flow))
 	})
 }
