@@ -13,8 +13,10 @@ import (
 	"github.com/orderflow-dev/orderflow/internal/dial/dialtest"
 )
 
+const notThirdParty = "url must not point to a loopback, link-local or metadata address, nor to another that is reserved: a third party has an address of its own"
+
 // testURLs wants a URL refused if its host is one that is never dialled, and only then.
-func testURLs(t *testing.T, api client.Client) {
+func testURLs(t *testing.T, api *server) {
 	hosts := map[string]bool{
 		"api.example.com": true, "localhost.example.com": true, "1.example.com": true, "metadata.example.com": true,
 		"localhost": false, "LOCALHOST": false, "localhost.": false, "api.localhost": false, "metadata": false, "metadata.google.internal.": false,
@@ -30,7 +32,7 @@ func testURLs(t *testing.T, api client.Client) {
 		hosts[host] = allowed.Broker && !disguised // private networks are opened by the operator's flags
 	}
 	for host, want := range hosts {
-		adapter := object(t, "ThirdPartyAdapter", fields{"spec.url": `"http://` + host + `:8080/v1"`})
+		adapter := object(t, api.valid["ThirdPartyAdapter"], map[string]any{"spec.url": "http://" + host + ":8080/v1"})
 		err := api.Create(t.Context(), adapter, client.DryRunAll)
 		if want && err != nil || !want && (err == nil || !strings.Contains(err.Error(), notThirdParty)) {
 			t.Errorf("%s: accepted is to be %t: %v", host, want, err)

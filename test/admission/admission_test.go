@@ -6,19 +6,28 @@ package admission
 import (
 	"context"
 	"fmt"
+	"maps"
+	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
-	"sigs.k8s.io/yaml"
 )
 
-// startAPIServer returns a client of a real API server with OrderFlow's CRDs.
-func startAPIServer(t *testing.T) client.Client {
+// server is a real API server with OrderFlow's CRDs.
+type server struct {
+	client.Client
+	config *rest.Config
+	valid  map[string]string
+}
+
+func startAPIServer(t *testing.T, valid map[string]string) *server {
 	t.Helper()
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		t.Fatal("KUBEBUILDER_ASSETS is not set: run `make test`, or point it at the folder that `go run ./hack/local assets` prints")
@@ -33,115 +42,107 @@ func startAPIServer(t *testing.T) client.Client {
 			t.Errorf("stopping the API server: %v", err)
 		}
 	})
+	config.QPS = -1
 	api, err := client.New(config, client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return api
+	return &server{Client: api, config: config, valid: valid}
 }
 
+var strict = client.FieldValidation(metav1.FieldValidationStrict)
+
 func TestAdmission(t *testing.T) {
-	api := startAPIServer(t)
-	for kind := range valid {
+	valid, refused := manifests(t)
+	api := startAPIServer(t, valid)
+	for kind, manifest := range valid {
 		t.Run("a valid "+kind+" is accepted", func(t *testing.T) {
-			if err := api.Create(t.Context(), object(t, kind, nil), client.DryRunAll, client.FieldValidation("Strict")); err != nil {
+			if err := api.Create(t.Context(), object(t, manifest, nil), client.DryRunAll, strict); err != nil {
 				t.Fatal(err)
 			}
 		})
 	}
-	rules, reached := crdRules(t), map[rule]bool{}
-	for i, c := range cases {
+	all, found := crdChecks(t), map[check]bool{}
+	same := map[string]string{}
+	for i, c := range refused {
 		t.Run(c.sentence, func(t *testing.T) {
-			name := fmt.Sprintf("case-%d", i)
-			refused := write(t, api, c, name, c.refused)
-			if !apierrors.IsInvalid(refused) && !apierrors.IsBadRequest(refused) {
-				t.Fatalf("the manifest was not refused: %v", refused)
-			}
-			if !strings.Contains(refused.Error(), c.message) {
-				t.Errorf("refused with\n\t%v\nwant the message\n\t%s", refused, c.message)
-			}
-			for _, r := range reachedBy(refused, c.kind, rules) {
-				reached[r] = true
-			}
-			if c.accepted == nil {
+			check, ok := testInvalid(t, api, c, fmt.Sprint("case-", i), all)
+			if !ok {
 				return
 			}
-			if err := write(t, api, c, name, c.accepted); err != nil {
-				t.Errorf("the corrected manifest was refused: %v", err)
+			found[check] = true
+			id := fmt.Sprint(check, slices.Sorted(maps.Keys(c.Set)))
+			if other, twice := same[id]; twice {
+				t.Errorf("%q is refused for the same field by the same check", other)
 			}
+			same[id] = c.sentence
 		})
 	}
+	t.Logf("%d invalid manifests", len(refused))
+	t.Run("every check refuses a manifest", func(t *testing.T) { wantAllBroken(t, all, found) })
+	t.Run("every field that cannot change has an update that is refused", func(t *testing.T) { wantAllChanged(t, all, refused) })
 	t.Run("every way to consume is accepted, or refused with its sentence", func(t *testing.T) { testProduct(t, api) })
-	t.Run("every sentence about a way to consume is documented", func(t *testing.T) { wantDocumented(t, rules) })
+	t.Run("every sentence about a way to consume is documented", func(t *testing.T) { wantDocumented(t, all) })
 	t.Run("a URL leads to who may be called", func(t *testing.T) { testURLs(t, api) })
-	t.Run("every rule has a message and a case", func(t *testing.T) { wantAllReached(t, rules, reached) })
+	t.Run("every sample is accepted", func(t *testing.T) { testSamples(t, api) })
 }
 
-// write creates the case's manifest with patch, or, where the case is about a change, updates an object that has c.was.
-func write(t *testing.T, api client.Client, c admissionCase, name string, patch fields) error {
+// testInvalid wants a manifest refused for its field, with its message, and accepted where it is corrected. ok is false where no check of a CRD refuses it,
+// but strictness about fields that there are none of.
+func testInvalid(t *testing.T, api *server, c invalid, name string, all []check) (by check, ok bool) {
 	t.Helper()
-	strict := client.FieldValidation("Strict")
-	if c.was == nil {
-		o := object(t, c.kind, patch)
-		if _, named := patch["metadata.name"]; !named {
-			o.SetName(name)
-		}
-		return api.Create(t.Context(), o, client.DryRunAll, strict)
+	err := api.write(t, c, name, c.Set)
+	if !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
+		t.Fatalf("the manifest was not refused: %v", err)
 	}
-	old := object(t, c.kind, c.was)
+	if c.Corrected != nil {
+		if err := api.write(t, c, name, c.Corrected); err != nil {
+			t.Errorf("the corrected manifest was refused: %v", err)
+		}
+	}
+	if apierrors.IsBadRequest(err) {
+		if !strings.Contains(err.Error(), c.Message) || !strings.Contains(c.Message, c.Field) {
+			t.Errorf("refused with\n\t%v\nwant the message\n\t%s", err, c.Message)
+		}
+		return check{}, false
+	}
+	said := causes(err)
+	at := slices.IndexFunc(said, func(cause metav1.StatusCause) bool {
+		return strings.TrimPrefix(cause.Field, "<nil>") == c.Field && strings.Contains(cause.Message, c.Message)
+	})
+	if at < 0 {
+		t.Fatalf("refused with\n\t%v\nwant %q refused with the message\n\t%s", err, c.Field, c.Message)
+	}
+	if by, ok = broken(c.kind, said[at], all); !ok {
+		t.Errorf("no check of the CRD is known that says %q of %q", said[at].Message, c.Field)
+	}
+	return by, ok
+}
+
+// write creates a manifest with changes or, where the case is about an update, updates an object that has c.Was.
+func (s *server) write(t *testing.T, c invalid, name string, changes map[string]any) error {
+	t.Helper()
+	if changes == nil {
+		return s.send(t, http.MethodPost, []byte(c.Raw))
+	}
+	o := object(t, s.valid[c.kind], changes)
+	if _, named := changes["metadata.name"]; !named {
+		o.SetName(name)
+	}
+	if c.Was == nil {
+		return s.Create(t.Context(), o, client.DryRunAll, strict)
+	}
+	old := object(t, s.valid[c.kind], c.Was)
 	old.SetName(name)
-	if err := api.Create(t.Context(), old); err != nil {
+	if err := s.Create(t.Context(), old); err != nil {
 		t.Fatalf("creating the object to change: %v", err)
 	}
 	defer func() {
 		// t.Context ends before clean-up; the object is only of this case.
-		if err := api.Delete(context.WithoutCancel(t.Context()), old); err != nil {
+		if err := s.Delete(context.WithoutCancel(t.Context()), old); err != nil {
 			t.Errorf("deleting the object: %v", err)
 		}
 	}()
-	changed := object(t, c.kind, patch)
-	changed.SetName(name)
-	changed.SetResourceVersion(old.GetResourceVersion())
-	return api.Update(t.Context(), changed, client.DryRunAll, strict)
-}
-
-// object is the valid manifest of kind with patch applied.
-func object(t *testing.T, kind string, patch fields) *unstructured.Unstructured {
-	t.Helper()
-	var content map[string]any
-	if err := yaml.UnmarshalStrict([]byte(valid[kind]), &content); err != nil {
-		t.Fatalf("the valid %s: %v", kind, err)
-	}
-	for path, value := range patch {
-		set(t, content, strings.Split(path, "."), value)
-	}
-	return &unstructured.Unstructured{Object: content}
-}
-
-// set writes value, given as YAML, at path; "-" removes the field, and a step "0" is the first element of a list.
-func set(t *testing.T, in map[string]any, path []string, value string) {
-	t.Helper()
-	head := path[0]
-	if len(path) == 1 {
-		if value == "-" {
-			delete(in, head)
-			return
-		}
-		var parsed any
-		if err := yaml.Unmarshal([]byte(value), &parsed); err != nil {
-			t.Fatalf("value of %s: %v", head, err)
-		}
-		in[head] = parsed
-		return
-	}
-	switch next := in[head].(type) {
-	case map[string]any:
-		set(t, next, path[1:], value)
-	case []any:
-		set(t, next[0].(map[string]any), path[2:], value)
-	default:
-		created := map[string]any{}
-		in[head] = created
-		set(t, created, path[1:], value)
-	}
+	o.SetResourceVersion(old.GetResourceVersion())
+	return s.Update(t.Context(), o, client.DryRunAll, strict)
 }

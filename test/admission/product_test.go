@@ -20,6 +20,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// fields are of a consumer, as YAML.
+type fields map[string]string
+
+const (
+	stepOf      = `{name: a, action: CreateWaybill, adapterRef: {name: logistics}}`
+	httpStepOf  = `{name: a, adapterRef: {name: erp}}`
+	pushHandler = `{adapterRef: {name: sms}, templateId: order_paid, toExpression: order.phone}`
+)
+
 // axis is a field that decides how a consumer consumes, with its values. Each value comes with what it needs beside it, so that it alone is in question.
 type axis struct {
 	field  string
@@ -127,10 +136,10 @@ func (c combination) consumer(t *testing.T, n int) map[string]any {
 	for _, a := range axes {
 		value := c[a.field]
 		if value != "-" {
-			set(t, content, strings.Split(a.field, "."), value)
+			set(t, content, strings.Split(a.field, "."), parse(t, value))
 		}
 		for path, beside := range a.values[value] {
-			set(t, content, strings.Split(path, "."), beside)
+			set(t, content, strings.Split(path, "."), parse(t, beside))
 		}
 	}
 	return content
@@ -140,7 +149,7 @@ func (c combination) consumer(t *testing.T, n int) map[string]any {
 const atOnce = 32
 
 // testProduct wants every combination accepted, or refused with its sentences and no other: a rule, or a value, that this file does not know fails it.
-func testProduct(t *testing.T, api client.Client) {
+func testProduct(t *testing.T, api *server) {
 	t.Helper()
 	wantEveryEnum(t)
 	byFate := map[bool][]combination{}
@@ -155,9 +164,9 @@ func testProduct(t *testing.T, api client.Client) {
 			for n, c := range some {
 				consumers = append(consumers, c.consumer(t, n))
 			}
-			flow := object(t, "OrderFlow", nil)
+			flow := object(t, api.valid["OrderFlow"], nil)
 			flow.Object["spec"].(map[string]any)["consumers"] = consumers
-			err := api.Create(t.Context(), flow, client.DryRunAll, client.FieldValidation("Strict"))
+			err := api.Create(t.Context(), flow, client.DryRunAll, strict)
 			if accepted != (err == nil) {
 				t.Fatalf("%d consumers that are to be accepted (%v): %v", len(some), accepted, err)
 			}
@@ -214,7 +223,7 @@ func wantEveryEnum(t *testing.T) {
 func enumsOf(t *testing.T, kind, below string) map[string][]string {
 	t.Helper()
 	enums := map[string][]string{}
-	walk(crdSchemas(t)[kind], "", func(path string, s *apiextensionsv1.JSONSchemaProps) {
+	walk(schemaOf(crds(t)[kind]), "", func(path string, s *apiextensionsv1.JSONSchemaProps) {
 		field, found := strings.CutPrefix(path, below)
 		if !found || len(s.Enum) == 0 {
 			return
@@ -228,7 +237,7 @@ func enumsOf(t *testing.T, kind, below string) map[string][]string {
 }
 
 // wantDocumented wants docs/modes.md to have every sentence that refuses a combination, and each in which fields of a consumer meet.
-func wantDocumented(t *testing.T, rules []rule) {
+func wantDocumented(t *testing.T, rules []check) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "modes.md"))
 	if err != nil {
@@ -239,7 +248,7 @@ func wantDocumented(t *testing.T, rules []rule) {
 		sentences = append(sentences, r.sentence)
 	}
 	for _, r := range rules {
-		if r.kind == "OrderFlow" && (r.path == "spec.consumers[]" || r.path == "spec.consumers[].consume") {
+		if r.kind == "MQConsumerGroup" && r.sort == "cel" && (r.path == "spec" || r.path == "spec.consume") && !old.MatchString(r.rule) {
 			sentences = append(sentences, r.message)
 		}
 	}

@@ -1,0 +1,82 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package admission
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/yaml"
+)
+
+// send creates a manifest (POST), or applies it at the server (PATCH), as kubectl does with --dry-run=server --validate=strict: the text as it is, with what
+// no object can hold.
+func (s *server) send(t *testing.T, verb string, manifest []byte) error {
+	t.Helper()
+	o := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal(manifest, o); err != nil {
+		t.Fatalf("%v in\n%s", err, manifest)
+	}
+	gvk := o.GroupVersionKind()
+	mapping, err := s.RESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := rest.CopyConfig(s.config)
+	config.GroupVersion, config.NegotiatedSerializer, config.APIPath = new(gvk.GroupVersion()), scheme.Codecs.WithoutConversion(), "/apis"
+	if gvk.Group == "" {
+		config.APIPath = "/api"
+	}
+	api, err := rest.RESTClientFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := api.Post().SetHeader("Content-Type", "application/yaml")
+	if verb == http.MethodPatch {
+		request = api.Patch(types.ApplyYAMLPatchType).Name(o.GetName()).Param("force", "false")
+	}
+	return request.Namespace("default").Resource(mapping.Resource.Resource).Param("dryRun", "All").Param("fieldValidation", "Strict").Param("fieldManager", "test").
+		Body(manifest).Do(t.Context()).Error()
+}
+
+// testSamples applies every sample at the server, dry, with strict validation.
+func testSamples(t *testing.T, api *server) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "config", "samples", "*", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no samples: %v", err)
+	}
+	for _, file := range files {
+		if filepath.Base(file) == "kustomization.yaml" {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
+		for {
+			document, err := reader.Read()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := api.send(t, http.MethodPatch, document); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+}
