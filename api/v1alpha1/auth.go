@@ -87,10 +87,12 @@ type APIKeyAuth struct {
 	// +required
 	SecretRef LocalObjectReference `json:"secretRef,omitzero"`
 	// in is Header or Query.
+	// Default: Header.
 	// +optional
 	// +default="Header"
 	In APIKeyLocation `json:"in,omitempty"`
 	// name of the header or query parameter.
+	// Default: X-API-Key.
 	// +optional
 	// +default="X-API-Key"
 	// +kubebuilder:validation:MinLength=1
@@ -107,6 +109,7 @@ type HMACAuth struct {
 	// +required
 	SecretRef LocalObjectReference `json:"secretRef,omitzero"`
 	// signatureHeader carries the signature.
+	// Default: X-Signature.
 	// +optional
 	// +default="X-Signature"
 	// +kubebuilder:validation:MinLength=1
@@ -114,6 +117,7 @@ type HMACAuth struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9-]+$')",message="a header name consists of letters, digits and '-'"
 	SignatureHeader string `json:"signatureHeader,omitempty"`
 	// timestampHeader carries the time.
+	// Default: X-Timestamp.
 	// +optional
 	// +default="X-Timestamp"
 	// +kubebuilder:validation:MinLength=1
@@ -121,6 +125,7 @@ type HMACAuth struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9-]+$')",message="a header name consists of letters, digits and '-'"
 	TimestampHeader string `json:"timestampHeader,omitempty"`
 	// keyIDHeader carries the key's id.
+	// Default: X-Key-Id.
 	// +optional
 	// +default="X-Key-Id"
 	// +kubebuilder:validation:MinLength=1
@@ -163,6 +168,7 @@ type OAuth2Auth struct {
 	// +kubebuilder:validation:items:MaxLength=256
 	Scopes []string `json:"scopes,omitempty"`
 	// credentialsIn is Header or Body.
+	// Default: Header.
 	// +optional
 	// +default="Header"
 	CredentialsIn ClientCredentialsLocation `json:"credentialsIn,omitempty"`

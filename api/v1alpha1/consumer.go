@@ -33,6 +33,7 @@ type ConsumerTemplate struct {
 	Subscription Subscription `json:"subscription,omitzero"`
 
 	// consume says how messages reach the handler.
+	// Default: Push, Concurrently, Clustering.
 	// +optional
 	// +default={"mode":"Push","order":"Concurrently","model":"Clustering"}
 	Consume Consume `json:"consume,omitzero"`
@@ -50,6 +51,7 @@ type ConsumerTemplate struct {
 	// dispatch says what becomes of the handler's requests. Send: they are made. Shadow: each is logged, with the order's values replaced by their types and
 	// lengths, and none is made; every message passes, and what would be a dead letter is logged with its reason. Give a shadow a group of its own. From
 	// Shadow to Send it goes on with the messages that no pod has passed yet: those seen in the shadow are never sent.
+	// Default: Send.
 	// +optional
 	// +default="Send"
 	Dispatch Dispatch `json:"dispatch,omitempty"`
@@ -89,6 +91,7 @@ type ConsumerTemplate struct {
 	Scaling *Scaling `json:"scaling,omitempty"`
 
 	// deletionPolicy says what becomes of the group on the broker, its offsets, retries and dead letters, when this consumer is deleted.
+	// Default: Retain.
 	// +optional
 	// +default="Retain"
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
@@ -96,6 +99,7 @@ type ConsumerTemplate struct {
 	// adoptionPolicy says what to do with a group of this name that was there before. Never: Conflict. Adopt: take it over, with its offsets, once no
 	// foreign member is online. Migrate: join beside its members, which must want the same messages, in the same order; ForeignConsumers is True until the last
 	// has left, and until then messages of a queue that moves may be handled twice.
+	// Default: Never.
 	// +optional
 	// +default="Never"
 	AdoptionPolicy AdoptionPolicy `json:"adoptionPolicy,omitempty"`
@@ -240,12 +244,14 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.model != 'Broadcasting' || self.startFrom.position == 'Latest'",message="with consume.model Broadcasting a pod begins with what is sent while it runs: use startFrom: {position: Latest}"
 type Consume struct {
 	// mode is Push or Pull.
+	// Default: Push.
 	// +optional
 	// +default="Push"
 	Mode ConsumeMode `json:"mode,omitempty"`
 
 	// order is Concurrently or Orderly. With Orderly messages of one key are handled one after the other, in the order in which the broker has them, and a
 	// message that fails is tried again in its place. The producer has to send all messages of a key to one queue.
+	// Default: Concurrently.
 	// +optional
 	// +default="Concurrently"
 	Order ConsumeOrder `json:"order,omitempty"`
@@ -260,6 +266,7 @@ type Consume struct {
 	// model is Clustering, where one pod handles a message, or Broadcasting, where every pod does: each gets what is sent while it runs, and its position is in
 	// memory only. With Broadcasting a message that fails, or is too old, is dropped, logged and counted (orderflow_dropped_messages_total): there are no
 	// retries, no dead letters, no lag and no scaling. What waits for a third party that is down is lost when its pod ends.
+	// Default: Clustering.
 	// +optional
 	// +default="Clustering"
 	Model ConsumeModel `json:"model,omitempty"`
@@ -269,11 +276,13 @@ type Consume struct {
 	Broadcasting *Broadcasting `json:"broadcasting,omitempty"`
 
 	// startFrom is where a group begins that has no committed offset. An existing offset is never touched.
+	// Default: Latest.
 	// +optional
 	// +default={"position":"Latest"}
 	StartFrom StartFrom `json:"startFrom,omitzero"`
 
 	// maxUncommitted bounds, per queue, the messages fetched and not yet committed: what a killed pod can cause to be handled twice.
+	// Default: 256.
 	// +optional
 	// +default=256
 	// +kubebuilder:validation:Minimum=1
@@ -297,6 +306,7 @@ type StartFrom struct {
 // Concurrency bounds the messages handled at once.
 type Concurrency struct {
 	// perPod is the number of messages one pod handles at once.
+	// Default: 20.
 	// +optional
 	// +default=20
 	// +kubebuilder:validation:Minimum=1
@@ -321,6 +331,7 @@ type MessageIdempotency struct {
 // consume.maxUncommitted messages of its queue lie beyond it. Attempts are then counted anew when its queue moves to another pod.
 type RetryPlan struct {
 	// maxAttempts counts the first attempt too.
+	// Default: 16.
 	// +optional
 	// +default=16
 	// +kubebuilder:validation:Minimum=1
@@ -328,6 +339,7 @@ type RetryPlan struct {
 	MaxAttempts int32 `json:"maxAttempts,omitempty"`
 
 	// maxDuration cuts the plan where its delays add up to this, 1s to 24h.
+	// Default: 6h.
 	// +optional
 	// +default="6h"
 	// +kubebuilder:validation:Type=string
@@ -346,6 +358,7 @@ type Expiry struct {
 	After metav1.Duration `json:"after,omitzero"`
 	// sinceExpression is a CEL expression, of type timestamp or RFC 3339 string, for the time from which age is counted, for example order.paidAt. Unset: when
 	// the message was sent, by its sender's clock.
+	// Default: message.bornTime.
 	// +optional
 	// +default="message.bornTime"
 	// +kubebuilder:validation:MinLength=1
@@ -357,6 +370,7 @@ type Expiry struct {
 // +kubebuilder:validation:XValidation:rule="self.minReplicas <= self.maxReplicas",message="minReplicas is at most maxReplicas"
 type Scaling struct {
 	// minReplicas is the least number of pods. With 0 the first message wakes one, which takes seconds.
+	// Default: 1.
 	// +optional
 	// +default=1
 	// +kubebuilder:validation:Minimum=0
@@ -370,6 +384,7 @@ type Scaling struct {
 	MaxReplicas int32 `json:"maxReplicas,omitempty"`
 
 	// targetDrainTime is the time in which a backlog should be worked off, 10s to 1h.
+	// Default: 60s.
 	// +optional
 	// +default="60s"
 	// +kubebuilder:validation:Type=string
@@ -399,6 +414,7 @@ type Workload struct {
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
 	// terminationGracePeriod is how long calls in flight may take to end when a pod stops, 5s to 10m.
+	// Default: 30s.
 	// +optional
 	// +default="30s"
 	// +kubebuilder:validation:Type=string

@@ -35,6 +35,7 @@ type DeadLetterReplaySpec struct {
 	GroupRef LocalObjectReference `json:"groupRef,omitzero"`
 
 	// mode is Replay, or DryRun to see first what would be done.
+	// Default: Replay.
 	// +optional
 	// +default="Replay"
 	Mode ReplayMode `json:"mode,omitempty"`
@@ -48,6 +49,7 @@ type DeadLetterReplaySpec struct {
 	Filter *ReplayFilter `json:"filter,omitempty"`
 
 	// rate is the number of messages per second that are given back.
+	// Default: 10.
 	// +optional
 	// +default=10
 	// +kubebuilder:validation:Minimum=1
@@ -55,6 +57,7 @@ type DeadLetterReplaySpec struct {
 	Rate int32 `json:"rate,omitempty"`
 
 	// limit is the number of dead letters at which the replay ends although there are more: their outcomes are kept with the object.
+	// Default: 5000.
 	// +optional
 	// +default=5000
 	// +kubebuilder:validation:Minimum=1
@@ -64,6 +67,7 @@ type DeadLetterReplaySpec struct {
 	// alreadyReplayed says what becomes of a dead letter that was there already when an earlier DeadLetterReplay of the group began that gave its message
 	// back: Skip, or Repeat, which may repeat its effect where the third party ignores keys. What died again after that is another dead letter, and is given back
 	// in any case. Replays that were deleted are not known any more.
+	// Default: Skip.
 	// +optional
 	// +default="Skip"
 	AlreadyReplayed ReplayedPolicy `json:"alreadyReplayed,omitempty"`
@@ -157,9 +161,9 @@ type DeadLetterReplayStatus struct {
 	// +kubebuilder:validation:MaxItems=8
 	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
 
-	// observedGeneration is the generation of the spec this status speaks of.
+	// observedGeneration is the generation of the spec this status speaks of. -1: nobody has looked at the object yet.
 	// +optional
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// startTime is when the ends of the queues were noted.
@@ -219,6 +223,7 @@ type DeadLetterReplay struct {
 	Spec DeadLetterReplaySpec `json:"spec,omitzero"`
 	// status is how far it is.
 	// +optional
+	// +default={"observedGeneration":-1}
 	Status DeadLetterReplayStatus `json:"status,omitzero"`
 }
 

@@ -146,6 +146,7 @@ type CreditHandler struct {
 	// +optional
 	Path RequestPath `json:"path,omitempty"`
 	// memberExpression is a CEL expression, of type string: who is credited.
+	// Default: order.memberId.
 	// +optional
 	// +default="order.memberId"
 	// +kubebuilder:validation:MinLength=1
@@ -172,6 +173,7 @@ type MarketingHandler struct {
 	// +kubebuilder:validation:MaxLength=256
 	CampaignID string `json:"campaignId,omitempty"`
 	// memberExpression is a CEL expression, of type string: who gets the coupon.
+	// Default: order.memberId.
 	// +optional
 	// +default="order.memberId"
 	// +kubebuilder:validation:MinLength=1
@@ -208,6 +210,7 @@ type HTTPStep struct {
 	// +required
 	AdapterRef LocalObjectReference `json:"adapterRef,omitzero"`
 	// method of the request.
+	// Default: POST.
 	// +optional
 	// +default="POST"
 	Method HTTPMethod `json:"method,omitempty"`

@@ -147,9 +147,9 @@ type MQClusterStatus struct {
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
 
-	// observedGeneration is the generation of the spec this status speaks of.
+	// observedGeneration is the generation of the spec this status speaks of. -1: nobody has looked at the object yet.
 	// +optional
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// clusterName is the name the brokers give their cluster.
@@ -200,6 +200,7 @@ type MQCluster struct {
 	Spec MQClusterSpec `json:"spec,omitzero"`
 	// status is what was seen.
 	// +optional
+	// +default={"observedGeneration":-1}
 	Status MQClusterStatus `json:"status,omitzero"`
 }
 

@@ -150,9 +150,9 @@ type MQConsumerGroupStatus struct {
 	// +kubebuilder:validation:MaxItems=24
 	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
 
-	// observedGeneration is the generation of the spec this status speaks of.
+	// observedGeneration is the generation of the spec this status speaks of. -1: nobody has looked at the object yet.
 	// +optional
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// clusterIdentity is the identity of the physical cluster on which this object made or adopted the group.
@@ -263,6 +263,7 @@ type MQConsumerGroup struct {
 	Spec MQConsumerGroupSpec `json:"spec,omitzero"`
 	// status is what was seen.
 	// +optional
+	// +default={"observedGeneration":-1}
 	Status MQConsumerGroupStatus `json:"status,omitzero"`
 }
 

@@ -62,6 +62,7 @@ type TopicSpec struct {
 
 	// queuesPerBroker is the number of read and write queues on each master broker. At most this many pods of a group per broker
 	// have work at once. It can grow, never shrink.
+	// Default: 8.
 	// +optional
 	// +default=8
 	// +kubebuilder:validation:Minimum=1
@@ -70,29 +71,34 @@ type TopicSpec struct {
 
 	// growthPolicy says whether queues may be added while an Orderly group consumes the topic. Keys move to other queues then, so that two messages of
 	// one key may be handled out of order. Refuse: not before the group has consumed everything. AcceptReorder: at once.
+	// Default: Refuse.
 	// +optional
 	// +default="Refuse"
 	GrowthPolicy GrowthPolicy `json:"growthPolicy,omitempty"`
 
 	// permission says what clients may do with the topic.
+	// Default: ReadWrite.
 	// +optional
 	// +default="ReadWrite"
 	Permission TopicPermission `json:"permission,omitempty"`
 
 	// messageType is the type the topic is made with; it cannot change. Clients that send through RocketMQ's gRPC proxy must send messages of this type only;
 	// others, runtime/producer among them, may send any. Consumers are not concerned.
+	// Default: Normal.
 	// +optional
 	// +default="Normal"
 	MessageType MessageType `json:"messageType,omitempty"`
 
 	// deletionPolicy says what becomes of the topic when the OrderFlow is deleted. With Delete the OrderFlow stays, with a condition that
 	// says why, while a group has not consumed everything.
+	// Default: Retain.
 	// +optional
 	// +default="Retain"
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 
 	// adoptionPolicy says what to do with a topic of this name that was there before. Never: Conflict. Adopt: take it over; a topic with more
 	// queues than declared keeps them.
+	// Default: Never.
 	// +optional
 	// +default="Never"
 	AdoptionPolicy AdoptionPolicy `json:"adoptionPolicy,omitempty"`
@@ -146,11 +152,13 @@ type ProducerSpec struct {
 	Group string `json:"group,omitempty"`
 
 	// sendMode is Sync, Async or Oneway.
+	// Default: Sync.
 	// +optional
 	// +default="Sync"
 	SendMode SendMode `json:"sendMode,omitempty"`
 
 	// sendTimeout bounds one try to send, 100ms to 30s.
+	// Default: 3s.
 	// +optional
 	// +default="3s"
 	// +kubebuilder:validation:Type=string
@@ -158,7 +166,8 @@ type ProducerSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('30s')",message="sendTimeout lies between 100ms and 30s"
 	SendTimeout metav1.Duration `json:"sendTimeout,omitzero"`
 
-	// asyncRetries is how often the client sends again after an asynchronous failure. A retry can send the message twice, so it is 0.
+	// asyncRetries is how often the client sends again after an asynchronous failure. A retry can send the message twice.
+	// Default: 0.
 	// +optional
 	// +default=0
 	// +kubebuilder:validation:Minimum=0
@@ -265,9 +274,9 @@ type OrderFlowStatus struct {
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
 
-	// observedGeneration is the generation of the spec this status speaks of.
+	// observedGeneration is the generation of the spec this status speaks of. -1: nobody has looked at the object yet.
 	// +optional
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// topic as the brokers report it.
@@ -314,6 +323,7 @@ type OrderFlow struct {
 	Spec OrderFlowSpec `json:"spec,omitzero"`
 	// status is what was seen.
 	// +optional
+	// +default={"observedGeneration":-1}
 	Status OrderFlowStatus `json:"status,omitzero"`
 }
 

@@ -27,6 +27,7 @@ type ThirdPartyAdapterSpec struct {
 	Auth *Auth `json:"auth,omitempty"`
 
 	// timeout bounds one request, connection set-up included, 10ms to 60s.
+	// Default: 3s.
 	// +optional
 	// +default="3s"
 	// +kubebuilder:validation:Type=string
@@ -77,12 +78,14 @@ type ThirdPartyAdapterSpec struct {
 // timeouts, connection errors, 429 and 5xx.
 type RequestRetry struct {
 	// maxAttempts counts the first request too. 1: no repetition.
+	// Default: 2.
 	// +optional
 	// +default=2
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=5
 	MaxAttempts int32 `json:"maxAttempts,omitempty"`
 	// initialDelay before the first repetition; each further one doubles it, give or take a quarter.
+	// Default: 100ms.
 	// +optional
 	// +default="100ms"
 	// +kubebuilder:validation:Type=string
@@ -92,6 +95,7 @@ type RequestRetry struct {
 	// budgetPercentage bounds repetitions in the long run: so many of a hundred requests may be repeated, and ten more (or circuitBreaker.minimumRequests, if
 	// that is more) in reserve. What is not repeated is retried by the group, in the broker. So a third party that begins to fail does not get a multiple of
 	// the usual load.
+	// Default: 20.
 	// +optional
 	// +default=20
 	// +kubebuilder:validation:Minimum=1
@@ -103,18 +107,21 @@ type RequestRetry struct {
 // circuit of its own; once it closes again the pod's limits come back over two seconds, beginning with a sixteenth.
 type CircuitBreaker struct {
 	// failurePercentage at which the circuit opens, of the requests in the window.
+	// Default: 50.
 	// +optional
 	// +default=50
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	FailurePercentage int32 `json:"failurePercentage,omitempty"`
 	// minimumRequests the window has to hold before it is judged. As many failures in a row open the circuit whatever else is in the window.
+	// Default: 10.
 	// +optional
 	// +default=10
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	MinimumRequests int32 `json:"minimumRequests,omitempty"`
 	// window of time whose requests are judged, 1s to 5m.
+	// Default: 10s.
 	// +optional
 	// +default="10s"
 	// +kubebuilder:validation:Type=string
@@ -124,6 +131,7 @@ type CircuitBreaker struct {
 	// openDuration is how long the circuit stays open before one request is let through as a probe, 100ms to 1m. Each probe that fails doubles it, up to
 	// 1.5s, or 15s in an outage of more than ten minutes; a longer openDuration stays as it is. A Retry-After of the third party makes it longer, up to ten
 	// minutes.
+	// Default: 1s.
 	// +optional
 	// +default="1s"
 	// +kubebuilder:validation:Type=string
@@ -147,6 +155,7 @@ type RateLimit struct {
 	// +kubebuilder:validation:Maximum=1000000
 	Requests int32 `json:"requests,omitempty"`
 	// period of time, 1s to 1h.
+	// Default: 1s.
 	// +optional
 	// +default="1s"
 	// +kubebuilder:validation:Type=string
@@ -154,6 +163,7 @@ type RateLimit struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('1h')",message="rateLimit.period lies between 1s and 1h"
 	Period metav1.Duration `json:"period,omitzero"`
 	// burst is how many requests may come at once after a pause, over all pods. Every pod has a burst of at least 1.
+	// Default: 1.
 	// +optional
 	// +default=1
 	// +kubebuilder:validation:Minimum=1
@@ -190,6 +200,7 @@ const (
 type AdapterConcurrency struct {
 	// mode is Fixed or Adaptive. Fixed uses all of max. Adaptive lets each pod find how much of its share serves best, by trying a little more and a little
 	// less again and again: where more requests in flight bring no more successes, as with a third party that queues or is overloaded, there are fewer.
+	// Default: Fixed.
 	// +optional
 	// +default="Fixed"
 	Mode ConcurrencyMode `json:"mode,omitempty"`
@@ -279,6 +290,7 @@ type IdempotencyContract struct {
 	Keys KeySupport `json:"keys,omitempty"`
 
 	// header that carries the key.
+	// Default: Idempotency-Key.
 	// +optional
 	// +default="Idempotency-Key"
 	// +kubebuilder:validation:MinLength=1
@@ -288,6 +300,7 @@ type IdempotencyContract struct {
 
 	// window is how long the third party remembers a key, 1m to 720h. A message that was attempted before and is older is a dead letter
 	// (IdempotencyWindowPassed), unless statusQuery tells what became of it or duplicates are accepted.
+	// Default: 24h.
 	// +optional
 	// +default="24h"
 	// +kubebuilder:validation:Type=string
@@ -357,6 +370,7 @@ type AdapterTLS struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*$')",message="tls.serverName is a host name, for example api.example.com"
 	ServerName string `json:"serverName,omitempty"`
 	// minVersion is the oldest version of TLS that is spoken.
+	// Default: TLS12.
 	// +optional
 	// +default="TLS12"
 	MinVersion TLSVersion `json:"minVersion,omitempty"`
@@ -406,9 +420,9 @@ type ThirdPartyAdapterStatus struct {
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
 
-	// observedGeneration is the generation of the spec this status speaks of.
+	// observedGeneration is the generation of the spec this status speaks of. -1: nobody has looked at the object yet.
 	// +optional
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// circuit over all pods of all groups: Open if it is open anywhere.
@@ -458,6 +472,7 @@ type ThirdPartyAdapter struct {
 	Spec ThirdPartyAdapterSpec `json:"spec,omitzero"`
 	// status is what was seen.
 	// +optional
+	// +default={"observedGeneration":-1}
 	Status ThirdPartyAdapterStatus `json:"status,omitzero"`
 }
 
