@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/apache/rocketmq-client-go/v2 v2.1.3-0.20251226070945-2173d070fd1b
 	github.com/cenkalti/backoff/v5 v5.0.3
+	github.com/fluxcd/cli-utils v1.2.3
 	github.com/go-logr/logr v1.4.3
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/google/cel-go v0.29.2
@@ -41,11 +42,7 @@ require (
 	sigs.k8s.io/yaml v1.6.0
 )
 
-require (
-	filippo.io/edwards25519 v1.2.0 // indirect
-	github.com/fluxcd/cli-utils v1.2.3 // indirect
-	github.com/yuin/gopher-lua v1.1.2 // indirect
-)
+require filippo.io/edwards25519 v1.2.0 // indirect
 
 require (
 	al.essio.dev/pkg/shellescape v1.5.1 // indirect

@@ -13,6 +13,9 @@
 //		…
 //	}
 //
+// Every status that a reconciler writes, in any test, is read as kubectl wait, Flux and Argo CD read it (kstatus): one that they would misunderstand fails the
+// test, and so does one that says what was there before.
+//
 // One API server serves all tests of a binary; they keep apart by their namespaces. It needs etcd and kube-apiserver in the folder that
 // KUBEBUILDER_ASSETS names; a test that lacks them fails and says so.
 package suite

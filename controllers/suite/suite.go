@@ -35,7 +35,7 @@ var server struct { //nolint:gochecknoglobals // tests of a binary have no other
 
 	once        sync.Once
 	environment *envtest.Environment
-	client      client.Client
+	client      client.WithWatch
 	err         error
 }
 
@@ -61,7 +61,7 @@ func (t tests) Run() int {
 // startTimeout is ample: on a machine where all packages are compiled and tested at once the API server takes its time.
 const startTimeout = 3 * time.Minute
 
-func start() (client.Client, error) {
+func start() (client.WithWatch, error) {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		return nil, errors.New("KUBEBUILDER_ASSETS is not set: run `make test`, or point it at the folder that `go run ./hack/local assets` prints")
 	}
@@ -80,7 +80,7 @@ func start() (client.Client, error) {
 		return nil, err
 	}
 	server.environment = environment
-	return client.New(config, client.Options{Scheme: scheme})
+	return client.NewWithWatch(config, client.Options{Scheme: scheme})
 }
 
 // Suite is what one test works with.
@@ -108,10 +108,11 @@ func New(t testing.TB) *Suite {
 	if err := server.client.Create(t.Context(), namespace); err != nil {
 		t.Fatalf("create a namespace: %v", err)
 	}
+	c := watched(t, server.client)
 	s := &Suite{
-		Client:    server.client,
+		Client:    c,
 		Namespace: namespace.Name,
-		Applier:   apply.New(server.client, server.client),
+		Applier:   apply.New(c, c),
 		Connector: &topology.Connector{Secrets: server.client},
 		Recorder:  events.NewFakeRecorder(1000),
 	}

@@ -1,0 +1,116 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package suite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+)
+
+// watched returns a client that fails the test for a status of our kinds that kubectl wait, Flux or Argo CD would misunderstand, or that was written although
+// it says what was there before. Only what reconcilers write is looked at, which is patches: tests update.
+func watched(t testing.TB, c client.WithWatch) client.Client {
+	return interceptor.NewClient(c, interceptor.Funcs{
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, object client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+			before := object.GetResourceVersion()
+			if err := c.SubResource(sub).Patch(ctx, object, patch, opts...); err != nil {
+				return err
+			}
+			gvk, err := c.GroupVersionKindFor(object)
+			if err != nil || gvk.Group != v1alpha1.GroupVersion.Group {
+				return err
+			}
+			if object.GetResourceVersion() == before {
+				t.Errorf("%s %s: a status was written that says what was there before", gvk.Kind, object.GetName())
+			}
+			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+			if err != nil {
+				return err
+			}
+			u := &unstructured.Unstructured{Object: content}
+			u.SetGroupVersionKind(gvk)
+			if err := conforms(u); err != nil {
+				t.Errorf("%s %s: %v", gvk.Kind, object.GetName(), err)
+			}
+			return nil
+		},
+	})
+}
+
+// conforms says what is wrong with a status that has just been written, by the library that Flux reads it with.
+func conforms(u *unstructured.Unstructured) error {
+	var seen struct {
+		ObservedGeneration int64              `json:"observedGeneration"`
+		Conditions         []metav1.Condition `json:"conditions"`
+	}
+	content, _, _ := unstructured.NestedMap(u.Object, "status")
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, &seen); err != nil {
+		return err
+	}
+	var wrong []error
+	for _, c := range seen.Conditions {
+		if c.ObservedGeneration != u.GetGeneration() {
+			wrong = append(wrong, fmt.Errorf("%s speaks of generation %d of %d", c.Type, c.ObservedGeneration, u.GetGeneration()))
+		}
+	}
+	if seen.ObservedGeneration != u.GetGeneration() {
+		wrong = append(wrong, fmt.Errorf("status.observedGeneration is %d of %d", seen.ObservedGeneration, u.GetGeneration()))
+	}
+	want, err := phase(seen.Conditions)
+	if u.GetDeletionTimestamp() != nil {
+		want = status.TerminatingStatus
+	}
+	edited, deleted := u.DeepCopy(), u.DeepCopy()
+	edited.SetGeneration(u.GetGeneration() + 1)
+	deleted.SetDeletionTimestamp(new(metav1.Now()))
+	wrong = append(wrong, err, read("as it is", u, want), read("being deleted", deleted, status.TerminatingStatus))
+	if u.GetDeletionTimestamp() == nil {
+		wrong = append(wrong, read("edited since", edited, status.InProgressStatus))
+	}
+	return errors.Join(wrong...)
+}
+
+// phase is what Ready, Reconciling and Stalled say together: the table of package condition.
+func phase(conditions []metav1.Condition) (status.Status, error) {
+	of := func(kind string) metav1.ConditionStatus {
+		if c := meta.FindStatusCondition(conditions, kind); c != nil {
+			return c.Status
+		}
+		return "missing"
+	}
+	ready, reconciling, stalled := of(v1alpha1.ConditionReady), of(v1alpha1.ConditionReconciling), of(v1alpha1.ConditionStalled)
+	switch {
+	case ready == "True" && reconciling == "False" && stalled == "False":
+		return status.CurrentStatus, nil
+	case (ready == "False" || ready == "Unknown") && reconciling == "True" && stalled == "False":
+		return status.InProgressStatus, nil
+	case ready == "False" && reconciling == "False" && stalled == "True":
+		return status.FailedStatus, nil
+	}
+	return "", fmt.Errorf("Ready is %s, Reconciling %s and Stalled %s, which is no state", ready, reconciling, stalled)
+}
+
+// read wants kstatus to read the object as it is meant.
+func read(when string, u *unstructured.Unstructured, want status.Status) error {
+	got, err := status.Compute(u)
+	if err != nil {
+		return err
+	}
+	if want != "" && got.Status != want {
+		return fmt.Errorf("%s, kstatus reads %s, want %s: %s", when, got.Status, want, got.Message)
+	}
+	return nil
+}
