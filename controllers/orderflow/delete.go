@@ -51,7 +51,10 @@ func (r *Reconciler) reconcileDeleted(ctx context.Context, flow *v1alpha1.OrderF
 		return apply.Again(r.Applier.Finalizer(ctx, flow, finalizer, false))
 	}
 	flow.Status.ObservedGeneration = flow.Generation
-	conditions := append(condition.Summary("", end.wait), topicOf(end.wait))
+	conditions := append(condition.Summary("", end.wait), topicOf(end.wait), metav1.Condition{
+		Type: v1alpha1.ConditionConsumersReady, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonDeleting,
+		Message: "the OrderFlow is being deleted: its consumers say themselves how they are",
+	})
 	changed := condition.Set(&flow.Status.Conditions, flow.Generation, r.Now(), conditions...)
 	if err := r.Applier.Status(ctx, before, flow); err != nil {
 		return apply.Again(err)

@@ -151,6 +151,7 @@ func TestATopicWithUnconsumedMessagesIsNotDeleted(t *testing.T) {
 			w.step(t, flow)
 			suite.WantCondition(t, flow.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonMessagesUnconsumed,
 				messages.message, "set spec.topic.deletionPolicy to Retain")
+			suite.WantCondition(t, flow.Status.Conditions, v1alpha1.ConditionConsumersReady, metav1.ConditionUnknown, v1alpha1.ReasonDeleting)
 			w.wantQueues(t, w.topic(), 4, 4)
 			messages.settle(t, w)
 			w.step(t, flow)
