@@ -41,8 +41,8 @@ func TestOrderViolatedUpstream(t *testing.T) {
 			seen := ready()
 			seen.group.Spec.Consume.Order, seen.reports = test.order, test.reports
 			c := upstreamOrder(seen, noon)
-			if c.Status != test.status || c.Reason != test.reason || !strings.Contains(c.Message, test.says) {
-				t.Errorf("%s %s: %s; want %s %s: …%s", c.Status, c.Reason, c.Message, test.status, test.reason, test.says)
+			if c.Type != v1alpha1.ConditionOrderViolatedUpstream || c.Status != test.status || c.Reason != test.reason || !strings.Contains(c.Message, test.says) {
+				t.Errorf("%s %s %s: %s; want %s %s: …%s", c.Type, c.Status, c.Reason, c.Message, test.status, test.reason, test.says)
 			}
 			if moved := upstreamMoved(seen, noon); !moved {
 				t.Error("what is not in the status is not worth telling")
