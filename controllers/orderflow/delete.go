@@ -82,6 +82,9 @@ func (r *Reconciler) sayGoodbye(ctx context.Context, flow *v1alpha1.OrderFlow) (
 	if err != nil {
 		return farewell{}, err
 	}
+	if cluster == nil { // it may have been deleted with the flow, in any order
+		return leaveBehind(topic.Name, "MQCluster %s does not exist any more", flow.Spec.ClusterRef.Name), nil
+	}
 	reached := topology.Usable(cluster, flow.Spec.ClusterRef.Name)
 	if reached.IsDone() {
 		if cluster.Status.Identity != flow.Status.Topic.ClusterIdentity {

@@ -92,6 +92,8 @@ type Suite struct {
 	Applier   *apply.Applier
 	Connector *topology.Connector
 	Recorder  *events.FakeRecorder
+
+	stands time.Time // the clock, while Quiet looks
 }
 
 // New returns a test's part of the API server.
@@ -133,7 +135,31 @@ func (s *Suite) forgetClusters(t testing.TB) {
 }
 
 // Now is a clock for reconcilers; it has the precision that a metav1.Time keeps.
-func (s *Suite) Now() time.Time { return time.Now().Truncate(time.Second) }
+func (s *Suite) Now() time.Time {
+	if !s.stands.IsZero() {
+		return s.stands
+	}
+	return time.Now().Truncate(time.Second)
+}
+
+// Quiet wants a reconcile that finds everything as it was, the clock included, to write nothing to the object and to send no event.
+func (s *Suite) Quiet(t testing.TB, object client.Object, reconcile func()) {
+	t.Helper()
+	s.stands = s.Now()
+	defer func() { s.stands = time.Time{} }()
+	reconcile()
+	s.Read(t, object)
+	before := object.GetResourceVersion()
+	s.Events()
+	reconcile()
+	s.Read(t, object)
+	if after := object.GetResourceVersion(); after != before {
+		t.Errorf("%T %s was written although nothing changed: version %s after %s", object, object.GetName(), after, before)
+	}
+	if said := s.Events(); len(said) > 0 {
+		t.Errorf("nothing changed, and the events are %q", said)
+	}
+}
 
 // Create writes objects, each with the status it has.
 func (s *Suite) Create(t testing.TB, objects ...client.Object) {
