@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -49,6 +50,29 @@ func (s *server) send(t *testing.T, verb string, manifest []byte) error {
 	}
 	return request.Namespace("default").Resource(mapping.Resource.Resource).Param("dryRun", "All").Param("fieldValidation", "Strict").Param("fieldManager", "test").
 		Body(manifest).Do(t.Context()).Error()
+}
+
+// block is a manifest in a page of docs/spec.
+var block = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+
+// testPages applies every manifest of docs/spec in the same way, and wants a page for each kind that begins with one of it.
+func testPages(t *testing.T, api *server) {
+	for kind, crd := range crds(t) {
+		page := filepath.Join("..", "..", "docs", "spec", crd.Spec.Versions[0].Name, crd.Spec.Names.Plural+".md")
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for n, match := range block.FindAllSubmatch(text, -1) {
+			if n == 0 && !bytes.Contains(match[1], []byte("kind: "+kind+"\n")) {
+				t.Errorf("%s does not begin with a %s", page, kind)
+			}
+			if err := api.send(t, http.MethodPatch, match[1]); err != nil {
+				t.Errorf("%s: %v in\n%s", page, err, match[1])
+			}
+		}
+	}
 }
 
 // testSamples applies every sample at the server, dry, with strict validation.

@@ -9,9 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -117,9 +119,28 @@ func testWait(t *testing.T, o *operator) {
 	for _, consumer := range []string{"warehouse", "credit"} { // those that say nothing of replicas
 		o.must(t, namespace, "scale", "mqcg/order-paid-"+consumer, "--replicas=0")
 	}
+	o.roll(t, namespace)
 	o.must(t, namespace, "wait", "--for=condition=Ready", "--timeout=180s", "orderflow/order-paid")
 	if said, err := o.kubectl(t, namespace, "wait", "--for=condition=Stalled", "--timeout=1s", "orderflow/order-paid"); err == nil {
 		t.Errorf("a flow that is Ready is stalled: %s", said)
+	}
+}
+
+// roll plays the Deployment controller, once the four groups want no pod.
+func (o *operator) roll(t *testing.T, namespace string) {
+	t.Helper()
+	deployments := &appsv1.DeploymentList{}
+	within(t, "no Deployment wants a pod", func() bool {
+		if err := o.List(t.Context(), deployments, client.InNamespace(namespace)); err != nil {
+			t.Fatal(err)
+		}
+		return len(deployments.Items) == 4 && !slices.ContainsFunc(deployments.Items, func(d appsv1.Deployment) bool { return *d.Spec.Replicas > 0 })
+	})
+	for i := range deployments.Items {
+		deployments.Items[i].Status.ObservedGeneration = deployments.Items[i].Generation
+		if err := o.Status().Update(t.Context(), &deployments.Items[i]); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
