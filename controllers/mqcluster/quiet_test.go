@@ -11,11 +11,10 @@ import (
 )
 
 func TestAClusterThatIsAsItWasIsNotWrittenAndNothingIsSaid(t *testing.T) {
-	s := suite.New(t)
 	for sentence, nameServer := range map[string]string{"ready": fake.Start(t, fake.Config{Brokers: 2}).NameServer(), "out of reach": "127.0.0.1:1"} {
 		t.Run(sentence, func(t *testing.T) {
+			s := suite.New(t)
 			cluster := s.Cluster(nameServer)
-			cluster.GenerateName, cluster.Name = "mq-", ""
 			s.Create(t, cluster)
 			reconcile(t, s, cluster)
 			s.Quiet(t, cluster, func() { reconcile(t, s, cluster) })

@@ -19,21 +19,19 @@ import (
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
 )
 
-// testPrune deletes an MQCluster, a flow and a group that take what they made on the brokers with them, an adapter and its Secret in every order, and none
-// waits for what is gone. It is what the namespace's deletion does, too.
+// testPrune deletes an MQCluster, and a flow and a group that take what they made on the brokers with them, in every order, with an adapter and its Secret
+// before or after them. None waits for what is gone. It is what the namespace's deletion does, too.
 func testPrune(t *testing.T, o *operator) {
 	mq := fake.Start(t, fake.Config{})
 	doomed := map[string][]client.Object{}
-	for _, order := range permutations([]string{"cluster", "flow", "group", "adapter"}) {
+	for i, order := range slices.Concat(permutations([]string{"cluster", "flow", "group"}), permutations([]string{"cluster", "flow", "group"})) {
+		if order = append([]string{"secret", "adapter"}, order...); i < 6 {
+			order = append(order[2:], "adapter", "secret")
+		}
 		objects := pipeline(o.namespace(t), mq.NameServer())
 		sentence := strings.Join(order, ", ")
 		for _, name := range order {
 			doomed[sentence] = append(doomed[sentence], objects[name])
-		}
-		if len(doomed)%2 == 0 {
-			doomed[sentence] = append([]client.Object{objects["secret"]}, doomed[sentence]...)
-		} else {
-			doomed[sentence] = append(doomed[sentence], objects["secret"])
 		}
 		for _, name := range []string{"secret", "cluster", "adapter", "flow", "group"} {
 			if err := o.Create(t.Context(), objects[name]); err != nil {
