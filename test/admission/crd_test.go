@@ -5,6 +5,7 @@ package admission
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -114,14 +115,14 @@ func wantSame(t *testing.T, api *server, old *unstructured.Unstructured, version
 	t.Helper()
 	read := &unstructured.Unstructured{}
 	read.SetGroupVersionKind(schema.GroupVersionKind{Group: old.GroupVersionKind().Group, Version: version, Kind: old.GetKind()})
-	var err error
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) { // until the API server serves it
-		if err = api.Get(t.Context(), client.ObjectKeyFromObject(old), read); err == nil {
-			break
+	deadline := time.After(time.Minute)
+	for err := errors.New("not asked yet"); err != nil; { // until the API server serves it
+		select {
+		case <-deadline:
+			t.Fatalf("read %s at %s: %v", old.GetKind(), version, err)
+		case <-time.After(50 * time.Millisecond):
+			err = api.Get(t.Context(), client.ObjectKeyFromObject(old), read)
 		}
-	}
-	if err != nil {
-		t.Fatalf("read %s at %s: %v", old.GetKind(), version, err)
 	}
 	if got, want := fmt.Sprint(read.Object["spec"]), fmt.Sprint(old.Object["spec"]); got != want {
 		t.Errorf("at %s the spec is\n%s\nat %s\n%s", version, got, old.GroupVersionKind().Version, want)

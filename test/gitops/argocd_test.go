@@ -73,12 +73,12 @@ func TestArgoCDReadsTheHealthOfEveryKindInEveryPhase(t *testing.T) {
 		"suspended":                         {suspended: true, status: "Suspended", message: "Ready: all is well"},
 		"suspended, and something is amiss": {results: []result.Result{stall}, suspended: true, status: "Degraded", message: "Wrong: somebody has to act"},
 	} {
-		for kind, make := range kinds {
+		for kind, create := range kinds {
 			if test.suspended && !strings.Contains(strings.Join(suspendable, " "), kind) {
 				continue
 			}
 			t.Run(kind+" "+sentence, func(t *testing.T) {
-				o, conditions, observed := make(&test.suspended)
+				o, conditions, observed := create(&test.suspended)
 				o.SetName("a")
 				o.SetGeneration(2)
 				*observed = -1
