@@ -50,6 +50,18 @@ func Pool(pool *x509.CertPool, authorities []byte) (*x509.CertPool, error) {
 	return pool, nil
 }
 
+// Client is how a client speaks TLS that trusts these authorities, the public roots where there are none, and wants certificates for that name; where it is
+// empty, for whom it dials.
+func Client(authorities []byte, serverName string) (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: serverName}
+	if len(authorities) == 0 {
+		return config, nil
+	}
+	var err error
+	config.RootCAs, err = Pool(x509.NewCertPool(), authorities)
+	return config, err
+}
+
 // Leaf is the first certificate, for which the others vouch.
 func Leaf(certificates []byte) (*x509.Certificate, error) {
 	none := errors.New(worker.CertificateKey + " has no certificate that can be read")

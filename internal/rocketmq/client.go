@@ -22,9 +22,11 @@ type Config struct {
 	// DialContext opens connections; a guard against forbidden addresses or a
 	// test plugs in here. Default: a net.Dialer.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
-	// TLS, when set, is used on every connection; the server's name is the host
-	// that was dialled unless it says otherwise.
-	TLS *tls.Config
+	// TLS, when set, is asked before every connection, which fails where it fails
+	// and else is made so: authorities that change apply to the connections to
+	// come. The server's name is the host that was dialled unless it says
+	// otherwise. It must be cheap and safe for concurrent use. Default: plain text.
+	TLS func() (*tls.Config, error)
 	// Credentials is asked before every request, so that rotated Secrets apply
 	// at once. It must be cheap and safe for concurrent use. Default: unsigned.
 	Credentials func() Credentials
@@ -299,16 +301,19 @@ func (c *Client) dial(addr string) (net.Conn, error) {
 	return nil, err
 }
 
-// secure makes the TLS handshake.
+// secure makes the TLS handshake, before which nothing of ours is sent.
 func (c *Client) secure(ctx context.Context, nc net.Conn, addr string) (net.Conn, error) {
-	cfg := c.cfg.TLS
+	cfg, err := c.cfg.TLS()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare TLS: %w", err), nc.Close())
+	}
 	if cfg.ServerName == "" {
 		cfg = cfg.Clone()
 		cfg.ServerName = c.serverName(addr)
 	}
 	secured := tls.Client(nc, cfg)
 	if err := secured.HandshakeContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("tls handshake: %w", err), nc.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrHandshake, err), nc.Close())
 	}
 	return secured, nil
 }

@@ -216,7 +216,8 @@ func TestACertificateMustBearTheNameThatWasConfigured(t *testing.T) {
 	defer served.Wait()
 	defer listener.Close()
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	client := rocketmq.NewClient(rocketmq.Config{TLS: &tls.Config{RootCAs: pool}})
+	trusting := func() (*tls.Config, error) { return &tls.Config{RootCAs: pool}, nil }
+	client := rocketmq.NewClient(rocketmq.Config{TLS: trusting})
 	defer client.Close()
 	for host, ok := range map[string]bool{"mq.example": true, "other.example": false} {
 		dns := &resolver{hosts: map[string][]string{host: {"127.0.0.1"}}}
@@ -230,7 +231,7 @@ func TestACertificateMustBearTheNameThatWasConfigured(t *testing.T) {
 			t.Errorf("%s: %v", host, err)
 		}
 		client.Close()
-		client = rocketmq.NewClient(rocketmq.Config{TLS: &tls.Config{RootCAs: pool}})
+		client = rocketmq.NewClient(rocketmq.Config{TLS: trusting})
 	}
 	client.Close()
 }

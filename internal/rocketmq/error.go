@@ -30,6 +30,9 @@ var (
 	ErrBusy = errors.New("busy")
 	// ErrRefused: the peer answered no, for any other reason.
 	ErrRefused = errors.New("refused")
+	// ErrHandshake: TLS could not be agreed on; what is wrong with a certificate
+	// is in it, as crypto/x509 says it. It is an [ErrUnreachable] too.
+	ErrHandshake = errors.New("tls handshake")
 	// ErrClosed: the client was closed. It is an [ErrUnreachable] too.
 	ErrClosed = errors.New("client closed")
 )

@@ -31,6 +31,8 @@ type Options struct {
 	Brokers []Broker
 	// ACL turns on authentication and authorization (RocketMQ's ACL 2.0) with this user as administrator. Default: off.
 	ACL *User
+	// TLS makes all nodes speak TLS and nothing else. Default: plain text.
+	TLS *TLS
 	// EnablePropertyFilter lets subscriptions use SQL92. RocketMQ's default, and ours, is off.
 	EnablePropertyFilter bool
 	// AutoCreateTopic makes brokers create topics and groups on first use. Default: off, as the operator creates them.
@@ -60,6 +62,13 @@ type Broker struct {
 type User struct {
 	Name     string `json:"username"`
 	Password string `json:"password"`
+}
+
+// TLS is what the nodes show, all as PEM. The certificate has to be for Host.
+type TLS struct {
+	Certificate, Key string
+	// Authority signed the certificate, and is what readiness is asked with.
+	Authority string
 }
 
 // nodeName is what a broker may be called: it names a folder too.

@@ -59,6 +59,11 @@ func plan(ctx context.Context, options Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{options: o, distribution: distribution}
+	secured, err := c.writeTLS()
+	if err != nil {
+		return nil, err
+	}
+	c.options.JavaOptions = slices.Concat(secured, o.JavaOptions)
 	if err := c.addNode(nameServer, nameServerConfig(o), namesrvMain, c.nameServerReady, "-Xms64m", "-Xmx256m"); err != nil {
 		return nil, err
 	}
@@ -102,13 +107,13 @@ var fastStart = []string{"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare
 
 // nameServerReady says with nil that the name server answers.
 func (c *Cluster) nameServerReady(ctx context.Context) error {
-	return registered(ctx, c.NameServer(), "")
+	return c.registered(ctx, "")
 }
 
 // brokerReady says with nil that the name server lists the broker, which the broker sees to as the last step of its
 // start, and that its port is open.
 func (c *Cluster) brokerReady(ctx context.Context, b Broker) error {
-	if err := registered(ctx, c.NameServer(), b.Name); err != nil {
+	if err := c.registered(ctx, b.Name); err != nil {
 		return err
 	}
 	conn, err := (&net.Dialer{Timeout: askTimeout}).DialContext(ctx, "tcp", c.addr(b.Port))

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"time"
 )
 
@@ -24,10 +23,10 @@ const (
 )
 
 // registered returns nil if the name server answers and lists the broker; an empty name asks for its answer alone.
-func registered(ctx context.Context, nameServer, broker string) error {
+func (c *Cluster) registered(ctx context.Context, broker string) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", nameServer)
+	conn, err := c.dial(ctx, c.NameServer())
 	if err != nil {
 		return err
 	}

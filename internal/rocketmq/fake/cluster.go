@@ -6,6 +6,7 @@ package fake
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -37,6 +38,8 @@ type Config struct {
 	MaxPull, MaxPullBytes int
 	// Credentials, when set, must have signed every request to a broker.
 	Credentials rocketmq.Credentials
+	// TLS, when set, is what name server and brokers speak, and nothing else.
+	TLS *tls.Config
 }
 
 // Cluster is a name server and its brokers.
@@ -229,6 +232,9 @@ func (e *endpoint) listen(h host) error {
 			conn, err := l.Accept()
 			if err != nil {
 				return // closed
+			}
+			if c.cfg.TLS != nil {
+				conn = tls.Server(conn, c.cfg.TLS) // the first read makes the handshake
 			}
 			c.served.Go(func() { c.serve(h, conn) })
 		}
