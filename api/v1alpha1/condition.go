@@ -14,6 +14,10 @@ const (
 
 	// ConditionTopicReady (OrderFlow): the topic was read back as declared from every master broker.
 	ConditionTopicReady = "TopicReady"
+	// ConditionBrokerSettings (MQCluster): the master brokers are configured so that everything can be declared, and nothing is made by mistake. It
+	// is told, and keeps nothing from being Ready.
+	ConditionBrokerSettings = "BrokerSettings"
+
 	// ConditionConsumersReady (OrderFlow): every MQConsumerGroup is Ready.
 	ConditionConsumersReady = "ConsumersReady"
 
@@ -95,16 +99,31 @@ const (
 	ReasonSeveralClusters = "SeveralClusters"
 	// ReasonNoMaster: the name server knows no master broker.
 	ReasonNoMaster = "NoMaster"
+	// ReasonCertificateRefused: the certificate of a name server or broker cannot be verified: it is of an authority that is not trusted, for another name,
+	// or has ended. Nothing was sent there.
+	ReasonCertificateRefused = "CertificateRefused"
 	// ReasonPermissionDenied: the broker refused the access key, or the key may not do this.
 	ReasonPermissionDenied = "PermissionDenied"
 	// ReasonBrokerRefused: the broker refused for another reason.
 	ReasonBrokerRefused = "BrokerRefused"
 )
 
+// Reasons of BrokerSettings.
+const (
+	// ReasonSettingsFit: no master broker has anything on or off that is in the way.
+	ReasonSettingsFit = "SettingsFit"
+	// ReasonSettingsLimit: a master broker has a feature off, or creates topics or groups by itself; the message says which, and what follows.
+	ReasonSettingsLimit = "SettingsLimit"
+)
+
 // Reasons concerning topic and group on the broker.
 const (
 	// ReasonTopicNotFound: the topic does not exist on the cluster.
 	ReasonTopicNotFound = "TopicNotFound"
+	// ReasonTopicNotReadable: the OrderFlow of the topic has permission Write, so that nobody consumes.
+	ReasonTopicNotReadable = "TopicNotReadable"
+	// ReasonGrowthRefused: queues are to be added and growthPolicy is Refuse, while an Orderly group has messages to handle.
+	ReasonGrowthRefused = "GrowthRefused"
 	// ReasonTopicMismatch: the topic exists with another shape than declared, and cannot be corrected.
 	ReasonTopicMismatch = "TopicMismatch"
 	// ReasonFilterDisabled: a subscription is of type SQL92, and a broker has enablePropertyFilter off.

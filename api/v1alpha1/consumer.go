@@ -24,7 +24,7 @@ type ConsumerTemplate struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=120
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]+$')",message="a consumer group consists of letters, digits, '_' and '-'"
-	// +kubebuilder:validation:XValidation:rule="!(self in ['DEFAULT_CONSUMER','DEFAULT_PRODUCER','TOOLS_CONSUMER','SCHEDULE_CONSUMER','FILTERSRV_CONSUMER','__MONITOR_CONSUMER','SELF_TEST_C_GROUP','CID_ONS-HTTP-PROXY','CID_ONSAPI_PERMISSION','CID_ONSAPI_OWNER','CID_ONSAPI_PULL']) && !self.startsWith('CID_RMQ_SYS_')",message="this group name is reserved by RocketMQ: choose another"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['DEFAULT_CONSUMER','DEFAULT_PRODUCER','CLIENT_INNER_PRODUCER','SELF_TEST_P_GROUP','TOOLS_CONSUMER','SCHEDULE_CONSUMER','FILTERSRV_CONSUMER','__MONITOR_CONSUMER','SELF_TEST_C_GROUP','CID_ONS-HTTP-PROXY','CID_ONSAPI_PERMISSION','CID_ONSAPI_OWNER','CID_ONSAPI_PULL']) && !self.startsWith('CID_RMQ_SYS_')",message="this group name is reserved by RocketMQ: choose another"
 	Group string `json:"group,omitempty"`
 
 	// subscription selects messages of the topic. Unset: all.

@@ -6,11 +6,11 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // MQClusterSpec says where a RocketMQ cluster is and how to authenticate to it.
-// +kubebuilder:validation:XValidation:rule="!has(self.tls) || self.tls.mode == 'Disabled'",message="tls.mode Verify is not available in this version: remove spec.tls, or reach the brokers through a TLS-terminating proxy"
 type MQClusterSpec struct {
 	// nameServers are the addresses of RocketMQ's name servers, as host:port. Host names are resolved anew on every connection, so
 	// a name server may move. All name servers must belong to one cluster; the first that answers is used. The operator's own machine is no place for one:
-	// localhost is refused here, a loopback address when it is dialled.
+	// localhost is refused here. A loopback address is taken, for operators that run outside a cluster, as tests do; in a pod it is refused when it is
+	// dialled, with a sentence in the condition Ready.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -25,7 +25,8 @@ type MQClusterSpec struct {
 	// +optional
 	ACL *MQClusterACL `json:"acl,omitempty"`
 
-	// tls encrypts the connections to name servers and brokers. Unset: plain text.
+	// tls encrypts the connections to name servers and brokers, and verifies who is there before anything is sent. Unset: plain text. The
+	// producer-binding Secret tells the order system; runtime/producer refuses it, as the library it sends with does not verify.
 	// +optional
 	TLS *MQClusterTLS `json:"tls,omitempty"`
 
@@ -66,11 +67,13 @@ type MQClusterTLS struct {
 	// +required
 	Mode TLSMode `json:"mode,omitempty"`
 
-	// caSecretRef names a Secret whose key `ca.crt` holds the certificates to trust. Unset: the public roots.
+	// caSecretRef names a Secret whose key `ca.crt` holds the certificates to trust, instead of the public roots. It needs the label
+	// orderflow.dev/credential=true, and is read again and again, so that authorities change without a restart. Unset: the public roots.
 	// +optional
 	CASecretRef *LocalObjectReference `json:"caSecretRef,omitempty"`
 
-	// serverName is the name the certificates are issued for. Unset: the host that is dialled.
+	// serverName is the name that the certificates of all name servers and brokers are issued for. Unset: the host that is dialled; of a broker that is the
+	// address it registered.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
@@ -137,8 +140,10 @@ const ForgetBrokerAnnotation = "orderflow.dev/forget-broker"
 
 // MQClusterStatus is what was last seen of the cluster.
 type MQClusterStatus struct {
-	// conditions are Ready, Reconciling and Stalled. Ready is False with reason NameServerUnreachable, BrokerUnreachable, PermissionDenied,
-	// SecretNotFound, SecretKeyMissing, SecretNotAllowed or NoMaster; Unknown while nothing could be read yet.
+	// conditions are Ready, Reconciling, Stalled and BrokerSettings. Ready is False with reason NameServerUnreachable, BrokerUnreachable,
+	// PermissionDenied, CertificateRefused, CertificateUnusable, SecretNotFound, SecretKeyMissing, SecretNotAllowed, SeveralClusters or NoMaster; Unknown
+	// while nothing could be read yet. BrokerSettings is False while a broker has something switched off, or on, that decides what can be declared; that
+	// makes nothing of it not Ready.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -48,8 +48,6 @@ const (
 // TopicSpec declares a topic.
 // +kubebuilder:validation:XValidation:rule="self.queuesPerBroker >= oldSelf.queuesPerBroker",message="queuesPerBroker can only grow: messages in a removed queue would never be read"
 // +kubebuilder:validation:XValidation:rule="self.messageType == oldSelf.messageType",message="topic.messageType cannot change: brokers keep the type a topic was made with; create a second OrderFlow with another topic"
-// +kubebuilder:validation:XValidation:rule="self.growthPolicy == 'Refuse'",message="topic.growthPolicy AcceptReorder is not available in this version: use Refuse; it concerns Orderly groups only"
-// +kubebuilder:validation:XValidation:rule="self.permission == 'ReadWrite'",message="topic.permission other than ReadWrite is not available in this version: use ReadWrite"
 // +kubebuilder:validation:XValidation:rule="self.adoptionPolicy != 'Migrate'",message="a topic has no members to migrate: use adoptionPolicy Adopt to take over an existing topic"
 type TopicSpec struct {
 	// name of the topic: letters, digits, '_' and '-'.
@@ -57,7 +55,7 @@ type TopicSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=127
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]+$')",message="a topic name consists of letters, digits, '_' and '-'"
-	// +kubebuilder:validation:XValidation:rule="!(self in ['TBW102','SCHEDULE_TOPIC_XXXX','BenchmarkTest','RMQ_SYS_TRANS_HALF_TOPIC','RMQ_SYS_TRACE_TOPIC','RMQ_SYS_TRANS_OP_HALF_TOPIC','TRANS_CHECK_MAX_TIME_TOPIC','SELF_TEST_TOPIC','OFFSET_MOVED_EVENT','DefaultCluster']) && !self.startsWith('rmq_sys_')",message="this topic name is reserved by RocketMQ: choose another"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['TBW102','SCHEDULE_TOPIC_XXXX','BenchmarkTest','TRANS_CHECK_MAX_TIME_TOPIC','SELF_TEST_TOPIC','OFFSET_MOVED_EVENT','CHECKPOINT_TOPIC','DefaultHeartBeatSyncerTopic','DefaultCluster']) && !self.matches('^(?i:rmq_sys_)|_REPLY_TOPIC$')",message="this topic name is reserved by RocketMQ: choose another"
 	Name string `json:"name,omitempty"`
 
 	// queuesPerBroker is the number of read and write queues on each master broker. At most this many pods of a group per broker
@@ -69,15 +67,16 @@ type TopicSpec struct {
 	// +kubebuilder:validation:Maximum=256
 	QueuesPerBroker int32 `json:"queuesPerBroker,omitempty"`
 
-	// growthPolicy says whether queues may be added while an Orderly group consumes the topic. Keys move to other queues then, so that two messages of
-	// one key may be handled out of order. Refuse: not before the group has consumed everything. AcceptReorder: at once.
-	// Default: Refuse.
+	// growthPolicy says whether queues may be added, on a new broker too, while an Orderly group of the topic has messages to handle. Keys move to other
+	// queues then, so that two messages of one key may be handled out of order. Refuse: not before it has handled everything; TopicReady says
+	// GrowthRefused until then. AcceptReorder: at once. What the order system sends while it takes up the new queues is not covered: pause it, if order
+	// matters more. Default: Refuse.
 	// +optional
 	// +default="Refuse"
 	GrowthPolicy GrowthPolicy `json:"growthPolicy,omitempty"`
 
-	// permission says what clients may do with the topic.
-	// Default: ReadWrite.
+	// permission says what clients may do with the topic. Read: consume what is there; to send fails, so that a topic runs empty. Write: send; nobody
+	// consumes: messages wait in the broker, and the topic's groups are Stalled with reason TopicNotReadable. Default: ReadWrite.
 	// +optional
 	// +default="ReadWrite"
 	Permission TopicPermission `json:"permission,omitempty"`
@@ -149,6 +148,7 @@ type ProducerSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=120
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]+$')",message="a producer group consists of letters, digits, '_' and '-'"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['DEFAULT_PRODUCER','CLIENT_INNER_PRODUCER','SELF_TEST_P_GROUP']) && !self.startsWith('CID_RMQ_SYS_')",message="this producer group is reserved by RocketMQ: choose another"
 	Group string `json:"group,omitempty"`
 
 	// sendMode is Sync, Async or Oneway.
@@ -242,7 +242,7 @@ type TopicStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Brokers int32 `json:"brokers,omitempty"`
-	// queues is the number of read queues over all these brokers.
+	// queues is the number of read queues over all master brokers.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Queues int32 `json:"queues,omitempty"`

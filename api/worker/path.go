@@ -18,6 +18,8 @@ const (
 	SyncDir = "/etc/orderflow/sync"
 	// BrokerDir holds the MQCluster's credentials, where it has access control: access-key, secret-key, security-token.
 	BrokerDir = "/etc/orderflow/broker"
+	// BrokerTLSDir holds ca.crt: who signs the certificates of name servers and brokers, where that is no public authority.
+	BrokerTLSDir = "/etc/orderflow/broker-tls"
 	// AdaptersDir holds one folder per adapter with a Secret, named after the adapter: the keys of its authentication, and the certificates to trust.
 	AdaptersDir = "/etc/orderflow/adapters"
 	// JournalFile is the pod's own, for as long as the pod lives: its folder is an empty one in memory.
@@ -48,7 +50,8 @@ const (
 	// ClientIDKey and ClientSecretKey are the keys for OAuth2 authentication.
 	ClientIDKey     = "client-id"
 	ClientSecretKey = "client-secret"
-	// CertificateKey and PrivateKeyKey are the keys for MTLS authentication; CAKey is that of the certificates to trust.
+	// CertificateKey and PrivateKeyKey are the keys for MTLS authentication; CAKey is that of the certificates to
+	// trust, there and at the brokers.
 	CertificateKey = "tls.crt"
 	PrivateKeyKey  = "tls.key"
 	CAKey          = "ca.crt"

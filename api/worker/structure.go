@@ -22,6 +22,8 @@ type Structure struct {
 	NameServers []string `json:"nameServers"`
 	// ACL says that BrokerDir holds credentials.
 	ACL bool `json:"acl,omitempty"`
+	// BrokerTLS is how name servers and brokers are spoken to; nil: in plain text.
+	BrokerTLS *BrokerTLS `json:"brokerTLS,omitempty"`
 	// Group and Topic on the broker.
 	Group string `json:"group"`
 	Topic string `json:"topic"`
@@ -56,6 +58,14 @@ type Structure struct {
 	Adapters []Adapter `json:"adapters"`
 	// PrivateNetworks are CIDRs inside private ranges that third parties may live in; all other private addresses are refused when dialled.
 	PrivateNetworks []string `json:"privateNetworks,omitempty"`
+}
+
+// BrokerTLS is TLS with name servers and brokers, whose certificates are verified.
+type BrokerTLS struct {
+	// CA: BrokerTLSDir holds the certificates to trust, instead of the public roots.
+	CA bool `json:"ca,omitempty"`
+	// ServerName the certificates are issued for. Empty: who is dialled.
+	ServerName string `json:"serverName,omitempty"`
 }
 
 // Mode says who sets the pace between broker and handler.

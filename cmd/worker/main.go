@@ -42,6 +42,7 @@ func run(log *slog.Logger, level *slog.LevelVar) error {
 	flag.StringVar(&options.LiveFile, "live", options.LiveFile, "file with the limits")
 	flag.StringVar(&options.SyncDir, "sync-dir", options.SyncDir, "folder with tls.crt, tls.key and token for the sync call")
 	flag.StringVar(&options.BrokerDir, "broker-dir", options.BrokerDir, "folder with the broker's credentials")
+	flag.StringVar(&options.BrokerTLSDir, "broker-tls-dir", options.BrokerTLSDir, "folder with the certificates of who signs those of the brokers")
 	flag.StringVar(&options.AdapterDir, "adapter-dir", options.AdapterDir, "folder with a folder of credentials for each adapter")
 	flag.StringVar(&options.JournalFile, "journal", options.JournalFile, "file that remembers over a crash which messages were in flight; empty for none")
 	flag.StringVar(&options.SyncAddress, "sync-address", options.SyncAddress, "where to serve /sync and /metrics")

@@ -4,6 +4,7 @@
 package lag
 
 import (
+	"maps"
 	"time"
 
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
@@ -72,6 +73,12 @@ type Signals struct {
 	DeadLetters int64
 }
 
+// Committed is an offset, and when it was seen.
+type Committed struct {
+	Offset int64
+	At     time.Time
+}
+
 // Fresh reports whether the signals are younger than age at now.
 func (s Signals) Fresh(now time.Time, age time.Duration) bool {
 	return !s.Time.IsZero() && now.Sub(s.Time) < age
@@ -89,6 +96,7 @@ type History struct {
 	last     Look
 	arrivals []span // newest last, of the last window
 	busy     []span // handled by one pod while messages waited; length is pod time
+	lost     map[rocketmq.Queue]Committed
 }
 
 // Add takes a look in. Looks come in the order of their time; one that does not is left out.
@@ -102,6 +110,7 @@ func (h *History) Add(look Look) {
 	if before.Time.IsZero() {
 		return
 	}
+	h.lose(before)
 	arrived, handled := difference(before.Queues, look.Queues)
 	h.arrivals = append(h.arrivals, span{look.Time, length, arrived})
 	for len(h.arrivals) > 0 && look.Time.Sub(h.arrivals[0].end) >= window {
@@ -113,6 +122,22 @@ func (h *History) Add(look Look) {
 			h.busy = h.busy[1:]
 		}
 	}
+}
+
+// lose remembers the offsets that were there before the last look and are not any more, with their topic or without, until there are others.
+func (h *History) lose(before Look) {
+	for q, then := range before.Queues {
+		if now, there := h.last.Queues[q]; then.Committed >= 0 && (!there || now.Committed < 0) {
+			if h.lost == nil {
+				h.lost = map[rocketmq.Queue]Committed{}
+			}
+			h.lost[q] = Committed{Offset: then.Committed, At: before.Time}
+		}
+	}
+	maps.DeleteFunc(h.lost, func(q rocketmq.Queue, _ Committed) bool {
+		now, there := h.last.Queues[q]
+		return there && now.Committed >= 0
+	})
 }
 
 // teaches reports whether all ready pods had more than enough to do between the looks.

@@ -78,6 +78,16 @@ func (s *Sampler) Signals(name types.NamespacedName) Signals {
 	return signals
 }
 
+// Lost are the offsets of queues in which the group had one and has none any more: where it stood, and when that was last seen.
+func (s *Sampler) Lost(name types.NamespacedName) map[rocketmq.Queue]Committed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if view := s.groups[name]; view != nil {
+		return maps.Clone(view.history.lost)
+	}
+	return nil
+}
+
 // Look looks once at all targets, and forgets every group that is not among them. Groups of a cluster that does not answer are not looked at.
 func (s *Sampler) Look(ctx context.Context, targets []Target) {
 	byCluster := map[types.NamespacedName][]Target{}

@@ -29,6 +29,11 @@ func check(seen facts) []result.Result {
 		}
 		results = append(results, known(topology.Explain(b.err, "asking broker %s at %s for its version and configuration", b.Name, b.Addr)))
 	}
+	for _, name := range seen.masterless {
+		results = append(results, result.Wait(v1alpha1.ReasonNoMaster, lookAgain,
+			"of broker %s slaves alone are there, and topics and groups are on masters: start its master again; if it is gone for good, stop the slaves, or annotate this MQCluster with %s=%s",
+			name, v1alpha1.ForgetBrokerAnnotation, name))
+	}
 	return results
 }
 

@@ -256,3 +256,38 @@ func TestALostMasterIsMissedUntilItIsBackOrGivenUp(t *testing.T) {
 		})
 	}
 }
+
+func TestTwoClustersOfANamespaceAreToldApart(t *testing.T) {
+	s := suite.New(t)
+	key := rocketmq.Credentials{AccessKey: "orderflow", SecretKey: "right", SecurityToken: "temporary"}
+	guarded, open := fake.Start(t, fake.Config{Credentials: key}), fake.Start(t, fake.Config{})
+	first, second := s.Cluster(guarded.NameServer()), s.Cluster(open.NameServer())
+	first.Spec.ACL = &v1alpha1.MQClusterACL{SecretRef: v1alpha1.LocalObjectReference{Name: "acl"}}
+	second.Name = "other"
+	s.Create(t, s.Credential("acl", "127.0.0.1", map[string]string{"access-key": key.AccessKey, "secret-key": key.SecretKey, "security-token": key.SecurityToken}), first, second)
+	for _, cluster := range []*v1alpha1.MQCluster{first, second, first, second} {
+		reconcile(t, s, cluster)
+		suite.WantCondition(t, cluster.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	}
+	if first.Status.Identity == second.Status.Identity {
+		t.Error("two clusters have one identity")
+	}
+	field := func(call fake.Call, name string) (value string) {
+		for _, f := range call.Fields {
+			if f.Name == name {
+				value = f.Value
+			}
+		}
+		return value
+	}
+	for _, call := range open.Calls(0) {
+		if field(call, "AccessKey") != "" {
+			t.Fatal("the key of one cluster was sent to the other")
+		}
+	}
+	for _, call := range guarded.Calls(rocketmq.OpBrokerConfig) {
+		if field(call, "AccessKey") != key.AccessKey || field(call, "SecurityToken") != key.SecurityToken {
+			t.Errorf("a request was sent with %v", call.Fields)
+		}
+	}
+}

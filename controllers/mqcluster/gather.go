@@ -26,6 +26,8 @@ type facts struct {
 	cluster topology.Cluster
 	// brokers are cluster.Masters and those that are lost, sorted by name.
 	brokers []brokerFacts
+	// masterless are brokers that were never seen with a master, and that nobody has said to be gone.
+	masterless []string
 }
 
 // brokerFacts are what one master said of itself.
@@ -42,7 +44,7 @@ type brokerFacts struct {
 //  1. the Secret with the access key, if the cluster has one,
 //  2. from the name servers: the cluster's name and its master brokers,
 //  3. from each master, all at once: its version and its configuration,
-//  4. from the status: the masters that are lost.
+//  4. from the status: the masters that are lost, and of the others those that are slaves without a master.
 func (r *Reconciler) gather(ctx context.Context, cluster *v1alpha1.MQCluster) facts {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -62,6 +64,12 @@ func (r *Reconciler) gather(ctx context.Context, cluster *v1alpha1.MQCluster) fa
 	asked.Wait()
 	for _, b := range topology.Lost(cluster, survey) {
 		seen.brokers = append(seen.brokers, brokerFacts{Master: topology.Master{Name: b.Name, Addr: b.Address}, lost: true})
+	}
+	for _, name := range survey.Masterless {
+		known := slices.ContainsFunc(seen.brokers, func(b brokerFacts) bool { return b.Name == name })
+		if !known && cluster.Annotations[v1alpha1.ForgetBrokerAnnotation] != name {
+			seen.masterless = append(seen.masterless, name)
+		}
 	}
 	slices.SortFunc(seen.brokers, func(a, b brokerFacts) int { return strings.Compare(a.Name, b.Name) })
 	return seen

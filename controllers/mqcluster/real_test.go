@@ -27,7 +27,7 @@ func TestARealBrokerRefusesAWrongKeyAndTakesTheCorrectedOne(t *testing.T) {
 	suite.WantCondition(t, cluster.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonPermissionDenied, "check the access key")
 	suite.WantCondition(t, cluster.Status.Conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonPermissionDenied)
 
-	secret.StringData = map[string]string{"secret-key": user.Password}
+	secret.StringData = map[string]string{"secret-key": user.Password, "security-token": "temporary"} // the broker has none, and wants it signed
 	if err := s.Update(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,8 @@ func setStatus(cluster *v1alpha1.MQCluster, seen facts, results []result.Result,
 	}
 	status.ObservedGeneration = cluster.Generation
 	done := fmt.Sprintf("cluster %s is reached; masters: %d", status.ClusterName, len(status.Brokers))
-	return condition.Set(&status.Conditions, cluster.Generation, now, condition.Summary(done, results...)...)
+	conditions := append(condition.Summary(done, results...), brokerSettings(seen))
+	return condition.Set(&status.Conditions, cluster.Generation, now, conditions...)
 }
 
 func brokers(seen facts) []v1alpha1.BrokerStatus {

@@ -96,9 +96,13 @@ func declare(ctx context.Context, seen *inputs, now time.Time, done *steps) resu
 	var failures []error
 	var written int
 	for _, m := range seen.broker.masters {
-		if err := declareGroup(ctx, seen.broker.admin, m.Addr, name); err != nil {
+		made, err := declareGroup(ctx, seen.broker.admin, m.Addr, name)
+		if err != nil {
 			failures = append(failures, fmt.Errorf("broker %s: %w", m.Name, err))
 			continue
+		}
+		if made && seen.group.Status.SeededTime != nil {
+			done.madeLater = append(done.madeLater, m.Name)
 		}
 		written++
 	}
@@ -111,7 +115,7 @@ func declare(ctx context.Context, seen *inputs, now time.Time, done *steps) resu
 		return r
 	}
 	done.verified = true
-	err := seed(ctx, seen, now)
+	err := seed(ctx, seen, now, done)
 	switch {
 	case errors.Is(err, errTheirs):
 		return result.Wait(v1alpha1.ReasonOffsetsNotSeeded, lookAgain, "%v: this object waits until they have committed one, for half a minute or so after they began; if they do not, stop them", err)
@@ -129,30 +133,30 @@ func declare(ctx context.Context, seen *inputs, now time.Time, done *steps) resu
 	return result.Result{}
 }
 
-// declareGroup corrects the group and its topics at one broker, and reads back what it wrote.
-func declareGroup(ctx context.Context, admin *topology.Admin, addr, name string) error {
+// declareGroup corrects the group and its topics at one broker, and reads back what it wrote. made says that the group was not there.
+func declareGroup(ctx context.Context, admin *topology.Admin, addr, name string) (made bool, err error) {
 	have, err := admin.GroupConfig(ctx, addr, name)
-	if errors.Is(err, rocketmq.ErrNotFound) {
+	if made = errors.Is(err, rocketmq.ErrNotFound); made {
 		have, err = rocketmq.NewGroupConfig(name), nil
 		have.RetryMaxTimes = 0 // not as wanted, so that it is written
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !groupRight(have) {
 		have.ConsumeEnable, have.BroadcastEnable, have.NotifyMembers, have.RetryMaxTimes = true, true, true, retryLimit
 		have.RetryQueues = max(have.RetryQueues, retryQueues)
 		if err := admin.PutGroup(ctx, addr, have); err != nil {
-			return err
+			return false, err
 		}
 		if have, err = admin.GroupConfig(ctx, addr, name); err != nil {
-			return err
+			return false, err
 		}
 		if !groupRight(have) {
-			return fmt.Errorf("group %s was written but reads back as %+v", name, have)
+			return false, fmt.Errorf("group %s was written but reads back as %+v", name, have)
 		}
 	}
-	return errors.Join(
+	return made, errors.Join(
 		declareTopic(ctx, admin, addr, rocketmq.RetryTopic(name)),
 		declareTopic(ctx, admin, addr, rocketmq.DeadLetterTopic(name)),
 	)

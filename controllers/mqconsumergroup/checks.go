@@ -26,7 +26,7 @@ const lookAgain = 5 * time.Second
 
 // check says what is in the way of pods, in an order in which each check may rely on those before it.
 func check(seen *inputs) result.Result {
-	return first(seen, clusterUsable, adaptersUsable, expressionsCompile, stepsSafe, nameFree, brokersReached, topicThere, enoughQueues, subscriptionServed, membersAgree)
+	return first(seen, clusterUsable, adaptersUsable, expressionsCompile, stepsSafe, nameFree, brokersReached, topicThere, topicReadable, enoughQueues, subscriptionServed, membersAgree)
 }
 
 // checkBroker says what of it is in the way of the group on the brokers, too.
@@ -104,6 +104,15 @@ func topicThere(seen *inputs) result.Result {
 	if len(seen.broker.topic) == 0 {
 		return result.Stall(v1alpha1.ReasonTopicNotFound, "topic %s does not exist on any broker of cluster %s: create an OrderFlow that declares it; if the name is wrong, delete this object and create it anew",
 			seen.group.Spec.Topic, seen.group.Spec.ClusterRef.Name).Again(lookAgain)
+	}
+	return result.Result{}
+}
+
+// topicReadable: of a topic that may not be read no pod has a queue.
+func topicReadable(seen *inputs) result.Result {
+	if seen.closed != "" {
+		return result.Stall(v1alpha1.ReasonTopicNotReadable, "nobody consumes topic %s, as OrderFlow %s gives it the permission Write: its messages wait in the broker; to let them be handled set spec.topic.permission there to ReadWrite, or to Read",
+			seen.group.Spec.Topic, seen.closed).Again(lookAgain)
 	}
 	return result.Result{}
 }

@@ -61,7 +61,7 @@ type Reconciler struct {
 // +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups/status,verbs=patch
 // +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups/finalizers,verbs=update
-// +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters;thirdpartyadapters,verbs=list;watch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters;orderflows;thirdpartyadapters,verbs=list;watch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch;delete
@@ -105,6 +105,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return apply.Again(err)
 	}
 	r.record(group, before, changed)
+	r.recordRepairs(group, done)
 	return result.Reconcile(interval, done.results()...)
 }
 
@@ -131,6 +132,9 @@ type steps struct {
 	claimed string
 	// seeded is when every queue had a start offset for the first time.
 	seeded *time.Time
+	// madeLater are brokers that had the group no more, or not yet; seededLater are the offsets set after the group had begun.
+	madeLater   []string
+	seededLater []laterSeed
 	// verified says that the group was read back from every master broker.
 	verified bool
 	// gone says that the object was let go.

@@ -186,6 +186,11 @@ func podVolumes(in *inputs, structureName string) ([]corev1.Volume, []corev1.Vol
 	if acl := in.cluster.Spec.ACL; acl != nil {
 		mount("broker", worker.BrokerDir, secret(acl.SecretRef.Name))
 	}
+	if tls := in.cluster.Spec.TLS; tls != nil && tls.CASecretRef != nil {
+		authorities := secret(tls.CASecretRef.Name)
+		authorities.Secret.Items, authorities.Secret.Optional = []corev1.KeyToPath{{Key: worker.CAKey, Path: worker.CAKey}}, new(true)
+		mount("broker-tls", worker.BrokerTLSDir, authorities)
+	}
 	for _, name := range in.group.Spec.Handler.Adapters() {
 		if source := adapterFiles(in.adapters[name]); source.Projected != nil {
 			mount(adapterVolume(name), path.Join(worker.AdaptersDir, name), source)

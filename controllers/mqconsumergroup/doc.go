@@ -18,7 +18,9 @@
 //
 // Start offsets are set as soon as the topic is there, before the first pod starts, and never changed after: a worker that finds none would have to guess. The first time
 // they are what spec.consume.startFrom says; status.seededTime records that it was done. Queues that appear later begin with what was stored
-// since then, so that nothing is skipped that came before the operator saw the queue.
+// since then, so that nothing is skipped that came before the operator saw the queue. Where somebody deleted offsets, with the group or the topic, the group
+// goes on where it was last seen to stand, but no later than what came since that look: of a topic made anew, with its first message. Nobody remembers
+// over a restart of the operator; then it is what came since the group began. Events tell of all of it (OffsetsLost, OffsetsSet, GroupMade).
 //
 // Pods. Everything a pod needs is in an immutable ConfigMap named by its template (structure) and in one that changes in place (live, see
 // package budget). A changed structure replaces the pods one after the other, unless only templates of requests changed, which running pods

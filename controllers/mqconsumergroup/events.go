@@ -26,6 +26,12 @@ const (
 	eventBeyondEnd = "OffsetBeyondEnd"
 	// eventReset: an administrator moved a position.
 	eventReset = "OffsetReset"
+	// eventGroupMade: the group was not on a broker, and was made there.
+	eventGroupMade = "GroupMade"
+	// eventOffsetsLost: queues had offsets and have none any more.
+	eventOffsetsLost = "OffsetsLost"
+	// eventOffsetsSet: queues had no offset as far as is known.
+	eventOffsetsSet = "OffsetsSet"
 	// eventLeftBehind: the object was let go although the group could not be deleted on the brokers.
 	eventLeftBehind = "LeftBehind"
 )
@@ -49,6 +55,32 @@ func (r *Reconciler) record(group, before *v1alpha1.MQConsumerGroup, changed []c
 	r.recordJumps(group, before)
 	if was, is := before.Status.Scaling, group.Status.Scaling; was != nil && is != nil && was.DesiredReplicas != is.DesiredReplicas {
 		condition.Event(r.Recorder, group, corev1.EventTypeNormal, eventScaled, fmt.Sprintf("from %d to %d pods: %s", was.DesiredReplicas, is.DesiredReplicas, is.Message))
+	}
+}
+
+// recordRepairs tells what was put right on the brokers of a group that had begun.
+func (r *Reconciler) recordRepairs(group *v1alpha1.MQConsumerGroup, done steps) {
+	name := group.Spec.Group
+	if len(done.madeLater) > 0 {
+		condition.Event(r.Recorder, group, corev1.EventTypeWarning, eventGroupMade,
+			fmt.Sprintf("group %s was not on %s and was made there: either the broker is new, or somebody deleted the group", name, list(done.madeLater)))
+	}
+	var lost, set []string
+	for _, s := range done.seededLater {
+		where := fmt.Sprintf("%s at %s queue %d goes on at %d", s.queue.Topic, s.queue.Broker, s.queue.ID, s.offset)
+		if s.lost {
+			lost = append(lost, where)
+		} else {
+			set = append(set, where)
+		}
+	}
+	if len(lost) > 0 {
+		condition.Event(r.Recorder, group, corev1.EventTypeWarning, eventOffsetsLost,
+			fmt.Sprintf("somebody deleted offsets of group %s, or its topic, which go on where it stood, or with what came since; some messages may come again: %s", name, list(lost)))
+	}
+	if len(set) > 0 {
+		condition.Event(r.Recorder, group, corev1.EventTypeNormal, eventOffsetsSet,
+			fmt.Sprintf("queues without an offset of group %s begin with what came since the group; where they are not new somebody deleted it, and messages come again: %s", name, list(set)))
 	}
 }
 

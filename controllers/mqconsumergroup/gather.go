@@ -42,6 +42,8 @@ type inputs struct {
 
 	// cluster is nil if there is none of that name.
 	cluster *v1alpha1.MQCluster
+	// closed is the OrderFlow whose topic this is, if its permission lets nobody consume.
+	closed string
 	// adapters by name; those that do not exist are missing.
 	adapters map[string]*v1alpha1.ThirdPartyAdapter
 	// siblings are all groups of the namespace, this one included.
@@ -61,6 +63,8 @@ type inputs struct {
 	broker  brokerFacts
 
 	signals lag.Signals
+	// lost are the offsets that were there and are not any more.
+	lost    map[rocketmq.Queue]lag.Committed
 	reports []workersync.Report
 	// jumps are those of positions so far, counted once of what is in the status and in the reports; nil while there is nothing to tell.
 	jumps *v1alpha1.Jumps
@@ -90,7 +94,7 @@ func (b brokerFacts) queues() (n int32) {
 }
 
 // gather reads:
-//  1. from Kubernetes: the cluster, the adapters, all other groups, the Deployment with its structure and its templates, the pods,
+//  1. from Kubernetes: the cluster, the topic's flow, the adapters, all other groups, the Deployment with its structure and its templates, the pods,
 //  2. from the brokers, if the cluster is usable: the topic, whether the subscription is served, and the members,
 //  3. from memory: the lag and what the pods reported.
 //
@@ -100,7 +104,7 @@ func (r *Reconciler) gather(ctx context.Context, group *v1alpha1.MQConsumerGroup
 	seen := &inputs{
 		group: group, workerImage: r.Options.WorkerImage, operatorNamespace: r.Options.OperatorNamespace, privateNetworks: r.Options.PrivateNetworks,
 		tracing: r.Options.Tracing,
-		signals: r.Sampler.Signals(key), reports: r.Syncer.Reports(key),
+		signals: r.Sampler.Signals(key), lost: r.Sampler.Lost(key), reports: r.Syncer.Reports(key),
 	}
 	if err := errors.Join(r.gatherReferences(ctx, seen), r.gatherClaims(ctx, seen), r.gatherWorkload(ctx, seen)); err != nil {
 		return nil, err
@@ -129,6 +133,15 @@ func (r *Reconciler) gatherReferences(ctx context.Context, seen *inputs) (err er
 	spec, namespace := &seen.group.Spec, seen.group.Namespace
 	if seen.cluster, err = find(ctx, r.Client, namespace, spec.ClusterRef.Name, &v1alpha1.MQCluster{}); err != nil {
 		return err
+	}
+	var flows v1alpha1.OrderFlowList
+	if err := r.Client.List(ctx, &flows, client.InNamespace(namespace)); err != nil {
+		return fmt.Errorf("list the flows: %w", err)
+	}
+	for _, f := range flows.Items {
+		if f.Spec.Topic.Name == spec.Topic && f.Spec.ClusterRef == spec.ClusterRef && f.Spec.Topic.Permission == v1alpha1.TopicWrite {
+			seen.closed = f.Name
+		}
 	}
 	seen.adapters = map[string]*v1alpha1.ThirdPartyAdapter{}
 	for _, name := range spec.Handler.Adapters() {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/lag"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
@@ -22,7 +23,7 @@ const (
 
 // seed gives every queue of every master that has no offset its start: of the topic, and of the retry topic. An offset that is there is
 // never touched. Where the sampler has just seen that every queue has one, there is nothing to ask.
-func seed(ctx context.Context, seen *inputs, now time.Time) error {
+func seed(ctx context.Context, seen *inputs, now time.Time, done *steps) error {
 	if broadcasts(seen.group) { // positions are the pods' own
 		return nil
 	}
@@ -35,7 +36,7 @@ func seed(ctx context.Context, seen *inputs, now time.Time) error {
 	}
 	for _, m := range b.masters {
 		for q := range b.topic[m.Name].Queues {
-			if err := seedQueue(ctx, b.admin, m.Addr, name, q, from); err != nil {
+			if err := seedQueue(ctx, seen, done, m.Addr, q, from); err != nil {
 				return err
 			}
 		}
@@ -44,7 +45,7 @@ func seed(ctx context.Context, seen *inputs, now time.Time) error {
 			return err
 		}
 		for q := range retry.Queues {
-			if err := seedQueue(ctx, b.admin, m.Addr, name, q, (*topology.Admin).MinOffset); err != nil {
+			if err := seedQueue(ctx, seen, done, m.Addr, q, (*topology.Admin).MinOffset); err != nil {
 				return err
 			}
 		}
@@ -55,15 +56,42 @@ func seed(ctx context.Context, seen *inputs, now time.Time) error {
 // start finds the offset at which a group begins in a queue.
 type start func(admin *topology.Admin, ctx context.Context, addr string, q rocketmq.Queue) (int64, error)
 
-func seedQueue(ctx context.Context, admin *topology.Admin, addr, group string, q rocketmq.Queue, from start) error {
+func seedQueue(ctx context.Context, seen *inputs, done *steps, addr string, q rocketmq.Queue, from start) error {
+	admin, group := seen.broker.admin, seen.group.Spec.Group
 	if _, err := admin.QueryOffset(ctx, addr, group, q); !errors.Is(err, rocketmq.ErrNotFound) {
 		return err // nil: it has one
+	}
+	stood, lost := seen.lost[q]
+	if lost {
+		from = whereItStood(stood)
 	}
 	offset, err := from(admin, ctx, addr, q)
 	if err != nil {
 		return err
 	}
-	return admin.CommitOffset(ctx, addr, group, q, offset)
+	if err := admin.CommitOffset(ctx, addr, group, q, offset); err != nil {
+		return err
+	}
+	if seen.group.Status.SeededTime != nil {
+		done.seededLater = append(done.seededLater, laterSeed{q, offset, lost})
+	}
+	return nil
+}
+
+// laterSeed is an offset that a queue was given after the group had begun.
+type laterSeed struct {
+	queue  rocketmq.Queue
+	offset int64
+	// lost: it had one before.
+	lost bool
+}
+
+// whereItStood is where a group goes on whose offset somebody deleted. Had the topic been made anew since, all of it came later than the offset was seen.
+func whereItStood(last lag.Committed) start {
+	return func(admin *topology.Admin, ctx context.Context, addr string, q rocketmq.Queue) (int64, error) {
+		since, err := admin.SearchOffset(ctx, addr, q, last.At.Add(-clockMargin))
+		return min(since, last.Offset), err
+	}
 }
 
 // startOf is where the group begins. Latest is the end of the queue while the group is being made; a queue that appears later begins with

@@ -26,6 +26,9 @@ func structure(in *inputs) worker.Structure {
 		OrderKeyExpression: spec.Consume.OrderKeyExpression, Retry: workerRetry(spec.Retry),
 		Handler: workerHandler(&spec.Handler), Shadow: spec.Dispatch == v1alpha1.DispatchShadow, PrivateNetworks: in.privateNetworks,
 	}
+	if tls := in.cluster.Spec.TLS; tls != nil && tls.Mode == v1alpha1.TLSVerify {
+		s.BrokerTLS = &worker.BrokerTLS{CA: tls.CASecretRef != nil, ServerName: tls.ServerName}
+	}
 	if spec.Idempotency != nil {
 		s.KeyExpression = spec.Idempotency.KeyExpression
 	}

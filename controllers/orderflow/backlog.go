@@ -9,7 +9,7 @@ import (
 	"maps"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/result"
@@ -25,6 +25,20 @@ type backlog struct {
 	groups map[string]int64
 }
 
+// count reads what all masters hold of the topic. Where one of them cannot be asked, that is not known.
+func count(ctx context.Context, admin *topology.Admin, cluster *v1alpha1.MQCluster, survey topology.Cluster, topic string) (*backlog, result.Result) {
+	if lost := topology.Lost(cluster, survey); len(lost) > 0 {
+		return nil, result.Wait(v1alpha1.ReasonBrokerUnreachable, lookAgain, "the name servers have dropped broker %s, and nobody knows what it holds of topic %s", lost[0].Name, topic)
+	}
+	all := &backlog{groups: map[string]int64{}}
+	for _, master := range survey.Masters {
+		if err := all.read(ctx, admin, master.Addr, topic); err != nil {
+			return nil, topology.Explain(err, "counting the unconsumed messages of topic %s on broker %s", topic, master.Name)
+		}
+	}
+	return all, result.Result{}
+}
+
 // read adds what one broker holds: the topic's messages per group, and the group's retries. Dead letters outlive the topic and are not counted.
 func (b *backlog) read(ctx context.Context, admin *topology.Admin, addr, topic string) error {
 	stats, err := statsOf(ctx, admin, addr, topic)
@@ -36,9 +50,6 @@ func (b *backlog) read(ctx context.Context, admin *topology.Admin, addr, topic s
 		return err
 	}
 	b.stored += behind(stats, nil)
-	if b.groups == nil {
-		b.groups = map[string]int64{}
-	}
 	for key, committed := range offsets {
 		if key.Topic != topic {
 			continue
@@ -72,7 +83,15 @@ func behind(stats rocketmq.TopicStats, committed map[int]int64) int64 {
 }
 
 // check refuses while a message would be missed. consumers are the MQConsumerGroups of the topic, by the name of their group on the broker.
-func (b *backlog) check(topic, cluster string, consumers map[string]types.NamespacedName) result.Result {
+func (b *backlog) check(topic v1alpha1.TopicSpec, cluster string, consumers map[string]*v1alpha1.MQConsumerGroup) result.Result {
+	r := b.missed(topic.Name, cluster, consumers)
+	if !r.IsDone() && topic.Permission == v1alpha1.TopicWrite {
+		r.Message += "; nobody can consume it while spec.topic.permission is Write: set it to Read, with which nothing new is taken"
+	}
+	return r
+}
+
+func (b *backlog) missed(topic, cluster string, consumers map[string]*v1alpha1.MQConsumerGroup) result.Result {
 	for _, group := range slices.Sorted(maps.Keys(b.groups)) {
 		messages := b.groups[group]
 		consumer, ours := consumers[group]
@@ -81,7 +100,7 @@ func (b *backlog) check(topic, cluster string, consumers map[string]types.Namesp
 		case ours:
 			return result.Wait(v1alpha1.ReasonMessagesUnconsumed, lookAgain,
 				"topic %s is not deleted, since group %s has %d messages to handle, retries included: MQConsumerGroup %s goes on with them, and its conditions say if it cannot",
-				topic, group, messages, consumer)
+				topic, group, messages, client.ObjectKeyFromObject(consumer))
 		default:
 			return result.Wait(v1alpha1.ReasonMessagesUnconsumed, lookAgain,
 				"topic %s is not deleted, since group %s has %d messages to handle, retries included, and no MQConsumerGroup declares it: let its consumers finish, or, if nobody uses it any more, run mqadmin deleteSubGroup -c %s -g %s -r true",

@@ -13,6 +13,9 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/suite"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/internal/certificate/certificatetest"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
 )
 
@@ -84,5 +87,54 @@ func says(r result.Result) func(*v1alpha1.MQConsumerGroup) {
 	return func(group *v1alpha1.MQConsumerGroup) {
 		group.Status.ObservedGeneration = group.Generation
 		condition.Set(&group.Status.Conditions, group.Generation, time.Now(), condition.Summary("", r)...)
+	}
+}
+
+func TestTheBindingSaysThatTheBrokersSpeakTLS(t *testing.T) {
+	w := newWorld(t)
+	authority := certificatetest.NewAuthority(t)
+	ca := w.Credential("ca", "", map[string]string{"ca.crt": authority.PEM})
+	w.Create(t, ca)
+	flow := w.Flow("order-paid", w.topic())
+	spec := &v1alpha1.MQClusterTLS{Mode: v1alpha1.TLSVerify, CASecretRef: &v1alpha1.LocalObjectReference{Name: "ca"}, ServerName: "mq.example"}
+	cluster := w.cluster.DeepCopy()
+	cluster.Spec.TLS = spec
+	trust, r := w.Connector.Trust(t.Context(), cluster)
+	if !r.IsDone() {
+		t.Fatal(r.Message)
+	}
+	data := desiredBinding(flow, cluster, rocketmq.Credentials{}, trust).Data
+	if string(data["tls"]) != "Verify" || string(data["ca.crt"]) != authority.PEM || string(data["tls-server-name"]) != "mq.example" {
+		t.Errorf("the binding says tls %q, name %q and has %d bytes of certificates", data["tls"], data["tls-server-name"], len(data["ca.crt"]))
+	}
+	for key := range desiredBinding(flow, w.cluster, rocketmq.Credentials{}, topology.Trust{}).Data {
+		if key == "tls" || key == "ca.crt" || key == "tls-server-name" {
+			t.Errorf("the binding of a cluster in plain text has the key %s", key)
+		}
+	}
+}
+
+func TestOneTopicOnTwoClustersOfANamespaceIsTwoTopics(t *testing.T) {
+	w := newWorld(t)
+	other := fake.Start(t, fake.Config{})
+	second := w.Cluster(other.NameServer())
+	second.Name = "other"
+	second.Status = w.cluster.Status
+	second.Status.Identity, second.Status.Brokers = "another", []v1alpha1.BrokerStatus{{Name: "broker-a", Address: other.Broker().Addr()}}
+	first, theirs := w.Flow("order-paid", w.topic()), w.Flow("their-order-paid", w.topic())
+	theirs.Spec.ClusterRef.Name = "other"
+	w.Create(t, second, first, theirs)
+	w.settle(t, first)
+	w.settle(t, theirs)
+	for _, flow := range []*v1alpha1.OrderFlow{first, theirs} {
+		suite.WantCondition(t, flow.Status.Conditions, v1alpha1.ConditionTopicReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	}
+	for secret, server := range map[string]string{"order-paid-producer": w.mq.NameServer(), "their-order-paid-producer": other.NameServer()} {
+		if got := string(w.secret(t, secret).Data["name-servers"]); got != server {
+			t.Errorf("Secret %s leads to %s, want %s", secret, got, server)
+		}
+	}
+	if _, err := w.admin(t).TopicConfig(t.Context(), other.Broker().Addr(), w.topic()); err != nil {
+		t.Errorf("the second cluster does not have the topic: %v", err)
 	}
 }

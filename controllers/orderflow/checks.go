@@ -27,6 +27,11 @@ type topicPlan struct {
 	// write says that the brokers were read and are to be judged; puts are those to be written before.
 	write bool
 	puts  map[string]rocketmq.TopicConfig // by broker name
+	// queues the topic is to have now, by broker name; held says why that is less than declared.
+	queues map[string]int
+	held   result.Result
+	// gone are brokers that had the topic and have it no more.
+	gone []string
 }
 
 // planTopic decides about the topic, in this order: the cluster, others who declare the topic, others who made it, its shape.
@@ -49,10 +54,14 @@ func planTopic(flow *v1alpha1.OrderFlow, seen facts) topicPlan {
 	if wrong := mismatch(flow, seen.brokers); !wrong.IsDone() {
 		return topicPlan{result: wrong, owned: true}
 	}
-	plan := topicPlan{owned: true, write: true, puts: map[string]rocketmq.TopicConfig{}}
+	plan := topicPlan{owned: true, write: true, puts: map[string]rocketmq.TopicConfig{}, held: held(flow, seen)}
+	plan.queues = queuesNow(flow, seen.brokers, plan.held.IsDone())
 	for _, b := range seen.brokers {
-		if b.err == nil && len(differences(flow, b.found)) > 0 {
-			plan.puts[b.Name] = corrected(flow, b.found)
+		if b.err == nil && b.found == nil && present(flow, b) > 0 {
+			plan.gone = append(plan.gone, b.Name)
+		}
+		if b.err == nil && len(differences(flow, b.found, plan.queues[b.Name])) > 0 {
+			plan.puts[b.Name] = corrected(flow, b.found, plan.queues[b.Name])
 		}
 	}
 	return plan
@@ -98,11 +107,11 @@ func mismatch(flow *v1alpha1.OrderFlow, brokers []brokerTopic) result.Result {
 }
 
 // judge says whether the topic, as it was read back from all masters, is as declared.
-func judge(flow *v1alpha1.OrderFlow, brokers []brokerTopic) result.Result {
+func judge(flow *v1alpha1.OrderFlow, plan topicPlan, brokers []brokerTopic) result.Result {
 	var good []string
 	var results []result.Result
 	for _, b := range brokers {
-		switch wrong := differences(flow, b.found); {
+		switch wrong := differences(flow, b.found, plan.queues[b.Name]); {
 		case b.err != nil:
 			results = append(results, topology.Explain(b.err, "writing topic %s to broker %s", flow.Spec.Topic.Name, b.Name))
 		case len(wrong) > 0:
@@ -114,10 +123,10 @@ func judge(flow *v1alpha1.OrderFlow, brokers []brokerTopic) result.Result {
 	}
 	worst := result.Worst(results...)
 	if worst.State == result.Unknown && len(good) > 0 {
-		return result.Wait(v1alpha1.ReasonPartlyApplied, lookAgain, "topic %s is as declared on %s, but not everywhere: %s",
+		worst = result.Wait(v1alpha1.ReasonPartlyApplied, lookAgain, "topic %s is as declared on %s, but not everywhere: %s",
 			flow.Spec.Topic.Name, strings.Join(good, ", "), worst.Message)
 	}
-	return worst
+	return result.Worst(worst, plan.held)
 }
 
 // mayBind says what keeps the binding from being written: a cluster that cannot be asked; and, before it is written for the first time, a group

@@ -114,7 +114,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	done.topic = done.plan.result
 	if done.plan.write {
 		done.brokers = r.putTopic(ctx, seen, done.plan)
-		done.topic = judge(flow, done.brokers)
+		done.topic = judge(flow, done.plan, done.brokers)
 		if done.topic.IsDone() {
 			flow.Status.Topic.OrderQueues = listOrderQueues(flow.Status.Topic.OrderQueues, seen.cluster, done.brokers)
 		}

@@ -10,7 +10,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -101,7 +100,7 @@ func (r *Reconciler) sayGoodbye(ctx context.Context, flow *v1alpha1.OrderFlow) (
 		if err != nil {
 			return farewell{}, err
 		}
-		reached = r.deleteTopic(ctx, cluster, topic.Name, consumers)
+		reached = r.deleteTopic(ctx, cluster, topic, consumers)
 	}
 	switch {
 	case reached.IsDone():
@@ -127,7 +126,7 @@ func staying(r result.Result) result.Result {
 }
 
 // deleteTopic deletes the topic from every master, if nobody misses a message in it. consumers are its MQConsumerGroups.
-func (r *Reconciler) deleteTopic(ctx context.Context, cluster *v1alpha1.MQCluster, topic string, consumers map[string]types.NamespacedName) result.Result {
+func (r *Reconciler) deleteTopic(ctx context.Context, cluster *v1alpha1.MQCluster, topic v1alpha1.TopicSpec, consumers map[string]*v1alpha1.MQConsumerGroup) result.Result {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	admin, reached := r.Connector.Connect(ctx, cluster)
@@ -138,29 +137,24 @@ func (r *Reconciler) deleteTopic(ctx context.Context, cluster *v1alpha1.MQCluste
 	if !reached.IsDone() {
 		return reached
 	}
-	if lost := topology.Lost(cluster, survey); len(lost) > 0 {
-		return result.Wait(v1alpha1.ReasonBrokerUnreachable, lookAgain, "the name servers have dropped broker %s, and nobody knows what it holds of topic %s", lost[0].Name, topic)
-	}
-	var all backlog
-	for _, master := range survey.Masters {
-		if err := all.read(ctx, admin, master.Addr, topic); err != nil {
-			return topology.Explain(err, "counting the unconsumed messages of topic %s on broker %s", topic, master.Name)
-		}
+	all, reached := count(ctx, admin, cluster, survey, topic.Name)
+	if !reached.IsDone() {
+		return reached
 	}
 	if r := all.check(topic, survey.Name, consumers); !r.IsDone() {
 		return r
 	}
 	for _, master := range survey.Masters {
-		if err := admin.DeleteTopic(ctx, master.Addr, topic); err != nil {
-			return topology.Explain(err, "deleting topic %s from broker %s", topic, master.Name)
+		if err := admin.DeleteTopic(ctx, master.Addr, topic.Name); err != nil {
+			return topology.Explain(err, "deleting topic %s from broker %s", topic.Name, master.Name)
 		}
-		if b := readOne(ctx, admin, master, topic); b.err != nil || b.found != nil {
+		if b := readOne(ctx, admin, master, topic.Name); b.err != nil || b.found != nil {
 			err := errors.Join(b.err, errors.New("it is not gone"))
-			return topology.Explain(err, "making sure that topic %s is gone from broker %s", topic, master.Name)
+			return topology.Explain(err, "making sure that topic %s is gone from broker %s", topic.Name, master.Name)
 		}
 	}
-	if err := admin.DeleteRoute(ctx, topic); err != nil {
-		return topology.Explain(err, "making the name servers forget topic %s", topic)
+	if err := admin.DeleteRoute(ctx, topic.Name); err != nil {
+		return topology.Explain(err, "making the name servers forget topic %s", topic.Name)
 	}
 	return result.Result{}
 }

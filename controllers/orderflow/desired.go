@@ -13,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
@@ -47,26 +49,41 @@ func messageType(topic rocketmq.TopicConfig) string {
 
 const readWrite = rocketmq.PermRead | rocketmq.PermWrite
 
-// corrected is the topic as it should be at a broker that has it as found, or not at all. What is not declared stays as it is.
-func corrected(flow *v1alpha1.OrderFlow, found *rocketmq.TopicConfig) rocketmq.TopicConfig {
-	queues := int(flow.Spec.Topic.QueuesPerBroker)
+// permission is the declared one in RocketMQ's bits.
+func permission(flow *v1alpha1.OrderFlow) int {
+	switch flow.Spec.Topic.Permission {
+	case v1alpha1.TopicRead:
+		return rocketmq.PermRead
+	case v1alpha1.TopicWrite:
+		return rocketmq.PermWrite
+	}
+	return readWrite
+}
+
+// corrected is the topic as it should be, with so many queues, at a broker that has it as found, or not at all. What is not declared stays as it is;
+// a queue that takes messages is read.
+func corrected(flow *v1alpha1.OrderFlow, found *rocketmq.TopicConfig, queues int) rocketmq.TopicConfig {
 	if found == nil {
 		return rocketmq.TopicConfig{
-			Name: flow.Spec.Topic.Name, ReadQueues: queues, WriteQueues: queues, Perm: readWrite,
+			Name: flow.Spec.Topic.Name, ReadQueues: queues, WriteQueues: queues, Perm: permission(flow),
 			Attributes: map[string]string{messageTypeAttribute: wantedType(flow)},
 		}
 	}
 	topic := *found
-	topic.ReadQueues, topic.WriteQueues, topic.Perm = max(queues, found.ReadQueues), max(queues, found.WriteQueues), readWrite
+	topic.WriteQueues, topic.Perm = max(queues, found.WriteQueues), permission(flow)
+	topic.ReadQueues = max(topic.WriteQueues, found.ReadQueues)
 	return topic
 }
 
-// differences says, field by field, what of the topic is not as declared.
-func differences(flow *v1alpha1.OrderFlow, found *rocketmq.TopicConfig) []string {
-	if found == nil {
+// differences says, field by field, what of the topic is not as it should be with so many queues; none: there should be no topic.
+func differences(flow *v1alpha1.OrderFlow, found *rocketmq.TopicConfig, queues int) []string {
+	switch {
+	case found == nil && queues == 0:
+		return nil
+	case found == nil:
 		return []string{"it does not have the topic"}
 	}
-	want := corrected(flow, found)
+	want := corrected(flow, found, queues)
 	var list []string
 	for _, field := range []struct {
 		name      string
@@ -113,7 +130,7 @@ func bindingName(flow *v1alpha1.OrderFlow) string {
 }
 
 // desiredBinding is the Secret by which the order system sends, in the shape of a Service Binding. runtime/producer reads it.
-func desiredBinding(flow *v1alpha1.OrderFlow, cluster *v1alpha1.MQCluster, credentials rocketmq.Credentials) *corev1.Secret {
+func desiredBinding(flow *v1alpha1.OrderFlow, cluster *v1alpha1.MQCluster, credentials rocketmq.Credentials, trust topology.Trust) *corev1.Secret {
 	producer := flow.Spec.Producer
 	data := map[string][]byte{
 		"type":          []byte("rocketmq"),
@@ -125,7 +142,11 @@ func desiredBinding(flow *v1alpha1.OrderFlow, cluster *v1alpha1.MQCluster, crede
 		"send-timeout":  []byte(producer.SendTimeout.Duration.String()),
 		"async-retries": []byte(strconv.Itoa(int(producer.AsyncRetries))),
 	}
+	if trust.Verify {
+		data["tls"] = []byte(v1alpha1.TLSVerify)
+	}
 	for key, value := range map[string]string{
+		worker.CAKey: trust.Authorities, "tls-server-name": trust.ServerName,
 		"order-queues": orderQueues(flow.Status.Topic), "access-key": credentials.AccessKey, "secret-key": credentials.SecretKey, "security-token": credentials.SecurityToken,
 	} {
 		if value != "" {

@@ -26,6 +26,15 @@
 // go at once and keeps the topic. If the cluster cannot be reached for ten minutes, or is no longer the one on which the topic was made, or an
 // older flow declares the topic as well, the flow goes and the topic stays, with an event.
 //
+// # Growing
+//
+// More queues move order keys: a key's queue is its hash modulo their number. So with growthPolicy Refuse none are added, on a new broker neither, while an
+// Orderly group of the topic on the physical cluster has messages to handle, or while that is not known (GrowthRefused). What is only put back, up to
+// status.topic.orderQueues, moves no key and waits for nobody: a topic that somebody deleted on a broker is made anew there at once, with the event
+// TopicGone. A queue that takes messages is read, also where somebody declared fewer to read.
+//
+// With permission Read a topic runs empty; with Write its messages wait, and its MQConsumerGroups say TopicNotReadable.
+//
 // # Invariants
 //
 //   - Queues only grow. More queues than declared are kept.
@@ -35,7 +44,8 @@
 //
 // # Limits
 //
-// Between claim and creation, some milliseconds, somebody else may make the topic; it is then taken for ours. The order system may send
+// A message that is sent between the last look at the backlog and the new queues may be overtaken, and so may those of producers that take up the new
+// queues at different times. Between claim and creation, some milliseconds, somebody else may make the topic; it is then taken for ours. The order system may send
 // between the last look at the backlog and the deletion of the topic. A topic of the same shape on another cluster of the same name, put
 // under an MQCluster by editing its name servers while the brokers moved, is told apart only by their addresses.
 package orderflow

@@ -20,6 +20,8 @@ const (
 	eventTopicWritten = "TopicWritten"
 	// eventTopicAdopted: a topic that was there before was taken over.
 	eventTopicAdopted = "TopicAdopted"
+	// eventTopicGone: the topic was not on a broker any more.
+	eventTopicGone = "TopicGone"
 	// eventTopicDeleted: the topic was deleted with the flow.
 	eventTopicDeleted = "TopicDeleted"
 	// eventTopicLeftBehind: the flow goes and the topic stays, although it was to be deleted.
@@ -31,6 +33,10 @@ func (r *Reconciler) record(flow *v1alpha1.OrderFlow, p progress, changed []cond
 	condition.RecordReady(r.Recorder, flow, flow.Status.Conditions, changed)
 	if p.plan.adopts {
 		condition.Event(r.Recorder, flow, corev1.EventTypeNormal, eventTopicAdopted, "topic "+flow.Spec.Topic.Name+" was there before and is taken over")
+	}
+	if len(p.plan.gone) > 0 {
+		condition.Event(r.Recorder, flow, corev1.EventTypeWarning, eventTopicGone, "somebody deleted topic "+flow.Spec.Topic.Name+" on "+strings.Join(p.plan.gone, ", ")+
+			", with the messages it held there: it is made anew; let nobody but this OrderFlow delete it")
 	}
 	if len(p.plan.puts) > 0 && p.topic.IsDone() {
 		condition.Event(r.Recorder, flow, corev1.EventTypeNormal, eventTopicWritten,

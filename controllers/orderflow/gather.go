@@ -34,6 +34,10 @@ type facts struct {
 	// brokers are all masters, with the topic as they have it; nil where they were not asked, since they were not long ago.
 	brokers []brokerTopic
 	admin   *topology.Admin
+	// orderly are the Orderly groups of the topic, with the messages they have yet to handle, and counted is done where these are known. They are
+	// read where queues are to be added and growthPolicy is Refuse.
+	orderly []orderlyGroup
+	counted result.Result
 }
 
 // brokerTopic is the topic as one master has it.
@@ -51,7 +55,8 @@ const verifyEvery = time.Minute
 // gather reads:
 //  1. the MQCluster, and whether it can be used,
 //  2. all flows and MQClusters, for others that declare the topic on the same physical cluster,
-//  3. from each master broker, all at once: the topic.
+//  3. from each master broker, all at once: the topic,
+//  4. if queues are to be added and growthPolicy is Refuse: the messages that Orderly groups have yet to handle.
 func (r *Reconciler) gather(ctx context.Context, flow *v1alpha1.OrderFlow) (facts, error) {
 	var seen facts
 	cluster, err := r.cluster(ctx, flow)
@@ -74,8 +79,16 @@ func (r *Reconciler) gather(ctx context.Context, flow *v1alpha1.OrderFlow) (fact
 	if seen.admin, seen.reached = r.Connector.Connect(ctx, cluster); seen.reached.IsDone() {
 		survey, seen.reached = seen.admin.Survey(ctx)
 	}
-	if seen.reached.IsDone() {
-		seen.brokers = readTopic(ctx, seen.admin, survey.Masters, flow.Spec.Topic.Name)
+	if !seen.reached.IsDone() {
+		return seen, nil
+	}
+	seen.brokers = readTopic(ctx, seen.admin, survey.Masters, flow.Spec.Topic.Name)
+	if flow.Spec.Topic.GrowthPolicy == v1alpha1.GrowthRefuse && len(growing(flow, seen.brokers)) > 0 {
+		consumers, err := r.consumersOf(ctx, flow.Spec.Topic.Name, cluster)
+		if err != nil {
+			return facts{}, err
+		}
+		seen.orderly, seen.counted = countOrderly(ctx, seen.admin, cluster, survey, flow.Spec.Topic.Name, consumers)
 	}
 	return seen, nil
 }
@@ -110,17 +123,17 @@ func (r *Reconciler) owner(ctx context.Context, flow *v1alpha1.OrderFlow, cluste
 }
 
 // consumersOf are the MQConsumerGroups of the topic, over all namespaces, by the name of their group on the broker.
-func (r *Reconciler) consumersOf(ctx context.Context, topic string, cluster *v1alpha1.MQCluster) (map[string]types.NamespacedName, error) {
+func (r *Reconciler) consumersOf(ctx context.Context, topic string, cluster *v1alpha1.MQCluster) (map[string]*v1alpha1.MQConsumerGroup, error) {
 	same, err := r.sameCluster(ctx, cluster)
 	groups := &v1alpha1.MQConsumerGroupList{}
 	if err := errors.Join(err, r.Client.List(ctx, groups)); err != nil {
 		return nil, fmt.Errorf("look for the consumers of topic %s: %w", topic, err)
 	}
-	consumers := map[string]types.NamespacedName{}
+	consumers := map[string]*v1alpha1.MQConsumerGroup{}
 	for i := range groups.Items {
 		group := &groups.Items[i]
 		if group.Spec.Topic == topic && same[types.NamespacedName{Namespace: group.Namespace, Name: group.Spec.ClusterRef.Name}] {
-			consumers[group.Spec.Group] = client.ObjectKeyFromObject(group)
+			consumers[group.Spec.Group] = group
 		}
 	}
 	return consumers, nil

@@ -83,9 +83,12 @@ func setTopic(flow *v1alpha1.OrderFlow, p progress) {
 	topic := flow.Status.Topic
 	topic.Brokers, topic.Queues = 0, 0
 	for _, b := range p.brokers {
-		if b.err == nil && len(differences(flow, b.found)) == 0 {
+		if b.err != nil || b.found == nil {
+			continue
+		}
+		topic.Queues += int32(b.found.ReadQueues)
+		if len(differences(flow, b.found, int(flow.Spec.Topic.QueuesPerBroker))) == 0 {
 			topic.Brokers++
-			topic.Queues += int32(b.found.ReadQueues)
 		}
 	}
 }
@@ -130,6 +133,12 @@ func topicReady(flow *v1alpha1.OrderFlow, p progress) metav1.Condition {
 	done := ""
 	if topic := flow.Status.Topic; topic != nil {
 		done = fmt.Sprintf("topic %s was read back as declared from %d brokers, with %d queues", flow.Spec.Topic.Name, topic.Brokers, topic.Queues)
+	}
+	switch flow.Spec.Topic.Permission {
+	case v1alpha1.TopicRead:
+		done += "; with permission Read it takes no new message"
+	case v1alpha1.TopicWrite:
+		done += "; with permission Write nobody consumes it"
 	}
 	return condition.Of(v1alpha1.ConditionTopicReady, p.topic, done)
 }

@@ -45,7 +45,11 @@ func (r *Reconciler) applyBinding(ctx context.Context, flow *v1alpha1.OrderFlow,
 	if !allowed.IsDone() {
 		return allowed
 	}
-	secret := desiredBinding(flow, cluster, credentials)
+	trust, allowed := r.Connector.Trust(ctx, cluster)
+	if !allowed.IsDone() {
+		return allowed
+	}
+	secret := desiredBinding(flow, cluster, credentials, trust)
 	if err := r.Applier.Apply(ctx, flow, secret); err != nil {
 		return explainApply(err, v1alpha1.ReasonBindingSecretTaken,
 			"set spec.producer.bindingSecretName to a name that is free, or delete that Secret")

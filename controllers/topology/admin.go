@@ -28,6 +28,8 @@ type Cluster struct {
 	Name string
 	// Masters that are alive, sorted by name; at least one.
 	Masters []Master
+	// Masterless are the brokers of which slaves alone are alive, by name.
+	Masterless []string
 }
 
 // Master is a master broker.
@@ -57,6 +59,12 @@ func interpret(info rocketmq.ClusterInfo) (Cluster, result.Result) {
 		cluster.Name = b.Cluster
 		cluster.Masters = append(cluster.Masters, Master{Name: b.Name, Addr: b.Master()})
 	}
+	for name, b := range info.Brokers {
+		if b.Master() == "" {
+			cluster.Masterless = append(cluster.Masterless, name)
+		}
+	}
+	slices.Sort(cluster.Masterless)
 	if len(cluster.Masters) == 0 {
 		return Cluster{}, result.Wait(v1alpha1.ReasonNoMaster, lookAgain,
 			"the name servers answer but know no master broker: start a broker with brokerId 0, and check its namesrvAddr")

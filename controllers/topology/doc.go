@@ -12,7 +12,7 @@
 // protocol and passes the same conformance suite as a broker. There is no second interface to keep true.
 //
 // Invariants:
-//   - There is one Admin per MQCluster. It lives until the MQCluster is gone or its name servers change; new credentials apply at once to
-//     the connections that exist.
+//   - There is one Admin per MQCluster. It lives until the MQCluster is gone, or its name servers or who is trusted change; new credentials apply
+//     at once to the connections that exist.
 //   - An MQCluster keeps its identity while its brokers move: see Identify.
 package topology

@@ -4,6 +4,8 @@
 package topology
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
@@ -38,17 +40,42 @@ func explain(err error, unreachable, doing string, args ...any) result.Result {
 	case errors.Is(err, rocketmq.ErrRefused), errors.Is(err, rocketmq.ErrNotFound), errors.Is(err, rocketmq.ErrBusy):
 		return result.Fail(v1alpha1.ReasonBrokerRefused, err, "%s", doing)
 	}
+	if why := untrusted(err); why != "" {
+		return result.Stall(v1alpha1.ReasonCertificateRefused, "%s: %v: nothing was sent there, since %s", doing, err, why).Again(lookAgain)
+	}
 	r := result.Fail(unreachable, err, "%s", doing)
+	if errors.Is(err, rocketmq.ErrHandshake) {
+		r.Message += ": it seems to speak plain text: give it a certificate and tls.server.mode=enforcing, or take spec.tls out of the MQCluster"
+		return r
+	}
 	if refused := new(dial.RefusedError); !errors.As(err, &refused) { // which has its own advice
 		r.Message += ": " + reach(unreachable)
 	}
 	return r
 }
 
+// untrusted says why the certificate of a name server or broker is not believed, and what to do; empty if err is about something else.
+func untrusted(err error) string {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &unknown):
+		return "nobody who is trusted has signed its certificate: put the certificate of who has into ca.crt of the Secret that the MQCluster's spec.tls.caSecretRef names"
+	case errors.As(err, &name):
+		return "its certificate is for another name: set the MQCluster's spec.tls.serverName to the name that all of them are for, or have it issued for the address that is dialled"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "its certificate has ended, or has not begun: give it a new one"
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return "its certificate cannot be verified: give it one that can"
+	}
+	return ""
+}
+
 // reach says what to look at where nobody answers.
 func reach(unreachable string) string {
 	if unreachable == v1alpha1.ReasonNameServerUnreachable {
-		return "check that a name server runs at one of the MQCluster's spec.nameServers, and that no NetworkPolicy or firewall keeps the operator from that port"
+		return "check that a name server runs at one of the MQCluster's spec.nameServers, and that no NetworkPolicy or firewall keeps the operator from that port; and set spec.tls if it speaks TLS only"
 	}
 	return "check that the broker runs, that pods can reach the address it registered (brokerIP1 and listenPort in its configuration), and that no NetworkPolicy or firewall keeps the operator from that port"
 }

@@ -5,6 +5,7 @@ package topology
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/credential"
 	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/internal/certificate"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
@@ -25,7 +27,7 @@ import (
 type Connector struct {
 	// Secrets reads the ACL Secrets by name, without a cache.
 	Secrets client.Reader
-	// Client configures the connections; Credentials are the connector's own.
+	// Client configures the connections; Credentials and TLS are the connector's own.
 	Client rocketmq.Config
 	// Resolver looks up name servers; nil: the system's.
 	Resolver rocketmq.Resolver
@@ -38,13 +40,19 @@ type Connector struct {
 type pooled struct {
 	admin       *Admin
 	nameServers []string
+	trust       Trust
 	credentials atomic.Pointer[rocketmq.Credentials]
 }
 
-// Connect returns the Admin of the MQCluster, with the credentials its Secret holds now. The Secret is read on every call, so that a new key
-// applies at the next reconcile. The Admin is shared: do not close it.
+// Connect returns the Admin of the MQCluster, with the credentials and authorities its Secrets hold now. They are read on every call, so that new
+// ones apply at the next reconcile; new authorities by new connections, as those there are were verified by the old. The Admin is shared: do not
+// close it.
 func (c *Connector) Connect(ctx context.Context, cluster *v1alpha1.MQCluster) (*Admin, result.Result) {
 	credentials, r := c.Credentials(ctx, cluster)
+	if !r.IsDone() {
+		return nil, r
+	}
+	trust, r := c.Trust(ctx, cluster)
 	if !r.IsDone() {
 		return nil, r
 	}
@@ -52,10 +60,10 @@ func (c *Connector) Connect(ctx context.Context, cluster *v1alpha1.MQCluster) (*
 	defer c.mu.Unlock()
 	key := client.ObjectKeyFromObject(cluster)
 	p := c.admins[key]
-	if p == nil || !slices.Equal(p.nameServers, cluster.Spec.NameServers) {
+	if p == nil || !slices.Equal(p.nameServers, cluster.Spec.NameServers) || p.trust != trust {
 		c.close(key)
 		var err error
-		if p, err = c.open(cluster.Spec.NameServers); err != nil {
+		if p, err = c.open(cluster.Spec.NameServers, trust); err != nil {
 			return nil, result.Fail(v1alpha1.ReasonNameServerUnreachable, err, "reading spec.nameServers")
 		}
 		if c.admins == nil {
@@ -67,10 +75,13 @@ func (c *Connector) Connect(ctx context.Context, cluster *v1alpha1.MQCluster) (*
 	return p.admin, result.Result{}
 }
 
-func (c *Connector) open(nameServers []string) (*pooled, error) {
-	p := &pooled{nameServers: slices.Clone(nameServers)}
+func (c *Connector) open(nameServers []string, trust Trust) (*pooled, error) {
+	p := &pooled{nameServers: slices.Clone(nameServers), trust: trust}
 	config := c.Client
 	config.Credentials = func() rocketmq.Credentials { return *p.credentials.Load() }
+	if trust.Verify {
+		config.TLS = trust.config
+	}
 	remote := rocketmq.NewClient(config)
 	cluster, err := rocketmq.NewCluster(remote, nameServers, c.Resolver)
 	if err != nil {
@@ -127,6 +138,46 @@ func (c *Connector) Credentials(ctx context.Context, cluster *v1alpha1.MQCluster
 		SecretKey:     string(secret.Data[worker.SecretKeyKey]),
 		SecurityToken: string(secret.Data[worker.SecurityTokenKey]),
 	}, result.Result{}
+}
+
+// Trust is who is believed to be a name server or broker of an MQCluster.
+type Trust struct {
+	// Verify says that TLS is spoken; else the others are empty.
+	Verify bool
+	// Authorities are the certificates to trust, as PEM; empty: the public roots.
+	Authorities string
+	// ServerName the certificates are issued for; empty: who is dialled.
+	ServerName string
+}
+
+func (t Trust) config() (*tls.Config, error) {
+	return certificate.Client([]byte(t.Authorities), t.ServerName)
+}
+
+// Trust reads the certificates that the MQCluster trusts; the zero value where it has no TLS.
+func (c *Connector) Trust(ctx context.Context, cluster *v1alpha1.MQCluster) (Trust, result.Result) {
+	spec := cluster.Spec.TLS
+	if spec == nil || spec.Mode != v1alpha1.TLSVerify {
+		return Trust{}, result.Result{}
+	}
+	trust := Trust{Verify: true, ServerName: spec.ServerName}
+	if spec.CASecretRef == nil {
+		return trust, result.Result{}
+	}
+	secret, r := credential.Read(ctx, c.Secrets, credential.Use{
+		Name:  types.NamespacedName{Namespace: cluster.Namespace, Name: spec.CASecretRef.Name},
+		Field: "spec.tls.caSecretRef",
+		Keys:  []string{worker.CAKey},
+	})
+	if !r.IsDone() {
+		return Trust{}, r
+	}
+	trust.Authorities = string(secret.Data[worker.CAKey])
+	if _, err := trust.config(); err != nil {
+		return Trust{}, result.Stall(v1alpha1.ReasonCertificateUnusable, "Secret %q, which spec.tls.caSecretRef names: %v: put the certificates of those in it, as PEM, that sign for name servers and brokers",
+			spec.CASecretRef.Name, err).Again(lookAgain)
+	}
+	return trust, result.Result{}
 }
 
 func hosts(nameServers []string) ([]string, error) {

@@ -100,9 +100,12 @@ func TestASurveyNeedsOneClusterWithAMaster(t *testing.T) {
 		state   result.State
 		reason  string
 		message string
+		// masterless: orders-b is known by its slave alone.
+		masterless bool
 	}{
 		"one cluster": {
-			info: rocketmq.ClusterInfo{Brokers: map[string]rocketmq.Broker{"a": master("orders", "10.0.0.1:1"), "b": slave}, Clusters: map[string][]string{"orders": {"a", "b"}}},
+			masterless: true,
+			info:       rocketmq.ClusterInfo{Brokers: map[string]rocketmq.Broker{"a": master("orders", "10.0.0.1:1"), "orders-b": slave}, Clusters: map[string][]string{"orders": {"a", "b"}}},
 		},
 		"no broker at all": {state: result.Waiting, reason: v1alpha1.ReasonNoMaster, message: "know no master broker"},
 		"slaves alone": {
@@ -121,6 +124,9 @@ func TestASurveyNeedsOneClusterWithAMaster(t *testing.T) {
 			got, r := interpret(test.info)
 			if r.State != test.state || r.Reason != test.reason || !strings.Contains(r.Message, test.message) {
 				t.Errorf("the result is %+v", r)
+			}
+			if test.masterless != (len(got.Masterless) == 1 && got.Masterless[0] == "orders-b") {
+				t.Errorf("without a master are %v", got.Masterless)
 			}
 			if r.IsDone() && (got.Name != "orders" || len(got.Masters) != 1 || got.Masters[0].Addr != "10.0.0.1:1") {
 				t.Errorf("the cluster is %+v", got)

@@ -75,6 +75,11 @@ func ReadBinding(dir string) (Binding, error) {
 			SecurityToken: r.optional("security-token"),
 		},
 	}
+	if r.optional("tls") != "" {
+		r.fail("tls", "says that the brokers speak TLS, which this package does not: the RocketMQ library it sends with verifies no certificate, and "+
+			"orders would go to whoever answers; send with RocketMQ's Java client and tls.enable=true, tls.test.mode.enable=false, tls.client.authServer=true "+
+			"and as tls.client.trustCertPath the file ca.crt here")
+	}
 	if len(r.errs) > 0 {
 		return Binding{}, fmt.Errorf("producer binding %s: %w", dir, errors.Join(r.errs...))
 	}

@@ -65,6 +65,7 @@ func TestBindingErrorsNameTheFileAndWhatToDo(t *testing.T) {
 		"a timeout without unit":        {map[string]string{"send-timeout": "3"}, `file "send-timeout" says "3", want a positive duration`},
 		"a timeout of nothing":          {map[string]string{"send-timeout": "0s"}, `file "send-timeout" says "0s"`},
 		"negative retries":              {map[string]string{"async-retries": "-1"}, `file "async-retries" says "-1"`},
+		"brokers that speak TLS":        {map[string]string{"tls": "Verify"}, `file "tls" says that the brokers speak TLS, which this package does not`},
 		"queues of no number":           {map[string]string{"order-queues": "broker-a:8;broker-b"}, `file "order-queues" says "broker-b"`},
 		"two mistakes, the first":       {map[string]string{"topic": "", "group": ""}, `file "topic"`},
 		"two mistakes, the second":      {map[string]string{"topic": "", "group": ""}, `file "group"`},

@@ -44,7 +44,8 @@
 //
 //   - A topic's message type (Normal, FIFO, Delay, Transaction) is enforced by the gRPC proxy only: over this protocol a broker
 //     takes every kind of message on every topic.
-//   - TLS is refused by leaving it out: the library's does not verify certificates.
+//   - TLS is refused by leaving it out: the library's does not verify certificates, and lets nobody else make its connections. A
+//     binding of a cluster with TLS is refused by runtime/producer with that sentence.
 //   - Security tokens are refused: the library leaves them out of the signature.
 //   - The name servers' names are resolved again by the library after 10 s and then every 2 min; a known route keeps
 //     working meanwhile.

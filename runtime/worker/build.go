@@ -4,6 +4,7 @@
 package worker
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
+	"github.com/orderflow-dev/orderflow/internal/certificate"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/runtime/adapter"
 	"github.com/orderflow-dev/orderflow/runtime/consumer"
@@ -94,7 +96,7 @@ func (w *Worker) assemble() error {
 	}
 	w.consumer, err = consumer.New(consumer.Config{
 		NameServers:    s.NameServers,
-		Remoting:       rocketmq.Config{DialContext: w.options.DialBroker, Credentials: w.brokerCredentials()},
+		Remoting:       rocketmq.Config{DialContext: w.options.DialBroker, Credentials: w.brokerCredentials(), TLS: w.brokerTLS()},
 		Group:          s.Group,
 		Instance:       worker.ClientID(s.Namespace, w.options.Instance),
 		Topic:          s.Topic,
@@ -239,6 +241,44 @@ func (w *Worker) brokerCredentials() func() rocketmq.Credentials {
 		credentials, _ := read() // said in the log
 		return credentials
 	}
+}
+
+// brokerTLS returns how connections to name servers and brokers are made; nil: in plain text. Who is trusted is read again for later ones; while that
+// cannot be read, it is who was trusted before.
+func (w *Worker) brokerTLS() func() (*tls.Config, error) {
+	spec := w.structure.BrokerTLS
+	switch {
+	case spec == nil:
+		return nil
+	case !spec.CA:
+		return func() (*tls.Config, error) { return certificate.Client(nil, spec.ServerName) }
+	}
+	return secret.Cached(w.trust(spec))
+}
+
+// trust returns what reads who is trusted; one call at a time.
+func (w *Worker) trust(spec *worker.BrokerTLS) func() (*tls.Config, error) {
+	var held *tls.Config
+	return func() (*tls.Config, error) {
+		fresh, err := w.readAuthorities(spec.ServerName)
+		switch {
+		case err == nil:
+			held = fresh
+		case held == nil:
+			return nil, err
+		default:
+			w.log.Error("who may be a broker is as before, since the certificates to trust cannot be read", "error", err)
+		}
+		return held, nil
+	}
+}
+
+func (w *Worker) readAuthorities(serverName string) (*tls.Config, error) {
+	authorities, err := secret.File(w.options.BrokerTLSDir, worker.CAKey)
+	if err != nil {
+		return nil, fmt.Errorf("read who signs the brokers' certificates: %w", err)
+	}
+	return certificate.Client([]byte(authorities), serverName)
 }
 
 // grace is what the consumer may use of the time a stopping pod has: the rest is for committing, unregistering and ending the process.

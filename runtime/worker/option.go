@@ -18,6 +18,8 @@ import (
 type Options struct {
 	StructureFile, LiveFile        string
 	SyncDir, BrokerDir, AdapterDir string
+	// BrokerTLSDir has who signs the certificates of name servers and brokers.
+	BrokerTLSDir string
 	// JournalFile remembers what is in flight for the worker's next life, in a folder that exists. Empty: a message that kills the process is not found out.
 	JournalFile string
 	// SyncAddress serves /sync and /metrics, HealthAddress /healthz and /readyz; host:port.
@@ -43,6 +45,7 @@ func Defaults(log *slog.Logger) (Options, error) {
 		LiveFile:      worker.LiveFile,
 		SyncDir:       worker.SyncDir,
 		BrokerDir:     worker.BrokerDir,
+		BrokerTLSDir:  worker.BrokerTLSDir,
 		AdapterDir:    worker.AdaptersDir,
 		JournalFile:   worker.JournalFile,
 		SyncAddress:   ":" + strconv.Itoa(worker.SyncPort),

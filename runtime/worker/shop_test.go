@@ -26,7 +26,13 @@ type shop struct {
 // newShop dials with dial; nil is a net.Dialer's.
 func newShop(t *testing.T, nameServer string, dial dial.Func) *shop {
 	t.Helper()
-	s := &shop{t: t, client: rocketmq.NewClient(rocketmq.Config{DialContext: dial}), topic: broker.Name(t, "Orders"), group: broker.Name(t, "push"), queues: 2}
+	return newSecuredShop(t, nameServer, rocketmq.Config{DialContext: dial})
+}
+
+// newSecuredShop speaks with the broker as it is told.
+func newSecuredShop(t *testing.T, nameServer string, remoting rocketmq.Config) *shop {
+	t.Helper()
+	s := &shop{t: t, client: rocketmq.NewClient(remoting), topic: broker.Name(t, "Orders"), group: broker.Name(t, "push"), queues: 2}
 	t.Cleanup(s.client.Close)
 	cluster, err := rocketmq.NewCluster(s.client, []string{nameServer}, nil)
 	s.must(err)
