@@ -75,8 +75,9 @@ type TopicSpec struct {
 	// +default="Refuse"
 	GrowthPolicy GrowthPolicy `json:"growthPolicy,omitempty"`
 
-	// permission says what clients may do with the topic. Read: consume what is there; to send fails, so that a topic runs empty. Write: send; nobody
-	// consumes: messages wait in the broker, and the topic's groups are Stalled with reason TopicNotReadable. Default: ReadWrite.
+	// permission says what clients may do with the topic. Read: consume what is there; clients find no queue to send to once they have seen the new
+	// route, within 30 s, so that a topic runs empty. Write: send; nobody consumes: messages wait in the broker, and the topic's groups are Stalled with
+	// reason TopicNotReadable. Default: ReadWrite.
 	// +optional
 	// +default="ReadWrite"
 	Permission TopicPermission `json:"permission,omitempty"`

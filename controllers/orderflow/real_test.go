@@ -75,18 +75,27 @@ func TestARealBrokerHasWhatIsDeclared(t *testing.T) {
 	w.step(t, flow)
 	has(6, readWrite)
 
-	for permission, want := range map[v1alpha1.TopicPermission]struct{ bits, sent, pulled int }{
-		v1alpha1.TopicRead: {bits: remoting.PermRead, pulled: 1}, v1alpha1.TopicWrite: {bits: remoting.PermWrite, sent: 1},
+	for permission, want := range map[v1alpha1.TopicPermission]struct{ bits, toSend, toRead int }{
+		v1alpha1.TopicRead: {bits: remoting.PermRead, toRead: 6}, v1alpha1.TopicWrite: {bits: remoting.PermWrite, toSend: 6},
 	} {
 		flow.Spec.Topic.Permission = permission
 		w.Write(t, flow)
 		w.step(t, flow)
 		suite.WantCondition(t, flow.Status.Conditions, v1alpha1.ConditionTopicReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 		has(6, want.bits)
-		if err := send(); (err == nil) != (want.sent == 1) {
-			t.Errorf("with permission %s sending ends with %v", permission, err)
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) { // until the name server was told
+			route, err := admin.Route(t.Context(), w.topic())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(route.Writable(w.topic())) == want.toSend && len(route.Readable(w.topic())) == want.toRead {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("with permission %s the name server has %+v", permission, route)
+			}
 		}
-		if err := pull(); (err == nil) != (want.pulled == 1) {
+		if err := pull(); (err == nil) != (want.toRead > 0) {
 			t.Errorf("with permission %s consuming ends with %v", permission, err)
 		}
 	}
