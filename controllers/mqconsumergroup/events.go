@@ -63,7 +63,7 @@ func (r *Reconciler) recordRepairs(group *v1alpha1.MQConsumerGroup, done steps) 
 	name := group.Spec.Group
 	if len(done.madeLater) > 0 {
 		condition.Event(r.Recorder, group, corev1.EventTypeWarning, eventGroupMade,
-			fmt.Sprintf("group %s was not on %s and was made there: either the broker is new, or somebody deleted the group", name, list(done.madeLater)))
+			fmt.Sprintf("group %s was not on %s and was made there: the broker is new or lost its store, or somebody deleted the group", name, list(done.madeLater)))
 	}
 	var lost, set []string
 	for _, s := range done.seededLater {

@@ -74,6 +74,23 @@ func TestAGroupThatSomebodyDeletedGoesOnWhereItStood(t *testing.T) {
 	}
 }
 
+func TestANewGroupDoesNotGoOnWhereAnotherOfItsNameStood(t *testing.T) {
+	w := newWorld(t, nil)
+	w.settle()
+	w.send(0, 5)
+	w.commit(0, 2)
+	w.beat()
+	w.deleteGroup()
+	w.later = time.Minute
+	w.beat()
+	w.group.Status.SeededTime = nil
+	w.must(w.Status().Update(t.Context(), w.group))
+	w.must(second(w.reconcile()))
+	if got := w.offset(0); got != 5 {
+		t.Errorf("it begins at %d, want 5, the latest", got)
+	}
+}
+
 func TestOffsetsThatNobodyRemembersDoNotBeginAtLatest(t *testing.T) {
 	w := newWorld(t, nil)
 	w.settle()

@@ -62,7 +62,8 @@ func seedQueue(ctx context.Context, seen *inputs, done *steps, addr string, q ro
 		return err // nil: it has one
 	}
 	stood, lost := seen.lost[q]
-	if lost {
+	begun := seen.group.Status.SeededTime != nil // else what was there was another's of its name
+	if lost = lost && begun; lost {
 		from = whereItStood(stood)
 	}
 	offset, err := from(admin, ctx, addr, q)
@@ -72,7 +73,7 @@ func seedQueue(ctx context.Context, seen *inputs, done *steps, addr string, q ro
 	if err := admin.CommitOffset(ctx, addr, group, q, offset); err != nil {
 		return err
 	}
-	if seen.group.Status.SeededTime != nil {
+	if begun {
 		done.seededLater = append(done.seededLater, laterSeed{q, offset, lost})
 	}
 	return nil

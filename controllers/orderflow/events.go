@@ -20,7 +20,7 @@ const (
 	eventTopicWritten = "TopicWritten"
 	// eventTopicAdopted: a topic that was there before was taken over.
 	eventTopicAdopted = "TopicAdopted"
-	// eventTopicGone: the topic was not on a broker any more.
+	// eventTopicGone: the topic was not on a broker any more, and was made anew.
 	eventTopicGone = "TopicGone"
 	// eventTopicDeleted: the topic was deleted with the flow.
 	eventTopicDeleted = "TopicDeleted"
@@ -34,9 +34,11 @@ func (r *Reconciler) record(flow *v1alpha1.OrderFlow, p progress, changed []cond
 	if p.plan.adopts {
 		condition.Event(r.Recorder, flow, corev1.EventTypeNormal, eventTopicAdopted, "topic "+flow.Spec.Topic.Name+" was there before and is taken over")
 	}
-	if len(p.plan.gone) > 0 {
-		condition.Event(r.Recorder, flow, corev1.EventTypeWarning, eventTopicGone, "somebody deleted topic "+flow.Spec.Topic.Name+" on "+strings.Join(p.plan.gone, ", ")+
-			", with the messages it held there: it is made anew; let nobody but this OrderFlow delete it")
+	for _, b := range p.brokers {
+		if b.found != nil && slices.Contains(p.plan.gone, b.Name) {
+			condition.Event(r.Recorder, flow, corev1.EventTypeWarning, eventTopicGone, "topic "+flow.Spec.Topic.Name+" was gone from "+b.Name+
+				", with the messages it held there, and was made anew: somebody deleted it, or the broker lost its store")
+		}
 	}
 	if len(p.plan.puts) > 0 && p.topic.IsDone() {
 		condition.Event(r.Recorder, flow, corev1.EventTypeNormal, eventTopicWritten,

@@ -108,14 +108,14 @@ func held(flow *v1alpha1.OrderFlow, seen facts) result.Result {
 		topic.Name, topic.QueuesPerBroker, strings.Join(brokers, ", "), worst.consumer.Spec.Group, worst.messages, client.ObjectKeyFromObject(worst.consumer))
 }
 
-// queuesNow are the queues each broker is to have now: as declared, or while the topic must not grow, those that are there.
+// queuesNow are the queues each broker is to have now: as declared and no fewer than it had, or while the topic must not grow, those it had.
 func queuesNow(flow *v1alpha1.OrderFlow, brokers []brokerTopic, grow bool) map[string]int {
 	queues := map[string]int{}
 	waiting := growing(flow, brokers)
 	for _, b := range brokers {
-		queues[b.Name] = int(flow.Spec.Topic.QueuesPerBroker)
-		if !grow && slices.Contains(waiting, b.Name) {
-			queues[b.Name] = present(flow, b)
+		queues[b.Name] = present(flow, b)
+		if grow || !slices.Contains(waiting, b.Name) {
+			queues[b.Name] = max(queues[b.Name], int(flow.Spec.Topic.QueuesPerBroker))
 		}
 	}
 	return queues

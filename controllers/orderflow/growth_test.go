@@ -134,6 +134,18 @@ func TestWhatIsPutBackMovesNoKey(t *testing.T) {
 	}
 }
 
+func TestWhatIsPutBackHasAsManyQueuesAsItHad(t *testing.T) {
+	w := newWorld(t)
+	w.put(t, rocketmq.TopicConfig{Name: w.topic(), ReadQueues: 9, WriteQueues: 9, Perm: readWrite})
+	flow := orderly(t, w, func(flow *v1alpha1.OrderFlow) { flow.Spec.Topic.AdoptionPolicy = v1alpha1.AdoptionAdopt })
+	if err := w.admin(t).DeleteTopic(t.Context(), w.mq.Broker().Addr(), w.topic()); err != nil {
+		t.Fatal(err)
+	}
+	w.later = 2 * verifyEvery
+	w.step(t, flow)
+	w.wantQueues(t, w.topic(), 9, 9)
+}
+
 func TestAQueueThatTakesMessagesIsRead(t *testing.T) {
 	w := newWorld(t)
 	w.put(t, rocketmq.TopicConfig{Name: w.topic(), ReadQueues: 4, WriteQueues: 9, Perm: readWrite})
@@ -197,7 +209,7 @@ func TestATopicThatSomebodyDeletedIsMadeAnewAndSaid(t *testing.T) {
 	w.wantQueues(t, w.topic(), 4, 4)
 	events := w.Events()
 	if !slices.ContainsFunc(events, func(e string) bool {
-		return strings.HasPrefix(e, "Warning TopicGone somebody deleted topic "+w.topic()+" on broker-a, with the messages")
+		return strings.HasPrefix(e, "Warning TopicGone topic "+w.topic()+" was gone from broker-a, with the messages")
 	}) {
 		t.Errorf("events are %q, want one that the topic was deleted", events)
 	}
