@@ -5,7 +5,8 @@ package worker
 
 // Version is the version of Structure and Live that this code writes and reads. A worker refuses any other. It must be raised whenever a worker of the release before
 // would refuse or misread what the operator writes: the structure then is another one, so that the pods are replaced, with the image that reads it. Of the same version
-// a Live may have fields that a worker does not know and passes over; a Structure may not.
+// a Live may have fields that a worker does not know and passes over; a Structure may not, but for those that are left out where what they are for is not used, as
+// BrokerTLS is: pods that get one are replaced anyway.
 //
 // 2: Live has the templates of requests; a worker of version 1 refuses fields it does not know.
 const Version = 2

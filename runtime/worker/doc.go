@@ -12,6 +12,8 @@
 // templates that cannot be compiled, for which limits do not wait. A process begins with the templates of its structure if its limits have none of
 // the same steps.
 //
+// Brokers are spoken to in plain text, or by TLS that is verified before anything is sent. Who is trusted is a file, too, and is read for connections to come.
+//
 // Stopping: readiness off → the consumer hands its queues over, which ends running calls within the grace period → the servers close.
 //
 // /healthz is 200 while there is progress: the consumer's loops come round, and no message is handled for longer than its requests may take. Brokers
