@@ -37,15 +37,18 @@ type dispatcher struct {
 	// before the backlog of the others.
 	head, tail *queue
 	gate       gate
-	solitude   solitude
-	journal    *journal.Journal               // of what is in flight
-	survived   map[*rocketmq.Message]struct{} // of what runs, what has been handled and not yet taken by its broker, or waits to be marked
-	running    int
-	bytes      int // held by what is fetched and not finished
-	demand     int // messages asked for and not yet fetched, if hungry
-	id         string
-	member     bool // listed as id by a broker
-	closed     bool
+	suspension suspension
+	// stopped is when handing out stopped, for the gate or a suspension; zero: it goes on.
+	stopped  time.Time
+	solitude solitude
+	journal  *journal.Journal               // of what is in flight
+	survived map[*rocketmq.Message]struct{} // of what runs, what has been handled and not yet taken by its broker, or waits to be marked
+	running  int
+	bytes    int // held by what is fetched and not finished
+	demand   int // messages asked for and not yet fetched, if hungry
+	id       string
+	member   bool // listed as id by a broker
+	closed   bool
 }
 
 func newDispatcher(o Observer, j *journal.Journal, hungry bool, budget int) *dispatcher {
@@ -116,7 +119,7 @@ func (d *dispatcher) next() (task, bool) {
 		for q := d.pop(); q != nil; q = d.pop() {
 			seq, ok := q.startable(now)
 			switch {
-			case !ok:
+			case !ok, d.bars(q, seq, now):
 			case d.admits(q, seq):
 				return d.begin(q, seq), true
 			default:
@@ -124,7 +127,9 @@ func (d *dispatcher) next() (task, bool) {
 			}
 		}
 	case probing:
-		return d.probe(time.Now())
+		if !d.suspension.holds() {
+			return d.probe(time.Now())
+		}
 	}
 	return task{}, false
 }

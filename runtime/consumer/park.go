@@ -66,7 +66,7 @@ func (d *dispatcher) shut(resume <-chan struct{}, reason outcome.Reason) {
 	}
 	if d.gate.state == flowing {
 		d.gate.since = time.Now()
-		d.observer.Parked(reason)
+		d.tellStop(reason)
 	}
 	d.gate.state, d.gate.reason = shut, reason
 	for _, q := range d.queues {
@@ -133,7 +133,7 @@ func (d *dispatcher) settleGate(t task, v verdict, o outcome.Outcome) {
 		d.resume()
 	default:
 		g.state, g.failing = flowing, Probe{}
-		d.observer.Resumed(time.Since(g.since))
+		d.tellFlow()
 		d.resume()
 	}
 }
@@ -150,6 +150,9 @@ func (g *gate) failed(m *rocketmq.Message) {
 // barred reports whether the gate keeps queues from being fetched. Where there is only one message to probe with there must be others, or one that is at fault
 // itself would keep everything parked; none of a broker that is away can be one. d.mu is held.
 func (d *dispatcher) barred() bool {
+	if d.suspension.holds() {
+		return true
+	}
 	if d.gate.state != shut && d.gate.state != awaiting {
 		return false
 	}

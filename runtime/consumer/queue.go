@@ -48,7 +48,7 @@ type queue struct {
 	running int
 	// started is one more than the highest sequence number handed out.
 	started uint64
-	// limit: while releasing, what lies below is still handed out, so that nothing finished is left behind something unfinished.
+	// limit: while releasing or suspended, what lies below is still handed out, so that nothing finished is left behind something unfinished.
 	limit uint64
 	// drained is closed when a releasing queue has nothing running and nothing to hand out.
 	drained chan struct{}

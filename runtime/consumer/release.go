@@ -134,10 +134,20 @@ func (d *dispatcher) saved(q *queue) bool {
 func (d *dispatcher) release(q *queue) {
 	q.phase = releasing
 	q.endAlarm()
-	if d.gate.state == flowing && q.link.intact() {
-		q.limit = min(q.started, q.window.lowestResting())
-	}
+	d.setLimit(q)
 	d.checkDrained(q)
+}
+
+// setLimit lets begin what lies below the highest message started of a queue in which nothing new begins any more. A suspension has set it before. d.mu is held.
+func (d *dispatcher) setLimit(q *queue) {
+	switch {
+	case d.gate.state != flowing || !q.link.intact():
+		q.limit = 0
+	case !d.suspension.holds() || q.phase == live:
+		q.limit = min(q.started, q.window.lowestResting())
+	case !time.Now().Before(d.suspension.until):
+		q.limit = 0
+	}
 }
 
 // seal ends the handing out of a releasing queue.

@@ -18,9 +18,11 @@ func (d *dispatcher) rest(t task, delay time.Duration) {
 	due := time.Now().Add(delay)
 	t.message.Reconsumed++ // the broker does not count this attempt
 	q.window.rest(t.seq, due)
+	if q.phase != live || d.suspension.holds() {
+		q.limit = min(q.limit, t.seq)
+	}
 	switch {
 	case q.phase != live:
-		q.limit = min(q.limit, t.seq)
 	case q.alarm == nil || due.Before(q.alarmAt):
 		d.setAlarm(q, due)
 	}

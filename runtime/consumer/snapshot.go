@@ -30,6 +30,9 @@ type Snapshot struct {
 	ParkedReason outcome.Reason
 	// Probe is the last one, while the consumer is parked.
 	Probe Probe
+	// Suspended is why the consumer is suspended, which is a way of being parked; "": it is not. Draining: something runs yet, or is to run on.
+	Suspended outcome.Reason
+	Draining  bool
 	// ClockSkew is that of the consumer's method.
 	ClockSkew time.Duration
 }
@@ -43,8 +46,8 @@ type QueueSnapshot struct {
 	Releasing bool
 	// Committed is the offset the broker has, Next the offset to fetch next.
 	Committed, Next int64
-	// Waiting messages are fetched and not handed out; InFlight are handed out; Uncommitted are all that would come again after a crash.
-	Waiting, InFlight, Uncommitted int
+	// Waiting messages are fetched and not handed out; InFlight are handed out; Done are finished, and come again after a crash; Uncommitted are all that do.
+	Waiting, InFlight, Done, Uncommitted int
 }
 
 // Snapshot returns the state as of now. It does not wait for any call.
@@ -56,11 +59,17 @@ func (c *Consumer) Snapshot() Snapshot {
 	if d.gate.state != flowing {
 		s.Parked, s.ParkedSince, s.ParkedReason, s.Probe = true, d.gate.since, d.gate.reason, d.gate.failing
 	}
+	now := time.Now()
+	if d.suspension.holds() {
+		s.Parked, s.ParkedSince, s.ParkedReason = true, d.suspension.since, d.suspension.reason
+		s.Suspended, s.Draining = d.suspension.reason, d.running > 0
+	}
 	for id, q := range d.queues {
+		s.Draining = s.Draining || s.Suspended != "" && d.runsOn(q, now)
 		s.Queues = append(s.Queues, QueueSnapshot{
 			Queue: id, OffsetMissing: q.missing, Releasing: q.phase >= releasing,
 			Committed: q.window.committed, Next: q.window.next,
-			Waiting: q.window.waiting + q.window.blocked(), InFlight: q.running, Uncommitted: q.window.uncommitted(),
+			Waiting: q.window.waiting + q.window.blocked(), InFlight: q.running, Done: q.window.done, Uncommitted: q.window.uncommitted(),
 		})
 	}
 	slices.SortFunc(s.Queues, func(a, b QueueSnapshot) int {

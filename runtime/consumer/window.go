@@ -26,6 +26,8 @@ type window struct {
 	next int64
 	// committed is the offset the broker has.
 	committed int64
+	// done counts the messages that are finished and still held: their offsets are not committed.
+	done int
 	// bytes are what the replies hold of which something is unfinished.
 	bytes int
 	// lanes are nil where no order is kept.
@@ -144,6 +146,7 @@ func (w *window) finish(seq uint64) (freed int) {
 		w.bytes -= freed
 	}
 	p.state, p.message, p.reply = finished, nil, nil
+	w.done++
 	if w.lanes != nil {
 		if head := w.lanes.leave(seq); head != 0 {
 			w.hold(head)
@@ -169,5 +172,6 @@ func (w *window) commit(offset int64) {
 	w.committed = offset
 	for w.first < w.open && w.at(w.first).offset < offset {
 		w.first++
+		w.done--
 	}
 }
