@@ -3,8 +3,8 @@
 
 package worker
 
-// Live is what changes under a running pod: the limits and timeouts of its adapters, the templates that make requests of messages, and messages that are not to be
-// handled.
+// Live is what changes under a running pod: the limits and timeouts of its adapters, the templates that make requests of messages, messages that are not to be
+// handled, and whether any are.
 type Live struct {
 	// Version is Version.
 	Version int `json:"version"`
@@ -16,6 +16,8 @@ type Live struct {
 	Handler *Handler `json:"handler,omitempty"`
 	// SkipMessageIDs are the ids of messages that become dead letters without being handled.
 	SkipMessageIDs []string `json:"skipMessageIds,omitempty"`
+	// Suspended is why no message is fetched or handed out, ReasonSuspended or ReasonAdapterSuspended. Empty: messages flow.
+	Suspended string `json:"suspended,omitempty"`
 }
 
 // AdapterLimits are one pod's limits towards a third party: its share of the account's.

@@ -23,6 +23,10 @@ const (
 	ReasonNothingThere = "NothingThere"
 	// ReasonDeadLetterRefused: a dead letter cannot be written.
 	ReasonDeadLetterRefused = "DeadLetterRefused"
+	// ReasonSuspended: the group is suspended.
+	ReasonSuspended = "Suspended"
+	// ReasonAdapterSuspended: a third party that the group calls is.
+	ReasonAdapterSuspended = "AdapterSuspended"
 )
 
 // Reasons of a dead letter whose effect nobody knows of.

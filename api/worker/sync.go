@@ -63,10 +63,22 @@ type SyncResponse struct {
 	// ParkedReason, one of Reason…, and ParkedSince say why and since when. Empty: it is not parked.
 	ParkedReason string     `json:"parkedReason,omitempty"`
 	ParkedSince  *time.Time `json:"parkedSince,omitempty"`
+	// Suspension is that of Live, once the pod has taken it over. Nil: it has not, or there is none.
+	Suspension *Suspension `json:"suspension,omitempty"`
 	// Probe is the message that was tried last while the pod is parked, and was parked again. Nil: none was.
 	Probe *Probe `json:"probe,omitempty"`
 	// Adapters by name.
 	Adapters []AdapterReport `json:"adapters"`
+}
+
+// Suspension is how far a pod is that was told to hand out no message.
+type Suspension struct {
+	// Reason is Live.Suspended.
+	Reason string `json:"reason"`
+	// Draining: something runs yet, or is to run on since what lies above it is done.
+	Draining bool `json:"draining,omitempty"`
+	// Uncommitted messages are done and come again if the pod ends, as no broker has their offsets yet.
+	Uncommitted int `json:"uncommitted,omitempty"`
 }
 
 // Probe is a message that is tried to find out whether handing out may go on.

@@ -47,7 +47,9 @@ type dispatcher struct {
 	bytes    int // held by what is fetched and not finished
 	demand   int // messages asked for and not yet fetched, if hungry
 	id       string
-	member   bool // listed as id by a broker
+	member   bool      // listed as id by a broker
+	joinedAt time.Time // when it was for the first time
+	settled  bool      // whatever fell to it was once all taken
 	closed   bool
 }
 
@@ -366,4 +368,14 @@ func (d *dispatcher) joined(id string, member bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.id, d.member = id, member
+	if member && d.joinedAt.IsZero() {
+		d.joinedAt = time.Now()
+	}
+}
+
+// settleIn notes that whatever falls to us has been taken.
+func (d *dispatcher) settleIn() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.settled = d.settled || d.member
 }

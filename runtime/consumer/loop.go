@@ -142,6 +142,7 @@ func (m *membership) next(settled bool) time.Time {
 	switch {
 	case settled:
 		m.settledAt = now
+		m.dispatch.settleIn()
 	case now.Sub(m.settledAt) < hurryFor:
 		next = now.Add(hurry)
 	default:

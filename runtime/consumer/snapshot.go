@@ -12,10 +12,15 @@ import (
 	"github.com/orderflow-dev/orderflow/runtime/outcome"
 )
 
+// settlePatience is for how long a newcomer may wait for its queues: longer than a clean hand-over lasts, or one from who has crashed.
+const settlePatience = 30 * time.Second
+
 // Snapshot is the state of a consumer at one moment.
 type Snapshot struct {
 	// Ready: the consumer is a member of the group, and stays one. It may own no queue.
 	Ready bool
+	// Settled: whatever queues fell to it since it joined were once all taken; or it has waited for them for settlePatience, as another may hold one for long.
+	Settled bool
 	// ClientID is the member's id, "" before it has one.
 	ClientID string
 	// Queues are those held, by topic, broker and id.
@@ -55,11 +60,12 @@ func (c *Consumer) Snapshot() Snapshot {
 	d := c.dispatch
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	now := time.Now()
 	s := Snapshot{Ready: d.member, ClientID: d.id, InFlight: d.running, Bytes: d.bytes, ClockSkew: c.ClockSkew()}
+	s.Settled = d.settled || !d.joinedAt.IsZero() && now.Sub(d.joinedAt) >= settlePatience
 	if d.gate.state != flowing {
 		s.Parked, s.ParkedSince, s.ParkedReason, s.Probe = true, d.gate.since, d.gate.reason, d.gate.failing
 	}
-	now := time.Now()
 	if d.suspension.holds() {
 		s.Parked, s.ParkedSince, s.ParkedReason = true, d.suspension.since, d.suspension.reason
 		s.Suspended, s.Draining = d.suspension.reason, d.running > 0

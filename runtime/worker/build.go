@@ -21,6 +21,7 @@ import (
 	"github.com/orderflow-dev/orderflow/runtime/delivery"
 	"github.com/orderflow-dev/orderflow/runtime/handler"
 	"github.com/orderflow-dev/orderflow/runtime/journal"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
 	"github.com/orderflow-dev/orderflow/runtime/secret"
 	"github.com/orderflow-dev/orderflow/runtime/shadow"
 	"github.com/orderflow-dev/orderflow/runtime/telemetry"
@@ -114,6 +115,9 @@ func (w *Worker) assemble() error {
 		Observer:       w.metrics,
 		Log:            w.log,
 	})
+	if err == nil {
+		w.consumer.Suspend(outcome.Reason(w.live.current.Suspended))
+	}
 	return err
 }
 

@@ -17,6 +17,7 @@
 // Stopping: readiness off → the consumer hands its queues over, which ends running calls within the grace period → the servers close.
 //
 // /healthz is 200 while there is progress: the consumer's loops come round, and no message is handled for longer than its requests may take. Brokers
-// and third parties that are away are no reason to be replaced. /readyz is 200 while the worker is a member of its group. Both are plain HTTP for the
+// and third parties that are away are no reason to be replaced. /readyz is 200 once the worker is a member of its group and has
+// taken over the queues that fall to it, so that a rollout goes on only then, and while it is a member. Both are plain HTTP for the
 // kubelet. /sync and /metrics want TLS with the group's certificate, and its token.
 package worker

@@ -95,11 +95,13 @@ func (w *Worker) healthHandler() http.Handler {
 		}
 	})
 	mux.HandleFunc("GET /readyz", func(rw http.ResponseWriter, _ *http.Request) {
-		switch {
+		switch now := w.consumer.Snapshot(); {
 		case w.stopping.Load():
 			http.Error(rw, "stopping", http.StatusServiceUnavailable)
-		case !w.consumer.Snapshot().Ready:
+		case !now.Ready:
 			http.Error(rw, "not yet a member of the group", http.StatusServiceUnavailable)
+		case !now.Settled: // a rollout that went on would move the same queues again
+			http.Error(rw, "queues are still being handed over to this pod", http.StatusServiceUnavailable)
 		}
 	})
 	return mux

@@ -19,6 +19,7 @@ import (
 	"github.com/orderflow-dev/orderflow/runtime/adapter"
 	"github.com/orderflow-dev/orderflow/runtime/consumer"
 	"github.com/orderflow-dev/orderflow/runtime/delivery"
+	"github.com/orderflow-dev/orderflow/runtime/outcome"
 	"github.com/orderflow-dev/orderflow/runtime/telemetry"
 )
 
@@ -105,6 +106,7 @@ func (w *Worker) setLimits(l worker.Live) {
 	}
 	w.delivery.Allow(handlingTime(w.structure.Handler, l))
 	w.delivery.Skip(l.SkipMessageIDs)
+	w.consumer.Suspend(outcome.Reason(l.Suspended))
 	if !w.structure.Shadow { // which writes no dead letter of what is skipped: it passes in its turn
 		w.consumer.Sweep(w.delivery.Spare)
 	}
@@ -159,6 +161,12 @@ func (w *Worker) sync(now consumer.Snapshot, totals delivery.Totals) worker.Sync
 	}
 	if now.Parked {
 		response.ParkedSince = &now.ParkedSince
+	}
+	if now.Suspended != "" {
+		response.Suspension = &worker.Suspension{Reason: string(now.Suspended), Draining: now.Draining}
+		for _, q := range now.Queues {
+			response.Suspension.Uncommitted += q.Done
+		}
 	}
 	if p := now.Probe; p.Failed > 0 {
 		response.Probe = &worker.Probe{Queue: p.Queue.String(), Offset: p.Offset, MessageID: p.MessageID, Failed: p.Failed, Since: p.Since}
