@@ -37,6 +37,9 @@ const (
 	ConditionParked = "Parked"
 	// ConditionOrderViolatedUpstream (MQConsumerGroup): messages of one order key came in two queues, so that their order cannot be kept.
 	ConditionOrderViolatedUpstream = "OrderViolatedUpstream"
+	// ConditionDrained (MQConsumerGroup, ThirdPartyAdapter; only while suspended): nothing is in flight in any pod, what is done is committed, and no message waits in a delay
+	// level of a broker for its next attempt.
+	ConditionDrained = "Drained"
 	// ConditionScaling (MQConsumerGroup): the number of pods follows the lag; False says what holds it.
 	ConditionScaling = "Scaling"
 )
@@ -191,6 +194,26 @@ const (
 	ReasonAccountRefused = "AccountRefused"
 	// ReasonDeadLetterRefused: a broker does not take a dead letter, so its queue waits.
 	ReasonDeadLetterRefused = "DeadLetterRefused"
+)
+
+// Reasons concerning a suspension.
+const (
+	// ReasonSuspended: spec.suspend of the MQConsumerGroup is true. Parked.
+	ReasonSuspended = "Suspended"
+	// ReasonAdapterSuspended: spec.suspend of a ThirdPartyAdapter that the group calls is true. Parked.
+	ReasonAdapterSuspended = "AdapterSuspended"
+	// ReasonDrained: nothing runs, and nothing is about to come.
+	ReasonDrained = "Drained"
+	// ReasonInFlight: messages are being handled yet, or a pod has not taken the suspension over.
+	ReasonInFlight = "InFlight"
+	// ReasonOffsetsNotCommitted: messages are done, and would be handled again if their pod ended.
+	ReasonOffsetsNotCommitted = "OffsetsNotCommitted"
+	// ReasonRetriesPending: messages wait in a delay level of a broker; the message says until when.
+	ReasonRetriesPending = "RetriesPending"
+	// ReasonDrainDeadlineExceeded: the group is not drained, and drainDeadline has passed.
+	ReasonDrainDeadlineExceeded = "DrainDeadlineExceeded"
+	// ReasonGroupNotDrained: a group that uses the ThirdPartyAdapter is not drained.
+	ReasonGroupNotDrained = "GroupNotDrained"
 )
 
 // Reasons of a DeadLetterReplay that is not done.

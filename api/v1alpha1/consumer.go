@@ -10,7 +10,6 @@ import (
 
 // ConsumerTemplate is everything a consumer of a topic is, apart from the topic itself. OrderFlow writes it inline, MQConsumerGroup in its spec.
 // +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.scaling))",message="give either replicas or scaling: with scaling OrderFlow sets the replicas; remove scaling to use a fixed number, kubectl scale, HPA or KEDA"
-// +kubebuilder:validation:XValidation:rule="!has(self.suspend) || !self.suspend",message="suspend is not available in this version: set replicas to 0 to stop consuming; messages wait in the broker"
 // +kubebuilder:validation:XValidation:rule="self.group == oldSelf.group",message="group cannot change: its offsets would be left behind and messages handled twice or never; add a consumer with the new group instead"
 // +kubebuilder:validation:XValidation:rule="self.dispatch == oldSelf.dispatch || self.dispatch == 'Send'",message="dispatch cannot change from Send to Shadow: messages that wait to be sent would pass unsent; add a consumer with a group of its own and dispatch Shadow, or set replicas to 0 to stop sending"
 // +kubebuilder:validation:XValidation:rule="self.dispatch != 'Shadow' || self.adoptionPolicy == 'Never'",message="a shadow passes over messages without sending them, so it takes over nobody's group: leave adoptionPolicy at Never and choose a group that does not exist yet"
@@ -104,9 +103,21 @@ type ConsumerTemplate struct {
 	// +default="Never"
 	AdoptionPolicy AdoptionPolicy `json:"adoptionPolicy,omitempty"`
 
-	// suspend stops consuming, keeps the pods, and lets messages wait in the broker.
+	// suspend stops consuming: no message is fetched or begins to be handled, what runs ends, the pods stay members of the group and keep their queues, and messages
+	// wait in the broker, where no attempt of theirs is counted. The condition Drained says when nothing runs or is about to come any more. Pods that run take it over
+	// within seconds, and the number of pods does not grow meanwhile. With consume.model Broadcasting a pod that ends while it is suspended has missed what was sent.
+	// Unset: false.
 	// +optional
 	Suspend *bool `json:"suspend,omitempty"`
+
+	// drainDeadline is how long a suspended group, by its own suspend or that of a ThirdPartyAdapter it calls, may take to be drained, 1s to 24h. Then the condition Drained has
+	// the reason DrainDeadlineExceeded, with what is left and what to do, and an event tells it once. Nothing is stopped by it.
+	// +optional
+	// +default="30m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="drainDeadline lies between 1s and 24h"
+	DrainDeadline metav1.Duration `json:"drainDeadline,omitzero"`
 
 	// workload settings of the pods.
 	// +optional

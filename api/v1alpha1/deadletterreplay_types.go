@@ -166,6 +166,11 @@ type DeadLetterReplayStatus struct {
 	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
+	// lastHandledReconcileAt is the value of the annotation orderflow.dev/reconcile-at that was last acted upon.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
+
 	// startTime is when the ends of the queues were noted.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`

@@ -157,6 +157,11 @@ type MQClusterStatus struct {
 	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
+	// lastHandledReconcileAt is the value of the annotation orderflow.dev/reconcile-at that was last acted upon.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
+
 	// clusterName is the name the brokers give their cluster.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255

@@ -28,7 +28,7 @@ type MQConsumerGroupSpec struct {
 }
 
 // ScalingBound names what held the number of replicas where it is.
-// +kubebuilder:validation:Enum=None;Fixed;Minimum;Maximum;Queues;RateUnknown;LagUnknown;StepLimit;RolloutInProgress;CircuitOpen;InFlight
+// +kubebuilder:validation:Enum=None;Fixed;Minimum;Maximum;Queues;RateUnknown;LagUnknown;StepLimit;RolloutInProgress;CircuitOpen;InFlight;Suspended
 type ScalingBound string
 
 const (
@@ -54,6 +54,8 @@ const (
 	BoundCircuitOpen ScalingBound = "CircuitOpen"
 	// BoundInFlight means the last pod still handles messages, or did not say whether it does.
 	BoundInFlight ScalingBound = "InFlight"
+	// BoundSuspended means the group is suspended, where more pods would handle nothing.
+	BoundSuspended ScalingBound = "Suspended"
 )
 
 // ScalingStatus is the last scaling decision and what it was made of.
@@ -138,10 +140,23 @@ type RetryPlanStatus struct {
 	Message string `json:"message,omitempty"`
 }
 
+// SuspensionStatus is how far a suspended group has come.
+type SuspensionStatus struct {
+	// startTime is when the operator first saw that the group is suspended.
+	// +required
+	StartTime metav1.Time `json:"startTime,omitzero"`
+	// settledTime is since when no pod has anything in flight: nothing is sent back for another attempt any more. Unset: something may be in flight.
+	// +optional
+	SettledTime *metav1.Time `json:"settledTime,omitempty"`
+	// retriesUntil is when the last message of the group that waits in a delay level of a broker falls due, at the latest. Unset: none waits, or settledTime is not set.
+	// +optional
+	RetriesUntil *metav1.Time `json:"retriesUntil,omitempty"`
+}
+
 // MQConsumerGroupStatus is what was last seen of the group, its pods and its lag.
 type MQConsumerGroupStatus struct {
-	// conditions are Ready, Reconciling, Stalled, BrokerReady, WorkloadReady, ConfigCurrent, ForeignConsumers, Parked, ThirdPartyDown and Scaling;
-	// the reasons are listed with the constants of this API.
+	// conditions are Ready, Reconciling, Stalled, BrokerReady, WorkloadReady, ConfigCurrent, ForeignConsumers, Parked, ThirdPartyDown, Scaling and, while the group is
+	// suspended, Drained; the reasons are listed with the constants of this API.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -154,6 +169,11 @@ type MQConsumerGroupStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// lastHandledReconcileAt is the value of the annotation orderflow.dev/reconcile-at that was last acted upon.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
 
 	// clusterIdentity is the identity of the physical cluster on which this object made or adopted the group.
 	// +optional
@@ -217,6 +237,10 @@ type MQConsumerGroupStatus struct {
 	// retryPlan is what spec.retry comes to: with the delay levels of the brokers or, with order Orderly, in place.
 	// +optional
 	RetryPlan *RetryPlanStatus `json:"retryPlan,omitempty"`
+
+	// suspension is how far a suspended group has come. Unset: it is not suspended.
+	// +optional
+	Suspension *SuspensionStatus `json:"suspension,omitempty"`
 
 	// jumps are the moves of the group's positions other than by reading. Unset: there were none.
 	// +optional

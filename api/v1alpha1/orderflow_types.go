@@ -280,6 +280,11 @@ type OrderFlowStatus struct {
 	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
+	// lastHandledReconcileAt is the value of the annotation orderflow.dev/reconcile-at that was last acted upon.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
+
 	// topic as the brokers report it.
 	// +optional
 	Topic *TopicStatus `json:"topic,omitempty"`

@@ -21,6 +21,10 @@ const CredentialLabel = "orderflow.dev/credential"
 // port, or "*.example.com" for one level of sub-domains. The host of the adapter's URL (or of each name server) has to match.
 const AllowedHostsAnnotation = "orderflow.dev/allowed-hosts"
 
+// ReconcileAtAnnotation on any of the kinds, with whatever value it does not have yet, as the time of day, has the object looked at at once and whole: what was verified at the
+// brokers a moment ago is verified again. status.lastHandledReconcileAt is that value once it was done; what came of it is in the conditions.
+const ReconcileAtAnnotation = "orderflow.dev/reconcile-at"
+
 // DeletionPolicy says what becomes of an object on the broker when the object that declared it is deleted.
 // +kubebuilder:validation:Enum=Retain;Delete
 type DeletionPolicy string

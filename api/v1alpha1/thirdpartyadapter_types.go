@@ -7,7 +7,6 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // ThirdPartyAdapterSpec says how a third party is called, and what it can take. The limits are those of the whole account: every pod of
 // every group that refers to the adapter shares them.
-// +kubebuilder:validation:XValidation:rule="!has(self.suspend) || !self.suspend",message="suspend is not available in this version: scale the groups that use the adapter to 0; messages wait in the broker"
 // +kubebuilder:validation:XValidation:rule="!has(self.quota)",message="quota is not available in this version: use rateLimit"
 // +kubebuilder:validation:XValidation:rule="!has(self.tls) || !isURL(self.url) || url(self.url).getScheme() == 'https'",message="tls is for https: give an https url, or remove tls"
 // +kubebuilder:validation:XValidation:rule="!has(self.auth) || self.auth.type != 'MTLS' || !isURL(self.url) || url(self.url).getScheme() == 'https'",message="a client certificate is shown over https only: give an https url, or use another auth type"
@@ -69,7 +68,8 @@ type ThirdPartyAdapterSpec struct {
 	// +optional
 	TLS *AdapterTLS `json:"tls,omitempty"`
 
-	// suspend parks every group that uses the adapter, for a maintenance window of the provider.
+	// suspend suspends every group that uses the adapter, as their own suspend does, for a maintenance window of the provider: whatever else they call, none of their messages
+	// begins to be handled, and no attempt is counted. The condition Drained says when nothing of any of them runs or is about to come any more. Unset: false.
 	// +optional
 	Suspend *bool `json:"suspend,omitempty"`
 }
@@ -411,7 +411,8 @@ type AdapterShare struct {
 
 // ThirdPartyAdapterStatus is what the pods report of the third party.
 type ThirdPartyAdapterStatus struct {
-	// conditions are Ready, Reconciling, Stalled, ThirdPartyDown and, of an adapter with a client certificate, CertificateExpiring; the reasons are listed with the constants of this API.
+	// conditions are Ready, Reconciling, Stalled, ThirdPartyDown; of an adapter with a client certificate, CertificateExpiring; of one that is suspended, Drained. The reasons are
+	// listed with the constants of this API.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -424,6 +425,11 @@ type ThirdPartyAdapterStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// lastHandledReconcileAt is the value of the annotation orderflow.dev/reconcile-at that was last acted upon.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
 
 	// circuit over all pods of all groups: Open if it is open anywhere.
 	// +optional

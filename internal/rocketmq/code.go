@@ -30,6 +30,7 @@ const (
 	OpLock              Op = 41
 	OpUnlock            Op = 42
 	OpAllOffsets        Op = 43
+	OpDelayOffsets      Op = 45
 	OpCheckSubscription Op = 46
 	OpRoute             Op = 105
 	OpClusterInfo       Op = 106
@@ -80,6 +81,7 @@ var opNames = map[Op]string{
 	OpLock:              "LOCK_BATCH_MQ",
 	OpUnlock:            "UNLOCK_BATCH_MQ",
 	OpAllOffsets:        "GET_ALL_CONSUMER_OFFSET",
+	OpDelayOffsets:      "GET_ALL_DELAY_OFFSET",
 	OpCheckSubscription: "CHECK_CLIENT_CONFIG",
 	OpRoute:             "GET_ROUTEINFO_BY_TOPIC",
 	OpClusterInfo:       "GET_BROKER_CLUSTER_INFO",

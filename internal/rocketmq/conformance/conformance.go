@@ -53,6 +53,7 @@ func Run(t *testing.T, newTarget func(t *testing.T) Target) {
 		{"a filter that matches nothing moves on", filtered},
 		{"a subscription by properties is refused where they are not filtered, or its expression is wrong", checkSubscription},
 		{"a message sent back returns after its delay", sendBack},
+		{"a message that waits for its delay is seen until it has come back", delayed},
 		{"a dead letter goes back to its group while its queues are locked, and is not written to its retry topic", giveBack},
 		{"a message given up is in the dead letters", deadLetter},
 		{"a request that is not signed well is refused", signing},

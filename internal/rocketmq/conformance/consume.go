@@ -346,6 +346,45 @@ func sendBack(t *testing.T, e *env) {
 	wantErr(t, "send back what is not there", e.SendBack(e, e.addr, rocketmq.SendBackRequest{Group: group, Message: &lost, MaxReconsume: 5}), rocketmq.ErrDeleted)
 }
 
+func delayed(t *testing.T, e *env) {
+	group, topic := e.group(t), e.topic(t)
+	join(t, e, e.Client, group, "m@1", topic) // makes the retry topic
+	e.send(t, e.queue(topic, 0), "later")
+	m := e.pull(t, rocketmq.PullRequest{Group: group, Queue: e.queue(topic, 0)})[0]
+	const level = 2
+	must(t, e.SendBack(e, e.addr, rocketmq.SendBackRequest{Group: group, Message: &m, DelayLevel: level, MaxReconsume: 5}))
+	waits := func() (found *rocketmq.Message) {
+		queue := e.queue(rocketmq.DelayTopic, level-1)
+		offsets, err := e.DelayOffsets(e, e.addr)
+		must(t, err)
+		stats, err := e.TopicStats(e, e.addr, rocketmq.DelayTopic)
+		must(t, err)
+		for offset := max(offsets[level], stats.Queues[queue].Min); offset < stats.Queues[queue].Max; {
+			r, err := e.Pull(e, e.addr, rocketmq.PullRequest{Group: group, Queue: queue, Offset: offset, MaxMessages: 32, Subscription: rocketmq.Subscription{Topic: queue.Topic, Expression: "*"}})
+			must(t, err)
+			for i := range r.Messages {
+				if r.Messages[i].Property(rocketmq.PropertyRealTopic) == rocketmq.RetryTopic(group) {
+					found = &r.Messages[i]
+				}
+			}
+			offset = max(r.Next, offset+1)
+		}
+		return found
+	}
+	switch found := waits(); {
+	case found == nil:
+		t.Fatal("what waits is not seen")
+	case string(found.Body) != "later" || time.Since(time.UnixMilli(found.Stored)) > time.Minute:
+		t.Errorf("it waits as %+v", found)
+	}
+	e.pull(t, rocketmq.PullRequest{Group: group, Queue: e.queue(rocketmq.RetryTopic(group), 0)})
+	for deadline := time.Now().Add(10 * time.Second); waits() != nil; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it has come back, and waits yet")
+		}
+	}
+}
+
 func giveBack(t *testing.T, e *env) {
 	group, topic := e.group(t), e.topic(t)
 	join(t, e, e.Client, group, "m@1", topic) // makes the retry topic

@@ -53,11 +53,15 @@ func (b *Broker) putTopic(q call) answer {
 	return answer{}
 }
 
+func newTopic(config rocketmq.TopicConfig) *topic {
+	return &topic{config: config, queues: map[int][]*rocketmq.Message{}, mins: map[int]int64{}, holes: map[int]int64{}, changed: make(chan struct{})}
+}
+
 // keepTopic creates or overwrites a topic and tells the name server.
 func (b *Broker) keepTopic(config rocketmq.TopicConfig) *topic {
 	t := b.topics[config.Name]
 	if t == nil {
-		t = &topic{queues: map[int][]*rocketmq.Message{}, mins: map[int]int64{}, holes: map[int]int64{}, changed: make(chan struct{})}
+		t = newTopic(config)
 		b.topics[config.Name] = t
 	}
 	t.config = config

@@ -34,18 +34,20 @@ type Broker struct {
 	log       map[int64]*rocketmq.Message
 	halves    map[int64]*half // by where they are stored
 	physical  int64           // where the next message is stored
+	delivered map[int]int64   // how many messages of each delay level came
 }
 
 func newBroker(c *Cluster, id string) *Broker {
 	b := &Broker{
-		endpoint: endpoint{cluster: c},
-		id:       id,
-		topics:   map[string]*topic{},
-		groups:   map[string]rocketmq.GroupConfig{},
-		offsets:  map[rocketmq.GroupTopic]map[int]int64{},
-		resets:   map[reset]int64{},
-		log:      map[int64]*rocketmq.Message{},
-		halves:   map[int64]*half{},
+		endpoint:  endpoint{cluster: c},
+		id:        id,
+		topics:    map[string]*topic{},
+		groups:    map[string]rocketmq.GroupConfig{},
+		offsets:   map[rocketmq.GroupTopic]map[int]int64{},
+		resets:    map[reset]int64{},
+		log:       map[int64]*rocketmq.Message{},
+		delivered: map[int]int64{},
+		halves:    map[int64]*half{},
 	}
 	b.forget()
 	return b
@@ -144,6 +146,7 @@ var handlers = map[rocketmq.Op]func(*Broker, call) answer{
 	rocketmq.OpMinOffset:         (*Broker).minOffset,
 	rocketmq.OpSearchOffset:      (*Broker).searchOffset,
 	rocketmq.OpAllOffsets:        (*Broker).allOffsets,
+	rocketmq.OpDelayOffsets:      (*Broker).delayOffsets,
 	opResetOffset:                (*Broker).resetOffset,
 	rocketmq.OpConsumeStats:      (*Broker).consumeStats,
 	rocketmq.OpLock:              (*Broker).lock,

@@ -139,10 +139,13 @@ func batched(q call, b []byte) (rocketmq.Message, int) {
 	return born(q, b[20:20+body], int32(be.Uint32(b[12:])), string(b[22+body:size])), size
 }
 
-// storeLater stores a message when the delay of its level is over.
+// storeLater stores a message when the delay of its level is over, and meanwhile
+// where all wait.
 func (b *Broker) storeLater(name string, id int, m rocketmq.Message, level int) {
 	levels := b.cluster.cfg.DelayLevels
-	delay := levels[min(level, len(levels))-1]
+	level = min(level, len(levels))
+	delay := levels[level-1]
+	b.store(b.delayTopic(), level-1, later(m, name))
 	b.cluster.served.Go(func() {
 		timer := time.NewTimer(delay)
 		defer timer.Stop()
@@ -153,10 +156,37 @@ func (b *Broker) storeLater(name string, id int, m rocketmq.Message, level int) 
 		}
 		b.cluster.mu.Lock()
 		defer b.cluster.mu.Unlock()
+		b.delivered[level]++
 		if t := b.topics[name]; t != nil {
 			b.store(t, id, m)
 		}
 	})
+}
+
+// later is a message as it waits.
+func later(m rocketmq.Message, topic string) rocketmq.Message {
+	properties := rocketmq.Fields{{Name: rocketmq.PropertyRealTopic, Value: topic}}
+	for n, v := range m.Properties() {
+		properties = append(properties, rocketmq.Field{Name: n, Value: v})
+	}
+	encoded, _ := rocketmq.EncodeProperties(properties) // they came encoded
+	m.SetProperties(encoded)
+	return m
+}
+
+// delayTopic is no topic that a name server lists.
+func (b *Broker) delayTopic() *topic {
+	t := b.topics[rocketmq.DelayTopic]
+	if t == nil {
+		queues := len(b.cluster.cfg.DelayLevels)
+		t = newTopic(rocketmq.TopicConfig{Name: rocketmq.DelayTopic, ReadQueues: queues, WriteQueues: queues, Perm: rocketmq.PermRead | rocketmq.PermWrite})
+		b.topics[rocketmq.DelayTopic] = t
+	}
+	return t
+}
+
+func (b *Broker) delayOffsets(call) answer {
+	return answerJSON(map[string]any{"offsetTable": b.delivered})
 }
 
 // firstRetryLevel is the delay level of the first retry when the client leaves
