@@ -13,11 +13,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/demand"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
 )
@@ -60,7 +60,7 @@ type Reconciler struct {
 // SetupWithManager makes the manager call Reconcile for a replay that is new or was edited; the rest it asks for itself.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.DeadLetterReplay{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.DeadLetterReplay{}, builder.WithPredicates(demand.Changed())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, ReconciliationTimeout: 2 * brokerTimeout, RateLimiter: result.Backoff()}).
 		Complete(r)
 }
@@ -71,10 +71,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.Live.Get(ctx, request.NamespacedName, replay); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if !replay.DeletionTimestamp.IsZero() || replay.Status.CompletionTime != nil {
+	if !replay.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
 	}
 	before := replay.DeepCopy()
+	replay.Status.LastHandledReconcileAt = demand.Heard(replay, replay.Status.LastHandledReconcileAt)
+	if replay.Status.CompletionTime != nil {
+		return apply.Again(r.Applier.Status(ctx, before, replay))
+	}
 	seen, err := r.gather(ctx, replay)
 	if err != nil {
 		return ctrl.Result{}, err

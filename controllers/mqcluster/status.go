@@ -11,6 +11,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/demand"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
@@ -31,6 +32,7 @@ func setStatus(cluster *v1alpha1.MQCluster, seen facts, results []result.Result,
 		status.LastVerifiedTime = new(metav1.NewTime(now))
 	}
 	status.ObservedGeneration = cluster.Generation
+	status.LastHandledReconcileAt = demand.Heard(cluster, status.LastHandledReconcileAt)
 	done := fmt.Sprintf("cluster %s is reached; masters: %d", status.ClusterName, len(status.Brokers))
 	conditions := append(condition.Summary(done, results...), brokerSettings(seen))
 	return condition.Set(&status.Conditions, cluster.Generation, now, conditions...)

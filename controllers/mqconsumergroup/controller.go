@@ -106,7 +106,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	r.record(group, before, changed)
 	r.recordRepairs(group, done)
-	return result.Reconcile(interval, done.results()...)
+	return result.Reconcile(interval, append(done.results(), drainPace(group, seen, r.Now()))...)
 }
 
 // steps are how far a reconcile came. A step that was not taken, since one before it is not done, is done itself: it says nothing.
@@ -154,7 +154,7 @@ func (r *Reconciler) advance(ctx context.Context, seen *inputs) steps {
 	switch {
 	case result.Worst(done.results()...).IsDone():
 		done.workload = r.ensureWorkload(ctx, seen, &done)
-	case seen.deployment != nil && adaptersUsable(seen).IsDone():
+	case seen.deployment != nil && (adaptersUsable(seen).IsDone() || seen.given != nil):
 		done.workload = r.ensureLimits(ctx, seen, &done)
 	}
 	done.flow = flowing(seen, r.Now())

@@ -143,6 +143,8 @@ func whoHandles(seen *inputs) string {
 		return "no pod gets them, since OrderFlow " + seen.closed + " gives the topic the permission Write: set it to Read"
 	case podsGoFirst(seen.group):
 		return "no pod handles them, since the deletion in the foreground takes pods away first"
+	case seen.suspended.holds():
+		return "no pod handles them, since the group is suspended: " + seen.suspended.by
 	case len(seen.pods) > 0:
 		return fmt.Sprintf("its %d pods go on", len(seen.pods))
 	case wanted != nil && *wanted == 0:

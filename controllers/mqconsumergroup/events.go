@@ -46,6 +46,14 @@ func (r *Reconciler) record(group, before *v1alpha1.MQConsumerGroup, changed []c
 		case t.New.Type == v1alpha1.ConditionThirdPartyDown && t.Old.Status == metav1.ConditionTrue && t.New.Status == metav1.ConditionFalse:
 			condition.Event(r.Recorder, group, corev1.EventTypeNormal, t.New.Reason, "the third party is back; waiting messages are sent")
 		case t.New.Type == v1alpha1.ConditionParked && t.New.Status == metav1.ConditionTrue && t.New.Reason != v1alpha1.ReasonCircuitOpen: // which ThirdPartyDown tells
+			kind := corev1.EventTypeWarning
+			if group.Status.Suspension != nil { // which somebody wants
+				kind = corev1.EventTypeNormal
+			}
+			condition.Event(r.Recorder, group, kind, t.New.Reason, t.New.Message)
+		case t.New.Type == v1alpha1.ConditionDrained && t.New.Status == metav1.ConditionTrue:
+			condition.Event(r.Recorder, group, corev1.EventTypeNormal, t.New.Reason, t.New.Message)
+		case t.New.Type == v1alpha1.ConditionDrained && t.New.Reason == v1alpha1.ReasonDrainDeadlineExceeded:
 			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
 		case t.New.Type == v1alpha1.ConditionForeignConsumers && t.New.Status == metav1.ConditionTrue:
 			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)

@@ -55,12 +55,16 @@ type inputs struct {
 	deployment *appsv1.Deployment
 	running    *worker.Structure
 	pods       []corev1.Pod
-	// templates of requests that pods were given last; nil if there are none.
-	templates *worker.Handler
+	// given is what pods were given last of what they take over while they run; nil if there is none.
+	given *worker.Live
+	// suspended is why the group is.
+	suspended suspension
 
 	// reached is done if the brokers were asked; else there is nothing in broker.
 	reached result.Result
 	broker  brokerFacts
+	// delayed is what waits for its next attempt at the brokers; nil if nobody had to know.
+	delayed *delayed
 
 	signals lag.Signals
 	// lost are the offsets that were there and are not any more.
@@ -95,7 +99,7 @@ func (b brokerFacts) queues() (n int32) {
 
 // gather reads:
 //  1. from Kubernetes: the cluster, the topic's flow, the adapters, all other groups, the Deployment with its structure and its templates, the pods,
-//  2. from the brokers, if the cluster is usable: the topic, whether the subscription is served, and the members,
+//  2. from the brokers, if the cluster is usable: the topic, whether the subscription is served, and the members; of a suspended group, what waits for its next attempt,
 //  3. from memory: the lag and what the pods reported.
 //
 // An error is one of the Kubernetes API.
@@ -153,6 +157,7 @@ func (r *Reconciler) gatherReferences(ctx context.Context, seen *inputs) (err er
 			seen.adapters[name] = adapter
 		}
 	}
+	seen.suspended = suspensionOf(seen.group, seen.adapters)
 	return nil
 }
 
@@ -207,7 +212,7 @@ func (r *Reconciler) gatherWorkload(ctx context.Context, seen *inputs) (err erro
 	}
 	if limits != nil {
 		if given, err := worker.DecodeLive([]byte(limits.Data[path.Base(worker.LiveFile)])); err == nil { // else there is nothing to keep
-			seen.templates = given.Handler
+			seen.given = &given
 		}
 	}
 	config, err := find(ctx, r.Client, group.Namespace, structureOf(seen.deployment), &corev1.ConfigMap{})
@@ -243,6 +248,7 @@ func (r *Reconciler) gatherBroker(ctx context.Context, seen *inputs) result.Resu
 			}
 		}
 	}
+	gatherDelayed(ctx, seen)
 	return result.Result{}
 }
 

@@ -51,6 +51,8 @@ func obstacleOf(reason string) obstacle {
 		return obstacle{v1alpha1.ReasonTokenUnavailable, "the token endpoint of an adapter gives no token: if it does not come back by itself, correct spec.auth.oauth2.tokenURL of the ThirdPartyAdapter", false}
 	case worker.ReasonAccountRefused:
 		return obstacle{v1alpha1.ReasonAccountRefused, "the third party refuses the account, by a rule in response.rules of the ThirdPartyAdapter: settle it with the third party; a message is tried every 5 s", false}
+	case worker.ReasonSuspended, worker.ReasonAdapterSuspended:
+		return obstacle{reason, "the suspension is over, and the pods have not heard of it yet", false}
 	case worker.ReasonRateLimited:
 		return obstacle{v1alpha1.ReasonRateLimited, "the account's limit admits no more requests: raise rateLimit of the ThirdPartyAdapter if the account allows more", false}
 	}
@@ -127,6 +129,9 @@ func flowing(seen *inputs, now time.Time) result.Result {
 func parked(seen *inputs, now time.Time) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionParked, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotParked, Message: "no pod is parked"}
 	switch p := seeParking(seen, now); {
+	case seen.suspended.holds():
+		c.Status, c.Reason = metav1.ConditionTrue, seen.suspended.reason
+		c.Message = fmt.Sprintf("%s: no message is fetched or begins to be handled, and messages wait in the broker; Drained says what runs yet", seen.suspended.by)
 	case p.parked > 0:
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, p.obstacle.reason, p.message()
 	case p.held > 0:
@@ -140,6 +145,9 @@ func parked(seen *inputs, now time.Time) metav1.Condition {
 
 // parkingMoved reports whether the condition Parked is not what the status says.
 func parkingMoved(seen *inputs, now time.Time) bool {
+	if seen.suspended.holds() { // whatever pods say: see drainMoved
+		return false
+	}
 	was, is := seen.group.Status.Conditions, parked(seen, now)
 	return !condition.Is(was, is.Type, is.Status) || condition.Describe(was, is.Type) != is.Reason+": "+is.Message
 }

@@ -112,7 +112,7 @@ func (p *Pulse) Beat(ctx context.Context) ([]*v1alpha1.MQConsumerGroup, error) {
 	var woken []*v1alpha1.MQConsumerGroup
 	for i := range groups {
 		key := client.ObjectKeyFromObject(&groups[i])
-		seen := &inputs{group: &groups[i], deployment: deployments[key], signals: p.Sampler.Signals(key), reports: p.Syncer.Reports(key)}
+		seen := &inputs{group: &groups[i], suspended: suspensionTold(&groups[i]), deployment: deployments[key], signals: p.Sampler.Signals(key), reports: p.Syncer.Reports(key)}
 		p.woken[key] = before[key]
 		if worthTelling(seen, now, before[key]) {
 			p.woken[key] = now
@@ -161,7 +161,7 @@ func worthTelling(seen *inputs, now, last time.Time) bool {
 	switch age := now.Sub(last); {
 	case age >= lookAgain && status.SeededTime != nil && seen.signals.Unseeded:
 		return true
-	case age >= lookAgain && (configMoved(seen) || parkingMoved(seen, now) || upstreamMoved(seen, now)):
+	case age >= lookAgain && (drainMoved(seen, now) || configMoved(seen) || parkingMoved(seen, now) || upstreamMoved(seen, now)):
 		return true
 	}
 	return now.Sub(last) >= lagPeriod && lagMoved(seen, now)

@@ -37,7 +37,7 @@ func scalingInput(seen *inputs, now time.Time) scaling.Input {
 		Replicas: wantedReplicas(seen.deployment),
 		LagKnown: seen.signals.Fresh(now, fresh), Lag: seen.signals.Lag,
 		ArrivalKnown: seen.signals.ArrivalKnown, ArrivalRate: seen.signals.ArrivalRate, RatePerReplica: seen.signals.RatePerReplica,
-		InFlight: inFlight(seen), OpenCircuits: openCircuits(seen.reports),
+		InFlight: inFlight(seen), OpenCircuits: openCircuits(seen.reports), Suspended: seen.suspended.holds(),
 	}
 	if s.MinReplicas != nil {
 		in.Min = *s.MinReplicas

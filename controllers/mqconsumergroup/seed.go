@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/demand"
 	"github.com/orderflow-dev/orderflow/controllers/lag"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
@@ -27,7 +28,7 @@ func seed(ctx context.Context, seen *inputs, now time.Time, done *steps) error {
 	if broadcasts(seen.group) { // positions are the pods' own
 		return nil
 	}
-	if seen.group.Status.SeededTime != nil && seen.signals.Fresh(now, fresh) && !seen.signals.Unseeded {
+	if seen.group.Status.SeededTime != nil && !demanded(seen.group) && seen.signals.Fresh(now, fresh) && !seen.signals.Unseeded {
 		return nil
 	}
 	b, name, from := seen.broker, seen.group.Spec.Group, startOf(seen.group)
@@ -51,6 +52,11 @@ func seed(ctx context.Context, seen *inputs, now time.Time, done *steps) error {
 		}
 	}
 	return nil
+}
+
+// demanded reports whether somebody wants the group looked at at once and whole.
+func demanded(group *v1alpha1.MQConsumerGroup) bool {
+	return demand.Pending(group, group.Status.LastHandledReconcileAt)
 }
 
 // start finds the offset at which a group begins in a queue.

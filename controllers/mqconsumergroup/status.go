@@ -14,6 +14,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/demand"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 )
 
@@ -28,9 +29,11 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 		status.SeededTime = new(metav1.NewTime(*done.seeded))
 	}
 	// Not every look is worth a write of its own.
-	if last := status.LastVerifiedTime; done.verified && (last == nil || now.Sub(last.Time) >= interval/2) {
+	if last := status.LastVerifiedTime; done.verified && (last == nil || now.Sub(last.Time) >= interval/2 || demanded(group)) {
 		status.LastVerifiedTime = new(metav1.NewTime(now))
 	}
+	status.LastHandledReconcileAt = demand.Heard(group, status.LastHandledReconcileAt)
+	setSuspension(status, seen, now)
 	status.Selector = klabels.SelectorFromSet(selector(group)).String()
 	status.Replicas, status.ReadyReplicas = 0, 0
 	if d := seen.deployment; d != nil {
@@ -112,10 +115,11 @@ func conditions(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now t
 	if parked.Status == metav1.ConditionTrue {
 		ready += "; but " + parked.Message
 	}
-	return append(condition.Summary(ready, done.results()...),
+	all := append(condition.Summary(ready, done.results()...),
 		brokerReady(done), workloadReady(seen, done), configCurrent(seen),
 		foreignConsumers(seen), parked, thirdPartyDown(group, seen, now), upstreamOrder(seen, now), follows(group),
 	)
+	return append(all, drained(group, seen, now)...)
 }
 
 // brokerReady: as long as the group was not ours to look at, what the brokers hold is not known.

@@ -127,16 +127,24 @@ func keepsPods(running *worker.Structure, wanted worker.Structure) (worker.Struc
 	return wanted, errors.Join(errWas, errIs)
 }
 
-// live is what running pods take over: one pod's limits towards each adapter, and the templates of requests. While those declared cannot be compiled it is the last that
-// could: a pod that restarts would begin with those of its structure, which may be old.
+// live is what running pods take over: one pod's limits towards each adapter, the templates of requests, and whether the group is suspended. While templates cannot be compiled
+// they are the last that could: a pod that restarts would begin with those of its structure, which may be old. While an adapter cannot be used all is as it was, but for the
+// suspension, which nothing holds up.
 func live(in *inputs) (worker.Live, error) {
-	l := worker.Live{Version: worker.Version, Handler: in.templates, SkipMessageIDs: in.group.Spec.SkipMessageIDs}
+	l := worker.Live{Version: worker.Version, SkipMessageIDs: in.group.Spec.SkipMessageIDs}
+	if in.given != nil {
+		l.Handler, l.Adapters = in.given.Handler, in.given.Adapters
+	}
 	if wanted := workerHandler(&in.group.Spec.Handler); compile(wanted.Expressions()).IsDone() {
 		l.Handler = &wanted
 	}
-	for _, name := range in.group.Spec.Handler.Adapters() {
-		l.Adapters = append(l.Adapters, budget.Limits(name, &in.adapters[name].Spec, budget.Pods(name, in.siblings)))
+	if adaptersUsable(in).IsDone() {
+		l.Adapters = nil
+		for _, name := range in.group.Spec.Handler.Adapters() {
+			l.Adapters = append(l.Adapters, budget.Limits(name, &in.adapters[name].Spec, budget.Pods(name, in.siblings)))
+		}
 	}
+	l.Suspended = in.suspended.reason
 	revision, _, err := digest(l)
 	l.Revision = revision
 	return l, err

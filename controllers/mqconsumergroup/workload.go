@@ -125,16 +125,25 @@ func stopFirst(seen *inputs, wanted worker.Structure, structureName string) resu
 	if old != nil && membership(old) == membership(&wanted) {
 		return result.Result{}
 	}
-	pods, members := wantedReplicas(seen.deployment)+seen.deployment.Status.Replicas, len(seen.broker.members)
-	if pods == 0 && len(seen.pods) == 0 && members == 0 {
+	d, members := seen.deployment, seen.broker.members
+	counted := d.Status.ObservedGeneration >= d.Generation // else pods of before may be in the making
+	if counted && wantedReplicas(d)+d.Status.Replicas == 0 && len(seen.pods) == 0 && len(members) == 0 {
 		return result.Result{}
 	}
 	what := "what the pods subscribe to is not known, and may change"
 	if old != nil {
 		what = fmt.Sprintf("the subscription changes from %s to %s", membership(old), membership(&wanted))
 	}
-	return result.Wait(v1alpha1.ReasonProgressing, switchInterval, "%s: all pods stop before new ones start, and messages wait in the broker meanwhile; %d pods and %d members at the broker are left",
-		what, len(seen.pods), members)
+	return result.Wait(v1alpha1.ReasonProgressing, switchInterval, "%s: all pods stop before new ones start, and messages wait in the broker meanwhile; %d pods and %d members at the broker are left%s",
+		what, len(seen.pods), len(members), named(members))
+}
+
+// named lists members that are awaited. A pod that was killed may stay among them for two minutes; one that is no pod somebody else has to stop.
+func named(members []string) string {
+	if len(members) == 0 {
+		return ""
+	}
+	return ": " + list(members)
 }
 
 // membership is what all members of a group have to have in common. A shadow among those that send would let messages pass unsent.

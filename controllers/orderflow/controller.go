@@ -14,12 +14,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/demand"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
 )
@@ -62,7 +62,7 @@ type Reconciler struct {
 // SetupWithManager makes the manager call Reconcile.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.OrderFlow{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.OrderFlow{}, builder.WithPredicates(demand.Changed())).
 		Owns(&v1alpha1.MQConsumerGroup{}, builder.WithPredicates(condition.ReadyChanged(groupConditions))).
 		Watches(&v1alpha1.MQCluster{}, handler.EnqueueRequestsFromMapFunc(r.flowsOn), builder.WithPredicates(condition.ReadyChanged(clusterConditions))).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, RateLimiter: result.Backoff()}).

@@ -16,6 +16,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/demand"
 	"github.com/orderflow-dev/orderflow/controllers/patience"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
@@ -50,6 +51,7 @@ func (r *Reconciler) reconcileDeleted(ctx context.Context, flow *v1alpha1.OrderF
 		return apply.Again(r.Applier.Finalizer(ctx, flow, finalizer, false))
 	}
 	flow.Status.ObservedGeneration = flow.Generation
+	flow.Status.LastHandledReconcileAt = demand.Heard(flow, flow.Status.LastHandledReconcileAt)
 	conditions := append(condition.Summary("", end.wait), topicOf(end.wait), metav1.Condition{
 		Type: v1alpha1.ConditionConsumersReady, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonDeleting,
 		Message: "the OrderFlow is being deleted: its consumers say themselves how they are",

@@ -18,6 +18,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/claim"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/demand"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
@@ -158,13 +159,13 @@ func claimOf(flow *v1alpha1.OrderFlow) claim.Claim {
 	return claim.Claim{Object: client.ObjectKeyFromObject(flow), UID: flow.UID, Created: flow.CreationTimestamp.Time}
 }
 
-// verified reports whether the brokers were asked lately about just what is declared now, and all was well.
+// verified reports whether the brokers were asked lately about just what is declared now, and all was well, and nobody demands that they are asked again.
 func verified(flow *v1alpha1.OrderFlow, cluster *v1alpha1.MQCluster, now time.Time) bool {
 	topic := flow.Status.Topic
 	return topic != nil && topic.ClusterIdentity == cluster.Status.Identity && topic.LastVerifiedTime != nil &&
 		now.Sub(topic.LastVerifiedTime.Time) < verifyEvery &&
 		int(topic.Brokers) == len(cluster.Status.Brokers) &&
-		flow.Status.ObservedGeneration == flow.Generation &&
+		flow.Status.ObservedGeneration == flow.Generation && !demand.Pending(flow, flow.Status.LastHandledReconcileAt) &&
 		condition.Is(flow.Status.Conditions, v1alpha1.ConditionTopicReady, metav1.ConditionTrue)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/demand"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 )
 
@@ -68,6 +69,7 @@ func setStatus(flow *v1alpha1.OrderFlow, p progress, now time.Time) []condition.
 	status.Consumers = consumers(flow, p.groups)
 	status.ReadyConsumers = readyConsumers(status.Consumers)
 	status.ObservedGeneration = flow.Generation
+	status.LastHandledReconcileAt = demand.Heard(flow, status.LastHandledReconcileAt)
 	conditions := append(condition.Summary(summary(flow), p.results()...), topicReady(flow, p), consumersReady(flow, p))
 	return condition.Set(&status.Conditions, flow.Generation, now, conditions...)
 }

@@ -49,6 +49,8 @@ type Input struct {
 	RatePerReplica float64
 	// InFlight is the number of messages being handled. Negative: a pod was not heard.
 	InFlight int
+	// Suspended: no pod hands out a message.
+	Suspended bool
 	// OpenCircuits are the third parties that are down.
 	OpenCircuits []string
 }
@@ -88,6 +90,8 @@ func (in Input) ceiling() int32 {
 // decide is Decide without the user's bounds, which hold even where everything else is unknown.
 func (in Input) decide() Decision {
 	switch {
+	case in.Suspended:
+		return in.hold(v1alpha1.BoundSuspended, "the group is suspended, and pods hand out no message")
 	case !in.LagKnown:
 		return in.hold(v1alpha1.BoundLagUnknown, "the broker could not be asked for the lag")
 	case in.Replicas == 0 && in.Lag > 0:

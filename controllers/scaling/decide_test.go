@@ -64,6 +64,10 @@ func TestDecide(t *testing.T) {
 		}, 1, v1alpha1.BoundNone, "woken by 1 waiting messages"},
 		"zero stays zero without lag":                                   {func(in *scaling.Input) { in.Min, in.Replicas, in.Ready, in.ArrivalRate = 0, 0, 0, 0 }, 0, v1alpha1.BoundNone, "none waits"},
 		"zero is not left on an unknown lag":                            {func(in *scaling.Input) { in.Min, in.Replicas, in.Ready, in.LagKnown = 0, 0, 0, false }, 0, v1alpha1.BoundLagUnknown, ""},
+		"a suspended group holds, whatever waits":                       {func(in *scaling.Input) { in.Suspended, in.Lag = true, 9999 }, 2, v1alpha1.BoundSuspended, "the group is suspended"},
+		"a suspended group is not woken":                                {func(in *scaling.Input) { in.Suspended, in.Min, in.Replicas, in.Ready, in.Lag = true, 0, 0, 0, 1 }, 0, v1alpha1.BoundSuspended, ""},
+		"a suspended group keeps the pods it has":                       {func(in *scaling.Input) { in.Suspended, in.ArrivalRate = true, 0 }, 2, v1alpha1.BoundSuspended, ""},
+		"a raised minimum counts while a group is suspended":            {func(in *scaling.Input) { in.Suspended, in.Min = true, 3 }, 3, v1alpha1.BoundMinimum, "minReplicas is 3: the group is suspended"},
 		"the last pod goes when nothing arrives, waits or is in flight": {func(in *scaling.Input) { in.Min, in.Replicas, in.Ready, in.ArrivalRate = 0, 1, 1, 0 }, 0, v1alpha1.BoundNone, ""},
 		"the last pod stays while messages are in flight":               {func(in *scaling.Input) { in.Min, in.Replicas, in.Ready, in.ArrivalRate, in.InFlight = 0, 1, 1, 0, 3 }, 1, v1alpha1.BoundInFlight, "3 messages are in flight"},
 		"the last pod stays while it was not heard":                     {func(in *scaling.Input) { in.Min, in.Replicas, in.Ready, in.ArrivalRate, in.InFlight = 0, 1, 1, 0, -1 }, 1, v1alpha1.BoundInFlight, "did not say"},
@@ -119,6 +123,9 @@ func TestDecideHolds(t *testing.T) {
 		},
 		"never up while a circuit is open, but to wake": func(_ *rapid.T, in scaling.Input, got scaling.Decision) bool {
 			return len(in.OpenCircuits) == 0 || in.Replicas == 0 || got.Replicas <= in.Replicas
+		},
+		"never up or down while suspended, but to obey the user's bounds": func(_ *rapid.T, in scaling.Input, got scaling.Decision) bool {
+			return !in.Suspended || got.Replicas == min(in.Replicas, ceiling(in))
 		},
 		"never up while the last step is not ready": func(_ *rapid.T, in scaling.Input, got scaling.Decision) bool {
 			return in.Ready >= in.Replicas || got.Replicas <= in.Replicas

@@ -12,6 +12,7 @@
 // What holds the number, in the order in which it is asked:
 //
 //	Minimum, Maximum    the user's bounds, always; Queues: a pod more than there are queues would have none
+//	Suspended           no pod handles anything: not even zero wakes
 //	LagUnknown          what is not known changes nothing
 //	(wake)              any lag at zero replicas starts one pod, whatever the rate
 //	RateUnknown         nothing was learnt about the rate yet

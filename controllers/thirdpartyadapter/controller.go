@@ -20,6 +20,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/demand"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
 )
@@ -52,7 +53,7 @@ type Reconciler struct {
 // SetupWithManager makes the manager call Reconcile.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.ThirdPartyAdapter{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.ThirdPartyAdapter{}, builder.WithPredicates(demand.Changed())).
 		Watches(&v1alpha1.MQConsumerGroup{}, handler.EnqueueRequestsFromMapFunc(adaptersOf), builder.WithPredicates(usesChanged())).
 		WithOptions(controller.Options{RateLimiter: result.Backoff()}).
 		Complete(r)
@@ -68,12 +69,12 @@ func adaptersOf(_ context.Context, object client.Object) []reconcile.Request {
 	return requests
 }
 
-// usesChanged lets through what changes an adapter's status: a group that came or went or has another spec, and a circuit that opened or closed. Who probes
+// usesChanged lets through what changes an adapter's status: a group that came or went or has another spec, a circuit that opened or closed, and a suspended group that has come further. Who probes
 // comes with the interval: in an outage it may change every few seconds.
 func usesChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, after := e.ObjectOld.(*v1alpha1.MQConsumerGroup), e.ObjectNew.(*v1alpha1.MQConsumerGroup) //nolint:forcetypeassert // as above
-		return before.Generation != after.Generation || !v1alpha1.SameCircuits(before.Status.Adapters, after.Status.Adapters)
+		return before.Generation != after.Generation || !v1alpha1.SameCircuits(before.Status.Adapters, after.Status.Adapters) || drainedOf(before) != drainedOf(after)
 	}}
 }
 

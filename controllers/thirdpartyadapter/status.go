@@ -14,6 +14,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/budget"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/demand"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
 )
@@ -33,8 +34,10 @@ func setStatus(adapter *v1alpha1.ThirdPartyAdapter, seen facts, results []result
 		status.LastError, status.LastErrorTime = shorten(view.lastError), new(metav1.NewTime(*last))
 	}
 	status.ObservedGeneration = adapter.Generation
+	status.LastHandledReconcileAt = demand.Heard(adapter, status.LastHandledReconcileAt)
 	conditions := append(condition.Summary(usage(adapter, share), results...), thirdPartyDown(status, view))
 	conditions = append(conditions, certificateExpiring(adapter, seen.certificate, now)...)
+	conditions = append(conditions, drained(adapter, seen.groups)...)
 	return condition.Set(&status.Conditions, adapter.Generation, now, conditions...)
 }
 
@@ -52,6 +55,9 @@ func shorten(text string) string {
 func usage(adapter *v1alpha1.ThirdPartyAdapter, share v1alpha1.AdapterShare) string {
 	if share.Pods == 0 {
 		return "no group has pods that use it"
+	}
+	if suspended(adapter) {
+		return fmt.Sprintf("spec.suspend is true: the groups that use it, of at most %d pods, hand out no message, and messages wait in the broker; Drained says what runs yet", share.Pods)
 	}
 	text := fmt.Sprintf("shared by at most %d pods", share.Pods)
 	if share.RequestsPerSecond != "" {

@@ -55,7 +55,7 @@ func (s *Syncer) spread(ctx context.Context, calls []*call) {
 func membersOf(calls []*call) map[types.NamespacedName][]member {
 	members := map[types.NamespacedName][]member{}
 	for _, c := range calls {
-		if c.report.Err != nil {
+		if c.report.Err != nil || c.report.Answer.Suspension != nil { // which calls nobody, and so neither probes nor says how a third party is
 			continue
 		}
 		for _, seen := range c.report.Answer.Adapters {

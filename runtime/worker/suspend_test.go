@@ -38,7 +38,9 @@ func TestASuspendedWorkerCallsNobody(t *testing.T) {
 			w.transport.DialContext = provider.Dial
 			return w, shop.run(t, w)
 		}
-		suspension := func(w *Worker) *worker.Suspension { return w.sync(w.consumer.Snapshot(), w.delivery.Totals()).Suspension }
+		suspension := func(w *Worker) *worker.Suspension {
+			return w.sync(w.consumer.Snapshot(), w.delivery.Totals()).Suspension
+		}
 
 		w, stop := start()
 		time.Sleep(20 * time.Second) // it is a member, and has looked at the queues
