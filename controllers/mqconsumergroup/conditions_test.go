@@ -176,7 +176,7 @@ func TestScalingSaysWhatHoldsIt(t *testing.T) {
 		v1alpha1.BoundNone: metav1.ConditionTrue, v1alpha1.BoundMinimum: metav1.ConditionTrue, v1alpha1.BoundMaximum: metav1.ConditionTrue,
 		v1alpha1.BoundQueues: metav1.ConditionTrue, v1alpha1.BoundFixed: metav1.ConditionFalse, v1alpha1.BoundCircuitOpen: metav1.ConditionFalse,
 		v1alpha1.BoundLagUnknown: metav1.ConditionFalse, v1alpha1.BoundRateUnknown: metav1.ConditionFalse, v1alpha1.BoundInFlight: metav1.ConditionFalse,
-		v1alpha1.BoundStepLimit: metav1.ConditionFalse, v1alpha1.BoundRolloutInProgress: metav1.ConditionFalse,
+		v1alpha1.BoundStepLimit: metav1.ConditionFalse, v1alpha1.BoundRolloutInProgress: metav1.ConditionFalse, v1alpha1.BoundSuspended: metav1.ConditionFalse,
 	} {
 		group := push()
 		group.Status.Scaling = &v1alpha1.ScalingStatus{Bound: bound, Message: "because"}
