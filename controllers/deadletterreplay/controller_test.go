@@ -327,3 +327,15 @@ func TestARealBrokerTellsOfATopicThatWasMadeAnew(t *testing.T) {
 	w.wantCounts(1, 1, 0)
 	w.want(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "4 dead letters were deleted")
 }
+
+func TestAReplayThatIsDoneHearsADemandAndDoesNothing(t *testing.T) {
+	w := newWorld(t, fake.Start(t, fake.Config{DelayLevels: []time.Duration{10 * time.Millisecond}}).NameServer(), nil)
+	w.run()
+	done := w.replay.Status
+	w.replay.Annotations = map[string]string{v1alpha1.ReconcileAtAnnotation: "10:15"}
+	w.Write(t, w.replay)
+	w.reconcile()
+	if s := w.replay.Status; s.LastHandledReconcileAt != "10:15" || !s.CompletionTime.Equal(done.CompletionTime) {
+		t.Errorf("the status was %+v and is %+v", done, s)
+	}
+}

@@ -291,3 +291,17 @@ func TestTwoClustersOfANamespaceAreToldApart(t *testing.T) {
 		}
 	}
 }
+
+func TestAClusterIsLookedAtOnDemand(t *testing.T) {
+	mq := fake.Start(t, fake.Config{})
+	s := suite.New(t)
+	cluster := s.Cluster(mq.NameServer())
+	s.Create(t, cluster)
+	reconcile(t, s, cluster)
+	cluster.Annotations = map[string]string{v1alpha1.ReconcileAtAnnotation: "10:15"}
+	s.Write(t, cluster)
+	reconcile(t, s, cluster)
+	if got := cluster.Status.LastHandledReconcileAt; got != "10:15" {
+		t.Errorf("the status says %q", got)
+	}
+}

@@ -402,3 +402,42 @@ func (o outdated) Get(ctx context.Context, key client.ObjectKey, object client.O
 	}
 	return o.Client.Get(ctx, key, object, opts...)
 }
+
+// The Deployment controller may be making pods of before while nobody has counted them yet.
+func TestASubscriptionDoesNotChangeBeforePodsInTheMakingAreCounted(t *testing.T) {
+	w := newWorld(t, nil)
+	w.settle()
+	old := structureOf(w.deployment())
+	w.group.Spec.Subscription = v1alpha1.Subscription{Type: v1alpha1.SubscriptionTag, Tag: &v1alpha1.TagSubscription{Expression: "paid"}}
+	w.Write(t, w.group)
+	for range 3 {
+		w.must(second(w.reconcile()))
+		if d := w.deployment(); structureOf(d) != old || wantedReplicas(d) != 0 {
+			t.Fatalf("%d pods of %s are wanted before the Deployment controller has looked", wantedReplicas(d), structureOf(d))
+		}
+	}
+	w.roll()
+	w.must(second(w.reconcile()))
+	if d := w.deployment(); structureOf(d) == old || wantedReplicas(d) != 2 {
+		t.Errorf("%d pods of %s are wanted", wantedReplicas(d), structureOf(d))
+	}
+}
+
+func TestAGroupIsLookedAtAgainOnDemand(t *testing.T) {
+	w := newWorld(t, nil)
+	w.settle()
+	w.roll()
+	w.beat()
+	lose := func() { w.must(w.client.DeleteGroup(t.Context(), w.mq.Broker().Addr(), w.group.Spec.Group, true)) }
+	lose()
+	w.must(second(w.reconcile()))
+	if w.offset(0) != -1 {
+		t.Fatal("offsets that the sampler has just seen were looked at again")
+	}
+	w.group.Annotations = map[string]string{v1alpha1.ReconcileAtAnnotation: "10:15"}
+	w.Write(t, w.group)
+	w.must(second(w.reconcile()))
+	if w.offset(0) == -1 || w.group.Status.LastHandledReconcileAt != "10:15" {
+		t.Errorf("the offset is %d, and the status says %q", w.offset(0), w.group.Status.LastHandledReconcileAt)
+	}
+}

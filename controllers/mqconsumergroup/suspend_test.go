@@ -254,11 +254,12 @@ func TestASuspendedGroupIsDrainedWhenItsLastRetryHasComeBack(t *testing.T) {
 // sendBack stores a message and sends it back for another attempt.
 func (w *world) sendBack(level int) {
 	w.t.Helper()
-	b, q := w.mq.Broker(), rocketmq.Queue{Topic: "Orders", Broker: w.mq.Broker().Name()}
+	b := w.brokers[0]
+	q := rocketmq.Queue{Topic: "Orders", Broker: b.name}
 	w.send(0, 1)
-	pulled, err := w.client.Pull(w.t.Context(), b.Addr(), rocketmq.PullRequest{Group: w.group.Spec.Group, Queue: q, MaxMessages: 1, Subscription: rocketmq.Subscription{Topic: "Orders", Expression: "*"}})
+	pulled, err := w.client.Pull(w.t.Context(), b.addr, rocketmq.PullRequest{Group: w.group.Spec.Group, Queue: q, MaxMessages: 1, Subscription: rocketmq.Subscription{Topic: "Orders", Expression: "*"}})
 	w.must(err)
-	w.must(w.client.SendBack(w.t.Context(), b.Addr(), rocketmq.SendBackRequest{Group: w.group.Spec.Group, Message: &pulled.Messages[0], DelayLevel: level, MaxReconsume: 16}))
+	w.must(w.client.SendBack(w.t.Context(), b.addr, rocketmq.SendBackRequest{Group: w.group.Spec.Group, Message: &pulled.Messages[0], DelayLevel: level, MaxReconsume: 16}))
 }
 
 func TestAMessageIsFoundAmongThoseOfOthersThatWait(t *testing.T) {

@@ -32,8 +32,9 @@ const topicQueues = 2
 type world struct {
 	*suite.Suite
 	t       *testing.T
-	mq      *fake.Cluster
+	mq      *fake.Cluster // nil where RocketMQ is real
 	client  *rocketmq.Client
+	brokers []master
 	r       *Reconciler
 	pulse   *Pulse
 	cluster *v1alpha1.MQCluster
@@ -42,12 +43,30 @@ type world struct {
 	later time.Duration
 }
 
+type master struct{ name, addr string }
+
 // newWorld makes a world, and in it the group push, changed.
 func newWorld(t *testing.T, change func(*v1alpha1.MQConsumerGroup)) *world {
 	t.Helper()
-	w := &world{Suite: suite.New(t), t: t, mq: fake.Start(t, fake.Config{Brokers: 2})}
+	mq := fake.Start(t, fake.Config{Brokers: 2})
+	w := newWorldOn(t, mq.NameServer(), change)
+	w.mq = mq
+	return w
+}
+
+// newWorldOn makes one on a RocketMQ that runs.
+func newWorldOn(t *testing.T, nameServer string, change func(*v1alpha1.MQConsumerGroup)) *world {
+	t.Helper()
+	w := &world{Suite: suite.New(t), t: t}
 	w.client = rocketmq.NewClient(rocketmq.Config{})
 	t.Cleanup(w.client.Close)
+	names, err := rocketmq.NewCluster(w.client, []string{nameServer}, nil)
+	w.must(err)
+	masters, err := names.Masters(t.Context(), "")
+	w.must(err)
+	for _, b := range masters {
+		w.brokers = append(w.brokers, master{b.Name, b.Master()})
+	}
 	logger := slog.New(slog.DiscardHandler)
 	sampler := lag.NewSampler(w.Connector, logger)
 	syncer := workersync.New(workersync.Config{
@@ -62,14 +81,14 @@ func newWorld(t *testing.T, change func(*v1alpha1.MQConsumerGroup)) *world {
 	}
 	w.pulse = NewPulse(Pulse{Client: w.Client, Sampler: sampler, Syncer: syncer, Logger: logger, Now: now})
 
-	w.cluster = w.Cluster(w.mq.NameServer())
+	w.cluster = w.Cluster(nameServer)
 	w.cluster.Status = v1alpha1.MQClusterStatus{
 		ObservedGeneration: 1, ClusterName: "DefaultCluster", Identity: "physical-" + w.Namespace, Conditions: w.conditionReady(),
 	}
-	for _, b := range w.mq.Brokers() {
-		config, err := w.client.BrokerConfig(t.Context(), b.Addr())
+	for _, b := range w.brokers {
+		config, err := w.client.BrokerConfig(t.Context(), b.addr)
 		w.must(err)
-		w.cluster.Status.Brokers = append(w.cluster.Status.Brokers, v1alpha1.BrokerStatus{Name: b.Name(), Address: b.Addr(), DelayLevels: config[rocketmq.DelayLevels]})
+		w.cluster.Status.Brokers = append(w.cluster.Status.Brokers, v1alpha1.BrokerStatus{Name: b.name, Address: b.addr, DelayLevels: config[rocketmq.DelayLevels]})
 	}
 	adapter := w.Adapter("sms")
 	adapter.Status = v1alpha1.ThirdPartyAdapterStatus{ObservedGeneration: 1, Conditions: w.conditionReady()}
@@ -121,8 +140,8 @@ func (w *world) want(conditionType string, status metav1.ConditionStatus, reason
 
 // topic makes or grows the topic Orders on both brokers.
 func (w *world) topic(queues int) {
-	for _, b := range w.mq.Brokers() {
-		w.must(w.client.PutTopic(w.t.Context(), b.Addr(), rocketmq.TopicConfig{
+	for _, b := range w.brokers {
+		w.must(w.client.PutTopic(w.t.Context(), b.addr, rocketmq.TopicConfig{
 			Name: "Orders", ReadQueues: queues, WriteQueues: queues, Perm: rocketmq.PermRead | rocketmq.PermWrite,
 		}))
 	}
@@ -130,10 +149,10 @@ func (w *world) topic(queues int) {
 
 // send stores so many messages in one queue of Orders on the first broker.
 func (w *world) send(queue, count int) {
-	b := w.mq.Broker()
+	b := w.brokers[0]
 	for range count {
-		_, err := w.client.Send(w.t.Context(), b.Addr(), rocketmq.SendRequest{
-			Group: "test", Queue: rocketmq.Queue{Topic: "Orders", Broker: b.Name(), ID: queue}, Messages: []rocketmq.OutMessage{{Body: []byte("{}")}},
+		_, err := w.client.Send(w.t.Context(), b.addr, rocketmq.SendRequest{
+			Group: "test", Queue: rocketmq.Queue{Topic: "Orders", Broker: b.name, ID: queue}, Messages: []rocketmq.OutMessage{{Body: []byte("{}")}},
 		})
 		w.must(err)
 	}
@@ -142,8 +161,8 @@ func (w *world) send(queue, count int) {
 // offset is what the group has committed in one queue of Orders on the first broker; -1 if it has nothing.
 func (w *world) offset(queue int) int64 {
 	w.t.Helper()
-	b := w.mq.Broker()
-	offset, err := w.client.QueryOffset(w.t.Context(), b.Addr(), w.group.Spec.Group, rocketmq.Queue{Topic: "Orders", Broker: b.Name(), ID: queue})
+	b := w.brokers[0]
+	offset, err := w.client.QueryOffset(w.t.Context(), b.addr, w.group.Spec.Group, rocketmq.Queue{Topic: "Orders", Broker: b.name, ID: queue})
 	if err != nil {
 		return -1
 	}
@@ -151,31 +170,31 @@ func (w *world) offset(queue int) int64 {
 }
 
 func (w *world) commit(queue int, offset int64) {
-	b := w.mq.Broker()
-	w.must(w.client.CommitOffset(w.t.Context(), b.Addr(), w.group.Spec.Group, rocketmq.Queue{Topic: "Orders", Broker: b.Name(), ID: queue}, offset))
+	b := w.brokers[0]
+	w.must(w.client.CommitOffset(w.t.Context(), b.addr, w.group.Spec.Group, rocketmq.Queue{Topic: "Orders", Broker: b.name, ID: queue}, offset))
 }
 
 // commitAll makes the group have an offset in every queue of Orders.
 func (w *world) commitAll(offset int64) {
-	for _, b := range w.mq.Brokers() {
+	for _, b := range w.brokers {
 		for id := range topicQueues {
-			w.must(w.client.CommitOffset(w.t.Context(), b.Addr(), w.group.Spec.Group, rocketmq.Queue{Topic: "Orders", Broker: b.Name(), ID: id}, offset))
+			w.must(w.client.CommitOffset(w.t.Context(), b.addr, w.group.Spec.Group, rocketmq.Queue{Topic: "Orders", Broker: b.name, ID: id}, offset))
 		}
 	}
 }
 
 // join makes a member of the group come online, at every broker as clients do.
 func (w *world) join(clientID string) {
-	for _, b := range w.mq.Brokers() {
-		w.must(w.client.Heartbeat(w.t.Context(), b.Addr(), rocketmq.Heartbeat{
+	for _, b := range w.brokers {
+		w.must(w.client.Heartbeat(w.t.Context(), b.addr, rocketmq.Heartbeat{
 			ClientID: clientID, Consumers: []rocketmq.Membership{{Group: w.group.Spec.Group, Subscriptions: []rocketmq.Subscription{{Topic: "Orders"}}}},
 		}))
 	}
 }
 
 func (w *world) leave(clientID string) {
-	for _, b := range w.mq.Brokers() {
-		w.must(w.client.Unregister(w.t.Context(), b.Addr(), clientID, w.group.Spec.Group))
+	for _, b := range w.brokers {
+		w.must(w.client.Unregister(w.t.Context(), b.addr, clientID, w.group.Spec.Group))
 	}
 }
 

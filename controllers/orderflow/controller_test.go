@@ -221,3 +221,22 @@ func TestTheBindingHasTheKeyOfAClusterWithAccessControl(t *testing.T) {
 		t.Error("the binding has a token that the cluster's Secret does not have")
 	}
 }
+
+func TestATopicIsLookedAtAgainOnDemand(t *testing.T) {
+	w := newWorld(t)
+	flow := w.Flow("order-paid", w.topic())
+	w.Create(t, flow)
+	w.settle(t, flow)
+
+	w.put(t, rocketmq.TopicConfig{Name: w.topic(), ReadQueues: 2, WriteQueues: 2, Perm: rocketmq.PermRead})
+	flow.Annotations = map[string]string{v1alpha1.ReconcileAtAnnotation: "10:15"}
+	w.Write(t, flow)
+	w.step(t, flow)
+	w.wantQueues(t, w.topic(), 4, 4) // although it was verified a moment ago
+	if got := flow.Status.LastHandledReconcileAt; got != "10:15" {
+		t.Errorf("the status says %q", got)
+	}
+	w.put(t, rocketmq.TopicConfig{Name: w.topic(), ReadQueues: 2, WriteQueues: 2, Perm: rocketmq.PermRead})
+	w.step(t, flow)
+	w.wantQueues(t, w.topic(), 2, 2) // it was heard
+}

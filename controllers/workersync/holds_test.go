@@ -57,3 +57,20 @@ func TestPodsAreToldWhatOnesCircuitFound(t *testing.T) {
 		}
 	}
 }
+
+func TestASuspendedPodProbesForNobody(t *testing.T) {
+	c := valid(t)
+	suspended := startPod(t, "127.0.0.1", 0, c)
+	one, two := startPod(t, "127.0.0.2", suspended.port(), c), startPod(t, "127.0.0.3", suspended.port(), c)
+	open := sees(worker.AdapterReport{Circuit: worker.CircuitOpen, Outage: &worker.Outage{Lasts: worker.Duration(time.Second)}})
+	suspended.answer, one.answer, two.answer = open, open, open
+	suspended.answer.Suspension = &worker.Suspension{Reason: worker.ReasonSuspended}
+	s, expect := newSyncer(t, suspended.port(), running("push-1", "127.0.0.1"), running("push-2", "127.0.0.2"), running("push-3", "127.0.0.3"))
+	expect(c, "r1")
+	s.Pass(t.Context())
+	for _, r := range s.Reports(push) {
+		if prober := r.Probers["sms"]; prober.Name != "push-2" {
+			t.Errorf("%s is told that %+v probes, want push-2, which is not suspended", r.Pod, prober)
+		}
+	}
+}
