@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
@@ -159,6 +160,45 @@ func TestAHandOverCancelsWhatRunsBeyondTheGracePeriod(t *testing.T) {
 		}
 		if sent := w.read(w.retryQueue("broker-a")); len(sent) != 0 {
 			t.Errorf("%d messages that we cut short were sent back", len(sent))
+		}
+	})
+}
+
+// A rollout goes on when a pod is ready: before its queues are handed over it would move the same queues again.
+func TestANewcomerIsSettledWhenItsQueuesWereHandedOver(t *testing.T) {
+	inBubble(t, 1, 2, func(t *testing.T, w *world) {
+		one := w.join("one", taking(3*time.Second))
+		w.awaitOwner(one)
+		if !one.Snapshot().Settled {
+			t.Error("who has all queues is not settled")
+		}
+		w.fill(128) // both queues have messages, and handlers run for 3 s
+		w.eventually("messages to run", 20*time.Second, func() bool { return one.Snapshot().InFlight > 1 })
+		two := w.join("two", taking(0))
+		w.eventually("the second to be a member", 20*time.Second, func() bool { return two.Snapshot().Ready })
+		if s := two.Snapshot(); s.Settled {
+			t.Errorf("its queue is still being handed over, and it is settled: %+v", s)
+		}
+		w.eventually("the second to be settled", 20*time.Second, func() bool { return two.Snapshot().Settled })
+		if n := len(two.Snapshot().Queues); n == 0 {
+			t.Error("it is settled, and has no queue")
+		}
+	})
+}
+
+// A queue that another keeps, as one that hangs does, holds up no rollout for ever.
+func TestANewcomerWaitsForItsQueuesForAWhileOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFloor(t)
+		c := &Consumer{dispatch: f.dispatcher, clock: newClock()}
+		f.joined("one", true)
+		time.Sleep(settlePatience - 1)
+		if c.Snapshot().Settled {
+			t.Error("its queues are missing, and it is settled")
+		}
+		time.Sleep(1)
+		if !c.Snapshot().Settled {
+			t.Errorf("it is not settled after %v", settlePatience)
 		}
 	})
 }
