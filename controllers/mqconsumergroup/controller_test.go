@@ -441,3 +441,35 @@ func TestAGroupIsLookedAtAgainOnDemand(t *testing.T) {
 		t.Errorf("the offset is %d, and the status says %q", w.offset(0), w.group.Status.LastHandledReconcileAt)
 	}
 }
+
+func TestAStrangerThatJoinsARunningGroupIsToldOf(t *testing.T) {
+	w := newWorld(t, nil)
+	w.settle()
+	w.join(w.ownMember())
+	w.must(second(w.reconcile()))
+	w.Events()
+	w.join("10.0.0.9@1234")
+	w.must(second(w.reconcile()))
+	w.want(v1alpha1.ConditionForeignConsumers, metav1.ConditionTrue, v1alpha1.ReasonForeignConsumersOnline, "1 members of the group are no pods of this object", "10.0.0.9@1234", "stop them")
+	if events := w.Events(); len(events) != 1 || !strings.HasPrefix(events[0], "Warning ForeignConsumersOnline") {
+		t.Errorf("the events are %q", events)
+	}
+	w.must(second(w.reconcile()))
+	if events := w.Events(); len(events) != 0 {
+		t.Errorf("nothing has changed, and the events are %q", events)
+	}
+}
+
+func TestWhoCameLaterHasTheGroupWhenTheOlderIsGone(t *testing.T) {
+	w := newWorld(t, nil)
+	w.settle()
+	older, later := w.group, w.Group("another", "Orders")
+	later.Spec.Group, later.Spec.AdoptionPolicy = "push", v1alpha1.AdoptionAdopt
+	w.Create(t, later)
+	w.group = later
+	w.must(second(w.reconcile()))
+	w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonConflict, "which is older: delete one of the two")
+	w.must(w.Delete(t.Context(), older))
+	w.settle()
+	w.want(v1alpha1.ConditionBrokerReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+}

@@ -287,3 +287,19 @@ func TestAnAdaptersVolumeHasANameThatKubernetesTakes(t *testing.T) {
 		t.Errorf("the volume of %s is %s", long, got)
 	}
 }
+
+// A pod more than wanted would exceed the account's limits; one that is taken away hands its queues over first, and the next one waits until its successor has them.
+func TestARolloutAddsNoPodAndWaitsForTheHandOver(t *testing.T) {
+	d := deployment(ready(), "push-abc", 8)
+	rolling := d.Spec.Strategy.RollingUpdate
+	if d.Spec.Strategy.Type != appsv1.RollingUpdateDeploymentStrategyType || rolling.MaxSurge.String() != "0" || rolling.MaxUnavailable.String() != "25%" {
+		t.Errorf("the strategy is %+v with %+v", d.Spec.Strategy, rolling)
+	}
+	pod := d.Spec.Template.Spec
+	if probe := pod.Containers[0].ReadinessProbe; probe.HTTPGet.Path != "/readyz" {
+		t.Errorf("whether a pod is ready is asked at %s, not where it says that its queues are handed over", probe.HTTPGet.Path)
+	}
+	if got := time.Duration(*pod.TerminationGracePeriodSeconds) * time.Second; got != defaultGrace+leaveTime {
+		t.Errorf("a pod has %v to hand over, want what its calls may take, %v, and %v to leave", got, defaultGrace, leaveTime)
+	}
+}

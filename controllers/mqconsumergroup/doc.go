@@ -35,6 +35,12 @@
 // Parked pods hand out no message. What passes by itself (a circuit, a limit) leaves a group Ready; what somebody has to change makes it
 // Stalled, but keeps no new pod away: with the old ones it would never pass.
 //
+// Suspension, by spec.suspend of the group or of an adapter it calls, comes to the pods with their limits and replaces none. Drained says how far it is: settle is what pods say,
+// quiet what brokers do. What counts is what a pod says of itself; what is not known is Unknown. A deadline stops nothing: it tells.
+//
+// Rollouts. A pod is ready once it is a member and the queues that fall to it are handed over, so that the next one is not taken away before. Each pod that goes
+// hands over first, and nobody waits for a queue for longer than that takes.
+//
 // Deletion. Everything in Kubernetes goes with its owner. On the broker it stays, unless deletionPolicy is Delete; only then is there a
 // finalizer. It waits until every message has been handled, then stops the pods and deletes group, offsets, retries and dead letters. It
 // gives up, with an event, when the MQCluster is gone or leads to another cluster now, when an older object declares the group, or when the

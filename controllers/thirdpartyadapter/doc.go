@@ -12,6 +12,7 @@
 // Ready says that the adapter may be used; ThirdPartyDown that the third party does not answer. An adapter is Ready while its third party is
 // down: nothing has to be changed, messages wait in the broker. It is not while pods report what only a person can put right: an address they
 // may not call, or a credential that is missing or refused.
+// An adapter that is suspended stays Ready, and Drained sums up what the groups that use it say of themselves.
 // CertificateExpiring says in time that a client certificate is to be renewed.
 //
 // Limits: pods that are gone take what they reported with them; the last error is kept in the status.

@@ -36,6 +36,8 @@
 // kept, rests in its lane, holding no hand. Dead and Expired are written to
 // the dead letters with their reason. Park closes the gate: nothing is handed out until Resume, then one message as a probe, then everything.
 //
+// Suspension (suspend.go). On somebody's word nothing is fetched or begins; queues stay ours, and offsets are committed on.
+//
 // Giving up (sweep.go). What waits, parked or not, can be ended without being handed out.
 //
 // In Pull mode who embeds the consumer asks for batches, and may move the position (pull.go, seek.go).
