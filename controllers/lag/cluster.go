@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,8 +18,12 @@ import (
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
-// maxCalls in flight at once towards one cluster.
-const maxCalls = 8
+const (
+	// maxCalls in flight at once towards one cluster.
+	maxCalls = 8
+	// maxQuestions about single messages, towards one cluster in one pass: all else a pass costs does not grow with the messages that wait, and this must not.
+	maxQuestions = 2
+)
 
 // clusterView is how a cluster is asked.
 type clusterView struct {
@@ -115,7 +120,7 @@ func (r reading) positions(t Target, topics ...topicEnds) map[rocketmq.Queue]Pos
 	positions := map[rocketmq.Queue]Position{}
 	for _, ends := range topics {
 		for q, end := range ends {
-			p := Position{Min: end.Min, Max: end.Max, Committed: -1}
+			p := Position{Min: end.Min, Max: end.Max, Newest: end.LastUpdated, Committed: -1}
 			if committed, ok := r.committed[rocketmq.GroupTopic{Group: t.Group, Topic: q.Topic}][q]; ok {
 				p.Committed = committed
 			}
@@ -123,6 +128,39 @@ func (r reading) positions(t Target, topics ...topicEnds) map[rocketmq.Queue]Pos
 		}
 	}
 	return positions
+}
+
+// letters is where the target's group stands with its dead letters: those before what replays have gone through do not wait any more.
+func (t Target) letters(ends topicEnds) map[rocketmq.Queue]Position {
+	positions := map[rocketmq.Queue]Position{}
+	for q, end := range ends {
+		positions[q] = Position{Min: end.Min, Max: end.Max, Newest: end.LastUpdated, Committed: t.Replayed[q]}
+	}
+	return positions
+}
+
+// ask asks brokers when messages were stored, a few of all questions at a time, and the one first that was asked longest ago.
+func (v *clusterView) ask(ctx context.Context, open []question) []answer {
+	slices.SortFunc(open, func(a, b question) int { return a.track.asked.Compare(b.track.asked) })
+	var answers []answer
+	for _, q := range open[:min(len(open), maxQuestions)] {
+		i := slices.IndexFunc(v.masters, func(m topology.Master) bool { return m.Name == q.queue.Broker })
+		if i < 0 {
+			continue // it is gone since the look
+		}
+		a := answer{question: q}
+		if m, err := v.admin.Peek(ctx, v.masters[i].Addr, q.queue, q.offset); err == nil {
+			a.offset, a.stored = m.Offset, m.StoredAt()
+		}
+		answers = append(answers, a)
+	}
+	return answers
+}
+
+// answer is that of a broker; where it does not know, the zero time.
+type answer struct {
+	question
+	stored time.Time
 }
 
 func isNotFound(err error) bool { return errors.Is(err, rocketmq.ErrNotFound) }

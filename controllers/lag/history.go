@@ -27,6 +27,8 @@ type Position struct {
 	Min, Max int64
 	// Committed is the offset of the next message to be handled. Negative: the group has no offset.
 	Committed int64
+	// Newest is when the broker stored the last message, in milliseconds since 1970. 0: not known.
+	Newest int64
 }
 
 // waiting is the number of messages the group has yet to handle. What the broker dropped by age is not waiting any more.

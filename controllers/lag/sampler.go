@@ -37,10 +37,17 @@ type Target struct {
 	Group, Topic string
 	// Pods as they are now.
 	Pods Pods
+	// Consuming says that pods hand messages out: there are some, and they are not parked for more than a moment.
+	Consuming bool
+	// Replayed are the ends of what replays have gone through of the group's dead letters.
+	Replayed map[rocketmq.Queue]int64
 }
 
 // Sampler looks at all groups and remembers what it saw. Its methods may be called by many goroutines, but one Look at a time.
 type Sampler struct {
+	// Now is the clock; NewSampler's is the machine's.
+	Now func() time.Time
+
 	connector *topology.Connector
 	logger    *slog.Logger
 	clusters  map[types.NamespacedName]*clusterView // of Look alone
@@ -55,12 +62,14 @@ type groupView struct {
 	ownTopics   time.Time // of the last look at these two
 	retry       topicEnds
 	deadLetters int64
+	waiting     watch // of the topic and the retry topic
+	dead        watch // of the dead letters
 }
 
 // NewSampler returns a Sampler that knows nothing yet.
 func NewSampler(connector *topology.Connector, logger *slog.Logger) *Sampler {
 	return &Sampler{
-		connector: connector, logger: logger,
+		Now: time.Now, connector: connector, logger: logger,
 		clusters: map[types.NamespacedName]*clusterView{}, groups: map[types.NamespacedName]*groupView{},
 	}
 }
@@ -86,6 +95,17 @@ func (s *Sampler) Lost(name types.NamespacedName) map[rocketmq.Queue]Committed {
 		return maps.Clone(view.history.lost)
 	}
 	return nil
+}
+
+// Heads are the first messages that wait in the queues of a group's topic, its retry topic and its dead-letter topic, as the last look saw them.
+func (s *Sampler) Heads(name types.NamespacedName) []Head {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	view := s.groups[name]
+	if view == nil {
+		return nil
+	}
+	return append(view.waiting.heads(), view.dead.heads()...)
 }
 
 // Look looks once at all targets, and forgets every group that is not among them. Groups of a cluster that does not answer are not looked at.
@@ -127,7 +147,7 @@ func (s *Sampler) forget(targets []Target, byCluster map[types.NamespacedName][]
 func (s *Sampler) lookAt(ctx context.Context, view *clusterView, targets []Target) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	now := time.Now()
+	now := s.Now()
 	if err := view.survey(ctx, s.connector, targets[0].Cluster, now); err != nil {
 		return err
 	}
@@ -144,18 +164,35 @@ func (s *Sampler) lookAt(ctx context.Context, view *clusterView, targets []Targe
 		view.surveyed = time.Time{} // the brokers may have moved
 		return err
 	}
+	answers := view.ask(ctx, s.take(now, seen, targets, due))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range answers {
+		a.track.answered(now, a.offset, a.stored)
+	}
+	return nil
+}
+
+// take takes in what was read, and returns what is still open.
+func (s *Sampler) take(now time.Time, seen reading, targets, due []Target) (open []question) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range due {
 		group := s.group(t.Name)
+		letters := seen.ends[rocketmq.DeadLetterTopic(t.Group)]
 		group.ownTopics, group.retry = now, seen.ends[rocketmq.RetryTopic(t.Group)]
-		group.deadLetters = seen.ends[rocketmq.DeadLetterTopic(t.Group)].content()
+		group.deadLetters = letters.content()
+		group.dead.add(now, t.letters(letters), false)
 	}
 	for _, t := range targets {
 		group := s.group(t.Name)
-		group.history.Add(Look{Time: now, Queues: seen.positions(t, seen.ends[t.Topic], group.retry), Pods: t.Pods})
+		positions := seen.positions(t, seen.ends[t.Topic], group.retry)
+		group.history.Add(Look{Time: now, Queues: positions, Pods: t.Pods})
+		group.waiting.add(now, positions, t.Consuming)
+		open = append(open, group.waiting.questions(now)...)
+		open = append(open, group.dead.questions(now)...)
 	}
-	return nil
+	return open
 }
 
 // due are the targets whose own topics have to be looked at again.

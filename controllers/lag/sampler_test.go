@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -187,5 +188,79 @@ func TestWhereNoBrokerHasTheTopicNothingWaits(t *testing.T) {
 	w.sampler.Look(t.Context(), []lag.Target{target})
 	if got := w.sampler.Signals(name("push")); got.Time.IsZero() || got.Lag != 0 {
 		t.Errorf("all brokers said that it is not there, and what is known is %+v", got)
+	}
+}
+
+// clock replaces the clock of the sampler by one that stands still unless the test moves it.
+func (w *world) clock() *time.Time {
+	now := time.Now()
+	w.sampler.Now = func() time.Time { return now }
+	return &now
+}
+
+func TestABrokerIsAskedOnceWhenTheFirstMessageOfABacklogWasStored(t *testing.T) {
+	w := newWorld(t)
+	now := w.clock()
+	w.send("Orders", 0, 3)
+	w.commit("push", "Orders", 0, 0)
+	for range 120 {
+		w.look("push")
+		*now = now.Add(time.Second)
+	}
+	if calls := len(w.brokers.Calls(rocketmq.OpPull)); calls != 1 {
+		t.Errorf("%d messages were read in two minutes, want one", calls)
+	}
+	heads := w.sampler.Heads(name("push"))
+	if len(heads) != 1 || heads[0].Offset != 0 || time.Since(heads[0].Stored).Abs() > time.Minute {
+		t.Errorf("got %+v, want the first message, stored a moment ago", heads)
+	}
+}
+
+func TestQuestionsAboutManyBacklogsAreSpreadOverTime(t *testing.T) {
+	w := newWorld(t)
+	now := w.clock()
+	w.send("Orders", 0, 3)
+	var groups []string
+	for i := range 30 {
+		groups = append(groups, fmt.Sprintf("group-%d", i))
+		w.commit(groups[i], "Orders", 0, 0)
+	}
+	w.look(groups...)
+	*now = now.Add(time.Minute)
+	for range 15 {
+		before := len(w.brokers.Calls(rocketmq.OpPull))
+		w.look(groups...)
+		*now = now.Add(time.Second)
+		if calls := len(w.brokers.Calls(rocketmq.OpPull)) - before; calls > 2 {
+			t.Fatalf("one pass read %d messages", calls)
+		}
+	}
+	for _, g := range groups {
+		if heads := w.sampler.Heads(name(g)); len(heads) != 1 || heads[0].Stored.IsZero() {
+			t.Errorf("of group %s is known %+v", g, heads)
+		}
+	}
+}
+
+func TestTheFirstDeadLetterThatWasNotReplayed(t *testing.T) {
+	w := newWorld(t)
+	letters := rocketmq.Queue{Topic: rocketmq.DeadLetterTopic("push"), Broker: "broker-a"}
+	w.topic(letters.Topic, 1)
+	w.send(letters.Topic, 0, 3)
+	w.commit("push", "Orders", 0, 0)
+	target := w.target("push")
+	for replayed, want := range map[int64]int64{0: 0, 2: 2, 3: -1} {
+		target.Replayed = map[rocketmq.Queue]int64{letters: replayed}
+		w.sampler.Look(t.Context(), nil) // forgets the group
+		w.sampler.Look(t.Context(), []lag.Target{target})
+		got := int64(-1)
+		for _, h := range w.sampler.Heads(target.Name) {
+			if h.Queue == letters {
+				got = h.Offset
+			}
+		}
+		if got != want {
+			t.Errorf("after a replay up to %d the first letter is %d, want %d", replayed, got, want)
+		}
 	}
 }

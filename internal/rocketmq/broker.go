@@ -23,6 +23,9 @@ const (
 	AutoCreateGroup = "autoCreateSubscriptionGroup" // groups made by joining them
 	AuthEnabled     = "authenticationEnabled"       // requests must be signed
 	DelayLevels     = "messageDelayLevel"           // "1s 5s 10s …"
+	ReservedHours   = "fileReservedTime"            // for how long messages are kept; then they are deleted at
+	DeleteWhen      = "deleteWhen"                  // these hours of the broker's day, "04" or "04;16", or at once where the disk is fuller than
+	DiskUsePercent  = "diskMaxUsedSpaceRatio"       // so much
 )
 
 // Enabled reports whether a boolean property is "true".

@@ -171,6 +171,30 @@ func cut(messages []Message, rest []byte, p PullRequest, next int64) ([]Message,
 	return []Message{m}, m.Offset + 1
 }
 
+// AdminGroup is a group that every broker has, and nobody is a member of. What is
+// read in its name leaves no trace: a pull in the name of a group would take
+// away what an administrator who reset that group has to say to its members.
+const AdminGroup = "TOOLS_CONSUMER"
+
+// Peek reads the message at an offset, or the first after it that the broker
+// still has, and disturbs no group. [ErrNotFound]: there is none.
+func (c *Client) Peek(ctx context.Context, addr string, q Queue, offset int64) (Message, error) {
+	for range 2 { // the second time where the first tells of a higher minimum
+		r, err := c.Pull(ctx, addr, PullRequest{Group: AdminGroup, Queue: q, Offset: offset, MaxMessages: 1})
+		if err != nil {
+			return Message{}, err
+		}
+		if r.Status == Found {
+			return r.Messages[0], nil
+		}
+		if r.Next <= offset {
+			break
+		}
+		offset = r.Next
+	}
+	return Message{}, fmt.Errorf("read offset %d of queue %s at %s: %w", offset, q, addr, ErrNotFound)
+}
+
 // IsRetry reports whether the topic holds a group's messages that wait for
 // another attempt.
 func IsRetry(topic string) bool { return strings.HasPrefix(topic, retryPrefix) }

@@ -51,6 +51,7 @@ func Run(t *testing.T, newTarget func(t *testing.T) Target) {
 		{"a long poll ends when its time is over", longPollEmpty},
 		{"an offset beyond the queue is moved", offsetMoved},
 		{"a filter that matches nothing moves on", filtered},
+		{"a message that is peeked at is nobody's, and a group that was reset still hears of it", peek},
 		{"a subscription by properties is refused where they are not filtered, or its expression is wrong", checkSubscription},
 		{"a message sent back returns after its delay", sendBack},
 		{"a message that waits for its delay is seen until it has come back", delayed},

@@ -305,6 +305,30 @@ func filtered(t *testing.T, e *env) {
 	}
 }
 
+func peek(t *testing.T, e *env) {
+	group, q := e.group(t), e.queue(e.topic(t), 0)
+	e.send(t, q, "a", "b", "c")
+	e.pull(t, rocketmq.PullRequest{Group: group, Queue: q, Offset: 2}) // until they can be seen
+	must(t, e.CommitOffset(e, e.addr, group, q, 1))
+	const resetOffset rocketmq.Op = 222
+	_, err := e.Do(e, e.addr, resetOffset, rocketmq.Fields{
+		{Name: "topic", Value: q.Topic}, {Name: "group", Value: group}, {Name: "queueId", Value: "0"}, {Name: "offset", Value: "2"}, {Name: "timestamp", Value: "-1"}, {Name: "isForce", Value: "true"},
+	}, nil)
+	must(t, err)
+	m, err := e.Peek(e, e.addr, q, 1)
+	must(t, err)
+	if string(m.Body) != "b" || m.Offset != 1 || m.Queue != q || m.Stored == 0 {
+		t.Errorf("peeked at %+v", m)
+	}
+	r, err := e.Pull(e, e.addr, rocketmq.PullRequest{Group: group, Queue: q, MaxMessages: 1})
+	must(t, err)
+	if r.Status != rocketmq.OffsetIllegal || r.Next != 2 {
+		t.Errorf("after somebody peeked the group hears %+v, not where it was reset to", r)
+	}
+	_, err = e.Peek(e, e.addr, q, 3)
+	wantErr(t, "peek at the end", err, rocketmq.ErrNotFound)
+}
+
 func checkSubscription(t *testing.T, e *env) {
 	group, topic := e.group(t), e.topic(t)
 	config, err := e.BrokerConfig(e, e.addr)

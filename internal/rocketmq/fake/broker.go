@@ -42,7 +42,7 @@ func newBroker(c *Cluster, id string) *Broker {
 		endpoint:  endpoint{cluster: c},
 		id:        id,
 		topics:    map[string]*topic{},
-		groups:    map[string]rocketmq.GroupConfig{},
+		groups:    map[string]rocketmq.GroupConfig{rocketmq.AdminGroup: rocketmq.NewGroupConfig(rocketmq.AdminGroup)},
 		offsets:   map[rocketmq.GroupTopic]map[int]int64{},
 		resets:    map[reset]int64{},
 		log:       map[int64]*rocketmq.Message{},
@@ -196,6 +196,8 @@ func (b *Broker) config(call) answer {
 		"timerWheelEnable":                  "true",
 		"authenticationEnabled":             fmt.Sprint(b.cluster.cfg.Credentials.AccessKey != ""),
 		"fileReservedTime":                  "72",
+		"deleteWhen":                        "04",
+		"diskMaxUsedSpaceRatio":             "75",
 		"maxMessageSize":                    "4194304",
 		"maxTransferCountOnMessageInMemory": strconv.Itoa(b.cluster.cfg.MaxPull),
 		"messageDelayLevel":                 delayLevels(b.cluster.cfg.DelayLevels),
@@ -230,6 +232,7 @@ func (b *Broker) runtime(call) answer {
 	return answerJSON(map[string]map[string]string{"table": {
 		"brokerVersionDesc": "V5_5_0",
 		"brokerVersion":     strconv.Itoa(version),
+		"commitLogDiskRatio": "0.42",
 		"bootTimestamp":     strconv.FormatInt(time.Now().UnixMilli(), 10),
 	}})
 }
