@@ -40,6 +40,12 @@ const (
 	// ConditionDrained (MQConsumerGroup, ThirdPartyAdapter; only while suspended): nothing is in flight in any pod, what is done is committed, and no message waits in a delay
 	// level of a broker for its next attempt.
 	ConditionDrained = "Drained"
+	// ConditionQueueStuck (MQConsumerGroup): pods hand messages out, and in a queue none is finished while others come behind it.
+	ConditionQueueStuck = "QueueStuck"
+	// ConditionRetentionAtRisk (MQConsumerGroup): a broker is about to delete messages, retries or dead letters that nobody has handled.
+	ConditionRetentionAtRisk = "RetentionAtRisk"
+	// ConditionNoTraffic (OrderFlow with topic.expectTraffic): no message came for longer than expected.
+	ConditionNoTraffic = "NoTraffic"
 	// ConditionScaling (MQConsumerGroup): the number of pods follows the lag; False says what holds it.
 	ConditionScaling = "Scaling"
 )
@@ -54,6 +60,34 @@ const (
 	ReasonNotRead = "NotRead"
 	// ReasonDeleting: the object is being deleted.
 	ReasonDeleting = "Deleting"
+)
+
+// Reasons of QueueStuck.
+const (
+	// ReasonQueueStandsStill: the group's position in a queue has not moved for minutes.
+	ReasonQueueStandsStill = "QueueStandsStill"
+	// ReasonQueuesMove: positions move wherever messages wait.
+	ReasonQueuesMove = "QueuesMove"
+)
+
+// Reasons of RetentionAtRisk.
+const (
+	// ReasonMessagesExpiring: messages that wait are near the end of their broker's retention.
+	ReasonMessagesExpiring = "MessagesExpiring"
+	// ReasonDeadLettersExpiring: dead letters are, and no replay has gone through them.
+	ReasonDeadLettersExpiring = "DeadLettersExpiring"
+	// ReasonDiskFull: a broker's disk is so full that it deletes files before their time, and messages on it wait.
+	ReasonDiskFull = "DiskFull"
+	// ReasonRetentionSuffices: all that waits has time.
+	ReasonRetentionSuffices = "RetentionSuffices"
+)
+
+// Reasons of NoTraffic.
+const (
+	// ReasonTopicSilent: no message came for longer than topic.expectTraffic.within.
+	ReasonTopicSilent = "TopicSilent"
+	// ReasonMessagesCome: one came within that time.
+	ReasonMessagesCome = "MessagesCome"
 )
 
 // Reasons of OrderViolatedUpstream.

@@ -132,7 +132,32 @@ type BrokerStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	DelayLevels string `json:"delayLevels,omitempty"`
+	// retention is the broker's fileReservedTime: it keeps a message for so long at least, unless its disk is full. Unset: it could not be asked.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	Retention *metav1.Duration `json:"retention,omitempty"`
+	// deleteWhen is the broker's deleteWhen: the hours of its day at which it deletes what is older, for example "04" or "04;16".
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	DeleteWhen string `json:"deleteWhen,omitempty"`
+	// disk says whether the broker deletes messages before their time, as its disk is full. Empty: it could not be asked.
+	// +optional
+	Disk DiskState `json:"disk,omitempty"`
 }
+
+// DiskState is how full the disk of a broker's messages is.
+// +kubebuilder:validation:Enum=Normal;Pressure;Full
+type DiskState string
+
+const (
+	// DiskNormal means that messages are kept for as long as the broker's retention.
+	DiskNormal DiskState = "Normal"
+	// DiskPressure means that the disk is fuller than diskMaxUsedSpaceRatio: what is older than the retention is deleted at once.
+	DiskPressure DiskState = "Pressure"
+	// DiskFull means that it is fuller than 85 %: the oldest messages are deleted whatever their age.
+	DiskFull DiskState = "Full"
+)
 
 // ForgetBrokerAnnotation, on an MQCluster, names a master broker that is gone for good, with the messages it held. The MQCluster is Ready without it.
 // Remove it afterwards: as long as it is there, the next loss of a broker of that name is not noticed.

@@ -153,10 +153,34 @@ type SuspensionStatus struct {
 	RetriesUntil *metav1.Time `json:"retriesUntil,omitempty"`
 }
 
+// StuckQueue is a queue in which a group does not get on.
+type StuckQueue struct {
+	// queue is topic@broker#id.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Queue string `json:"queue,omitempty"`
+	// offset of the first message that is not finished.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Offset int64 `json:"offset"`
+	// messageID is that message's id, as spec.skipMessageIDs takes it. Empty: it could not be read.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	MessageID string `json:"messageID,omitempty"`
+	// storedTime is when the broker stored it.
+	// +optional
+	StoredTime *metav1.Time `json:"storedTime,omitempty"`
+	// since is when it was first seen that this message is the next.
+	// +required
+	Since metav1.Time `json:"since,omitzero"`
+}
+
 // MQConsumerGroupStatus is what was last seen of the group, its pods and its lag.
 type MQConsumerGroupStatus struct {
-	// conditions are Ready, Reconciling, Stalled, BrokerReady, WorkloadReady, ConfigCurrent, ForeignConsumers, Parked, ThirdPartyDown, Scaling and, while the group is
-	// suspended, Drained; the reasons are listed with the constants of this API.
+	// conditions are Ready, Reconciling, Stalled, BrokerReady, WorkloadReady, ConfigCurrent, ForeignConsumers, Parked, ThirdPartyDown,
+	// OrderViolatedUpstream, QueueStuck, RetentionAtRisk, Scaling and, while the group is suspended, Drained;
+	// the reasons are listed with the constants of this API.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -197,7 +221,8 @@ type MQConsumerGroupStatus struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Selector string `json:"selector,omitempty"`
 
-	// lag is the number of messages yet to be handled, retries included. Unset: unknown; with consume.model Broadcasting there is none.
+	// lag is the number of messages yet to be handled, retries included. Unset: unknown; with consume.model Broadcasting there is none. While it merely moves
+	// it is written every 10 s; where more than 200 groups are busy at once, every 30 s.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Lag *int64 `json:"lag,omitempty"`
@@ -209,6 +234,18 @@ type MQConsumerGroupStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	DeadLetters *int64 `json:"deadLetters,omitempty"`
+
+	// oldestMessageTime is when the broker stored the oldest of the messages that make up lag. Unset: none has waited for a minute, or it is not known. It is
+	// written when it has moved by a minute and by a tenth of the message's age.
+	// +optional
+	OldestMessageTime *metav1.Time `json:"oldestMessageTime,omitempty"`
+
+	// stuckQueues are those that the condition QueueStuck speaks of, longest first, at most 16.
+	// +optional
+	// +listType=map
+	// +listMapKey=queue
+	// +kubebuilder:validation:MaxItems=16
+	StuckQueues []StuckQueue `json:"stuckQueues,omitempty"`
 
 	// skippedMessageIDs are those of spec.skipMessageIDs that a pod met and wrote to the dead letters. One that is missing here was not met since it was
 	// declared: it waits in the broker, was done before, or there is no message of that id.
@@ -270,6 +307,7 @@ type MQConsumerGroupStatus struct {
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Replicas",type=integer,JSONPath=`.status.readyReplicas`
 // +kubebuilder:printcolumn:name="Lag",type=integer,JSONPath=`.status.lag`
+// +kubebuilder:printcolumn:name="Oldest",type=date,JSONPath=`.status.oldestMessageTime`
 // +kubebuilder:printcolumn:name="Circuit",type=string,JSONPath=`.status.circuit`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Group",type=string,priority=1,JSONPath=`.spec.group`

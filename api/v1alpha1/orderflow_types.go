@@ -102,6 +102,20 @@ type TopicSpec struct {
 	// +optional
 	// +default="Never"
 	AdoptionPolicy AdoptionPolicy `json:"adoptionPolicy,omitempty"`
+
+	// expectTraffic says that messages always come, so that their absence is told: the condition NoTraffic, and an event. Unset: silence is no news.
+	// +optional
+	ExpectTraffic *TrafficExpectation `json:"expectTraffic,omitempty"`
+}
+
+// TrafficExpectation is how often messages come at least.
+type TrafficExpectation struct {
+	// within so long there is always a message, 1m to 168h: choose more than the longest silence of an ordinary night or weekend.
+	// +required
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1m') && duration(self) <= duration('168h')",message="topic.expectTraffic.within lies between 1m and 168h: choose more than the longest ordinary silence"
+	Within metav1.Duration `json:"within,omitzero"`
 }
 
 // GrowthPolicy says whether more queues may cost order.
@@ -266,7 +280,7 @@ type TopicStatus struct {
 
 // OrderFlowStatus is what was last seen of the pipeline.
 type OrderFlowStatus struct {
-	// conditions are Ready, Reconciling, Stalled, TopicReady and ConsumersReady; the reasons are listed with the constants of this API.
+	// conditions are Ready, Reconciling, Stalled, TopicReady, ConsumersReady and, with spec.topic.expectTraffic, NoTraffic; the reasons are listed with the constants of this API.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

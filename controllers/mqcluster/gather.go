@@ -35,7 +35,7 @@ type brokerFacts struct {
 	topology.Master
 	// lost says that the name servers have dropped it since it was last seen.
 	lost    bool
-	version string
+	runtime rocketmq.BrokerRuntime
 	config  rocketmq.BrokerConfig
 	err     error
 }
@@ -78,12 +78,9 @@ func (r *Reconciler) gather(ctx context.Context, cluster *v1alpha1.MQCluster) fa
 // ask does not ask a second question of a broker that left the first unanswered.
 func ask(ctx context.Context, admin *topology.Admin, master topology.Master) brokerFacts {
 	seen := brokerFacts{Master: master}
-	runtime, err := admin.BrokerRuntime(ctx, master.Addr)
-	if err != nil {
-		seen.err = err
+	if seen.runtime, seen.err = admin.BrokerRuntime(ctx, master.Addr); seen.err != nil {
 		return seen
 	}
-	seen.version = runtime.Version()
 	seen.config, seen.err = admin.BrokerConfig(ctx, master.Addr)
 	return seen
 }

@@ -5,6 +5,7 @@ package mqcluster
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -41,9 +42,38 @@ func setStatus(cluster *v1alpha1.MQCluster, seen facts, results []result.Result,
 func brokers(seen facts) []v1alpha1.BrokerStatus {
 	var list []v1alpha1.BrokerStatus
 	for _, b := range seen.brokers {
-		list = append(list, v1alpha1.BrokerStatus{Name: b.Name, Address: b.Addr, Version: b.version, DelayLevels: b.config[rocketmq.DelayLevels]})
+		status := v1alpha1.BrokerStatus{
+			Name: b.Name, Address: b.Addr, Version: b.runtime.Version(), DelayLevels: b.config[rocketmq.DelayLevels], DeleteWhen: b.config[rocketmq.DeleteWhen], Disk: disk(b),
+		}
+		if retention, told := b.config.Retention(); told {
+			status.Retention = &metav1.Duration{Duration: retention}
+		}
+		list = append(list, status)
 	}
 	return list
+}
+
+// A broker deletes files before their time where its disk is fuller than diskSpaceCleanForciblyRatio, 85 %; not every version tells its own.
+const (
+	forcibly       = 0.85
+	defaultDiskUse = 75
+)
+
+func disk(b brokerFacts) v1alpha1.DiskState {
+	used, told := b.runtime.DiskUse()
+	percent, err := strconv.ParseFloat(b.config[rocketmq.DiskUsePercent], 64)
+	if err != nil {
+		percent = defaultDiskUse
+	}
+	switch {
+	case !told || b.err != nil:
+		return ""
+	case used > forcibly:
+		return v1alpha1.DiskFull
+	case used > percent/100:
+		return v1alpha1.DiskPressure
+	}
+	return v1alpha1.DiskNormal
 }
 
 // forgetBrokers drops what was known of the brokers and is no more: what they said of themselves; and where spec was edited, the brokers
@@ -52,8 +82,8 @@ func forgetBrokers(cluster *v1alpha1.MQCluster) {
 	if cluster.Status.ObservedGeneration != cluster.Generation {
 		cluster.Status.Brokers = nil
 	}
-	for i := range cluster.Status.Brokers {
-		cluster.Status.Brokers[i].Version, cluster.Status.Brokers[i].DelayLevels = "", ""
+	for i, b := range cluster.Status.Brokers {
+		cluster.Status.Brokers[i] = v1alpha1.BrokerStatus{Name: b.Name, Address: b.Address}
 	}
 }
 

@@ -55,6 +55,8 @@ func (r *Reconciler) record(group, before *v1alpha1.MQConsumerGroup, changed []c
 			condition.Event(r.Recorder, group, corev1.EventTypeNormal, t.New.Reason, t.New.Message)
 		case t.New.Type == v1alpha1.ConditionDrained && t.New.Reason == v1alpha1.ReasonDrainDeadlineExceeded:
 			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
+		case (t.New.Type == v1alpha1.ConditionQueueStuck || t.New.Type == v1alpha1.ConditionRetentionAtRisk) && t.New.Status == metav1.ConditionTrue:
+			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
 		case t.New.Type == v1alpha1.ConditionForeignConsumers && t.New.Status == metav1.ConditionTrue:
 			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
 		}

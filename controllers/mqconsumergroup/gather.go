@@ -68,8 +68,12 @@ type inputs struct {
 
 	signals lag.Signals
 	// lost are the offsets that were there and are not any more.
-	lost    map[rocketmq.Queue]lag.Committed
+	lost map[rocketmq.Queue]lag.Committed
+	// heads are the first messages that wait in the group's queues.
+	heads   []lag.Head
 	reports []workersync.Report
+	// stuck are the queues in which the group does not get on, with what could be read of the messages that hold them.
+	stuck []v1alpha1.StuckQueue
 	// jumps are those of positions so far, counted once of what is in the status and in the reports; nil while there is nothing to tell.
 	jumps *v1alpha1.Jumps
 }
@@ -99,7 +103,8 @@ func (b brokerFacts) queues() (n int32) {
 
 // gather reads:
 //  1. from Kubernetes: the cluster, the topic's flow, the adapters, all other groups, the Deployment with its structure and its templates, the pods,
-//  2. from the brokers, if the cluster is usable: the topic, whether the subscription is served, and the members; of a suspended group, what waits for its next attempt,
+//  2. from the brokers, if the cluster is usable: the topic, whether the subscription is served, the members, and messages that hold up a queue; of a suspended group, what waits
+//     for its next attempt,
 //  3. from memory: the lag and what the pods reported.
 //
 // An error is one of the Kubernetes API.
@@ -108,15 +113,18 @@ func (r *Reconciler) gather(ctx context.Context, group *v1alpha1.MQConsumerGroup
 	seen := &inputs{
 		group: group, workerImage: r.Options.WorkerImage, operatorNamespace: r.Options.OperatorNamespace, privateNetworks: r.Options.PrivateNetworks,
 		tracing: r.Options.Tracing,
-		signals: r.Sampler.Signals(key), lost: r.Sampler.Lost(key), reports: r.Syncer.Reports(key),
+		signals: r.Sampler.Signals(key), lost: r.Sampler.Lost(key), heads: r.Sampler.Heads(key), reports: r.Syncer.Reports(key),
 	}
+	seen.stuck = stuckQueues(seen, r.Now())
 	if err := errors.Join(r.gatherReferences(ctx, seen), r.gatherClaims(ctx, seen), r.gatherWorkload(ctx, seen)); err != nil {
 		return nil, err
 	}
 	if seen.reached = topology.Usable(seen.cluster, group.Spec.ClusterRef.Name); seen.reached.IsDone() {
 		ctx, cancel := context.WithTimeout(ctx, brokerTimeout)
 		defer cancel()
-		seen.reached = r.gatherBroker(ctx, seen)
+		if seen.reached = r.gatherBroker(ctx, seen); seen.reached.IsDone() {
+			gatherStuck(ctx, seen)
+		}
 	}
 	return seen, nil
 }

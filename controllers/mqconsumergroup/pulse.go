@@ -27,8 +27,10 @@ import (
 const (
 	// pulsePeriod lies between two looks at all groups.
 	pulsePeriod = time.Second
-	// lagPeriod lies between two writes of a lag that merely moves.
-	lagPeriod = 10 * time.Second
+	// lagPeriod lies between two wakes for a lag that merely moves; and only so many groups are woken for it with each pulse, those first that wait longest: where
+	// more than two hundred are busy at once, the API server is spared, and lags are as old as the interval between looks at a group at most.
+	lagPeriod   = 10 * time.Second
+	lagsAtPulse = 20
 )
 
 // Pulse looks at all groups every second: it drives the sampler, and wakes the reconciler for each group whose number of pods, circuits or
@@ -85,55 +87,97 @@ func (p *Pulse) Start(ctx context.Context) error {
 
 // Beat looks at all groups once and returns those to be reconciled.
 func (p *Pulse) Beat(ctx context.Context) ([]*v1alpha1.MQConsumerGroup, error) {
-	groups, clusters, deployments, err := p.read(ctx)
+	objects, err := p.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var targets []lag.Target
-	for i := range groups {
-		g := &groups[i]
-		cluster := clusters[types.NamespacedName{Namespace: g.Namespace, Name: g.Spec.ClusterRef.Name}]
+	p.Sampler.Look(ctx, p.targets(objects))
+	return p.choose(objects), nil
+}
+
+// targets are the groups whose lag can be looked at.
+func (p *Pulse) targets(o objects) (targets []lag.Target) {
+	for i := range o.groups {
+		g := &o.groups[i]
+		cluster := o.clusterOf(g)
 		if cluster == nil || g.Status.ClusterIdentity == "" || broadcasts(g) { // whose positions no broker has
 			continue
 		}
 		key := client.ObjectKeyFromObject(g)
 		var ready int32
-		if d := deployments[key]; d != nil {
+		if d := o.deployments[key]; d != nil {
 			ready = d.Status.ReadyReplicas
 		}
+		reports := p.Syncer.Reports(key)
 		targets = append(targets, lag.Target{
-			Name: key, Cluster: cluster, Group: g.Spec.Group, Topic: g.Spec.Topic, Pods: podsOf(g, ready, p.Syncer.Reports(key)),
+			Name: key, Cluster: cluster, Group: g.Spec.Group, Topic: g.Spec.Topic, Pods: podsOf(g, ready, reports),
+			Consuming: ready > 0 && seeParking(&inputs{reports: reports}, p.Now()).parked == 0, Replayed: replayed(g, o.replays),
 		})
 	}
-	p.Sampler.Look(ctx, targets)
-
-	now, before := p.Now(), p.woken
-	p.woken = make(map[types.NamespacedName]time.Time, len(groups))
-	var woken []*v1alpha1.MQConsumerGroup
-	for i := range groups {
-		key := client.ObjectKeyFromObject(&groups[i])
-		seen := &inputs{group: &groups[i], suspended: suspensionTold(&groups[i]), deployment: deployments[key], signals: p.Sampler.Signals(key), reports: p.Syncer.Reports(key)}
-		p.woken[key] = before[key]
-		if worthTelling(seen, now, before[key]) {
-			p.woken[key] = now
-			woken = append(woken, &groups[i])
-		}
-	}
-	return woken, nil
+	return targets
 }
 
-func (p *Pulse) read(ctx context.Context) ([]v1alpha1.MQConsumerGroup, map[types.NamespacedName]*v1alpha1.MQCluster, map[types.NamespacedName]*appsv1.Deployment, error) {
+// choose returns the groups whose status is worth writing: all that have something to tell, and a few whose lag merely moves.
+func (p *Pulse) choose(o objects) (woken []*v1alpha1.MQConsumerGroup) {
+	now, before := p.Now(), p.woken
+	p.woken = make(map[types.NamespacedName]time.Time, len(o.groups))
+	var lags []*v1alpha1.MQConsumerGroup
+	for i := range o.groups {
+		g := &o.groups[i]
+		key := client.ObjectKeyFromObject(g)
+		seen := &inputs{
+			group: g, cluster: o.clusterOf(g), suspended: suspensionTold(g), deployment: o.deployments[key], signals: p.Sampler.Signals(key), heads: p.Sampler.Heads(key), reports: p.Syncer.Reports(key),
+		}
+		seen.stuck = stuckQueues(seen, now)
+		last := before[key]
+		p.woken[key] = last
+		switch {
+		case worthTelling(seen, now, last):
+			p.woken[key] = now
+			woken = append(woken, g)
+		case now.Sub(last) >= lagPeriod && lagMoved(seen, now):
+			lags = append(lags, g)
+		}
+	}
+	slices.SortStableFunc(lags, func(a, b *v1alpha1.MQConsumerGroup) int {
+		return before[client.ObjectKeyFromObject(a)].Compare(before[client.ObjectKeyFromObject(b)])
+	})
+	for _, g := range lags[:min(len(lags), lagsAtPulse)] {
+		p.woken[client.ObjectKeyFromObject(g)] = now
+		woken = append(woken, g)
+	}
+	return woken
+}
+
+// objects are what a beat looks at.
+type objects struct {
+	groups      []v1alpha1.MQConsumerGroup
+	clusters    map[types.NamespacedName]*v1alpha1.MQCluster
+	deployments map[types.NamespacedName]*appsv1.Deployment
+	replays     []v1alpha1.DeadLetterReplay
+}
+
+// clusterOf is nil if there is none of that name.
+func (o objects) clusterOf(g *v1alpha1.MQConsumerGroup) *v1alpha1.MQCluster {
+	return o.clusters[types.NamespacedName{Namespace: g.Namespace, Name: g.Spec.ClusterRef.Name}]
+}
+
+func (p *Pulse) read(ctx context.Context) (objects, error) {
 	var groups v1alpha1.MQConsumerGroupList
 	var clusterList v1alpha1.MQClusterList
 	var deploymentList appsv1.DeploymentList
+	var replays v1alpha1.DeadLetterReplayList
 	if err := p.Client.List(ctx, &groups); err != nil {
-		return nil, nil, nil, fmt.Errorf("list groups: %w", err)
+		return objects{}, fmt.Errorf("list groups: %w", err)
 	}
 	if err := p.Client.List(ctx, &clusterList); err != nil {
-		return nil, nil, nil, fmt.Errorf("list clusters: %w", err)
+		return objects{}, fmt.Errorf("list clusters: %w", err)
 	}
 	if err := p.Client.List(ctx, &deploymentList, client.HasLabels{labelGroup}); err != nil {
-		return nil, nil, nil, fmt.Errorf("list deployments: %w", err)
+		return objects{}, fmt.Errorf("list deployments: %w", err)
+	}
+	if err := p.Client.List(ctx, &replays); err != nil {
+		return objects{}, fmt.Errorf("list replays: %w", err)
 	}
 	clusters := map[types.NamespacedName]*v1alpha1.MQCluster{}
 	for i := range clusterList.Items {
@@ -143,10 +187,10 @@ func (p *Pulse) read(ctx context.Context) ([]v1alpha1.MQConsumerGroup, map[types
 	for i := range deploymentList.Items {
 		deployments[client.ObjectKeyFromObject(&deploymentList.Items[i])] = &deploymentList.Items[i]
 	}
-	return groups.Items, clusters, deployments, nil
+	return objects{groups.Items, clusters, deployments, replays.Items}, nil
 }
 
-// worthTelling reports whether a group's status lacks something: at once what a user or the number of pods waits for, the rest now and then.
+// worthTelling reports whether a group's status lacks something, its lag aside: at once what a user or the number of pods waits for, the rest now and then.
 func worthTelling(seen *inputs, now, last time.Time) bool {
 	status := &seen.group.Status
 	stalled := condition.Is(status.Conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue) && !onlyLoss(status.Conditions)
@@ -161,10 +205,10 @@ func worthTelling(seen *inputs, now, last time.Time) bool {
 	switch age := now.Sub(last); {
 	case age >= lookAgain && status.SeededTime != nil && seen.signals.Unseeded:
 		return true
-	case age >= lookAgain && (drainMoved(seen, now) || configMoved(seen) || parkingMoved(seen, now) || upstreamMoved(seen, now)):
-		return true
+	case age >= lookAgain:
+		return drainMoved(seen, now) || configMoved(seen) || parkingMoved(seen, now) || upstreamMoved(seen, now) || stuckMoved(seen) || retentionMoved(seen, now)
 	}
-	return now.Sub(last) >= lagPeriod && lagMoved(seen, now)
+	return false
 }
 
 // reportsMoved reports whether pods report what the status has otherwise, but for who probes: in an outage that may change
@@ -189,5 +233,11 @@ func lagMoved(seen *inputs, now time.Time) bool {
 	var is v1alpha1.MQConsumerGroupStatus
 	setLag(&is, seen, now)
 	was := &seen.group.Status
-	return !equality.Semantic.DeepEqual([]*int64{is.Lag, is.RetryLag, is.DeadLetters}, []*int64{was.Lag, was.RetryLag, was.DeadLetters})
+	for _, c := range []metav1.Condition{queueStuck(seen, now), retentionAtRisk(seen, now)} { // which are known since the lag is
+		if !condition.Is(was.Conditions, c.Type, c.Status) {
+			return true
+		}
+	}
+	return !equality.Semantic.DeepEqual([]*int64{is.Lag, is.RetryLag, is.DeadLetters}, []*int64{was.Lag, was.RetryLag, was.DeadLetters}) ||
+		!is.OldestMessageTime.Equal(was.OldestMessageTime)
 }

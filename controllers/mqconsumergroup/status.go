@@ -40,6 +40,7 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 		status.Replicas, status.ReadyReplicas = d.Status.Replicas, d.Status.ReadyReplicas
 	}
 	setLag(status, seen, now)
+	status.StuckQueues = seen.stuck
 	status.SkippedMessageIDs = skipped(seen)
 	status.RetryPlan = retryPlan(seen)
 	status.Jumps = seen.jumps
@@ -57,7 +58,7 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 
 // setLag leaves out what is not known at this moment.
 func setLag(status *v1alpha1.MQConsumerGroupStatus, seen *inputs, now time.Time) {
-	status.Lag, status.RetryLag, status.DeadLetters = nil, nil, nil
+	status.Lag, status.RetryLag, status.DeadLetters, status.OldestMessageTime = nil, nil, nil, oldestMessage(seen, now)
 	if !seen.signals.Fresh(now, fresh) {
 		return
 	}
@@ -117,7 +118,8 @@ func conditions(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now t
 	}
 	all := append(condition.Summary(ready, done.results()...),
 		brokerReady(done), workloadReady(seen, done), configCurrent(seen),
-		foreignConsumers(seen), parked, thirdPartyDown(group, seen, now), upstreamOrder(seen, now), follows(group),
+		foreignConsumers(seen), parked, thirdPartyDown(group, seen, now), upstreamOrder(seen, now),
+		queueStuck(seen, now), retentionAtRisk(seen, now), follows(group),
 	)
 	return append(all, drained(group, seen, now)...)
 }

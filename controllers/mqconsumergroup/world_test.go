@@ -28,6 +28,9 @@ import (
 // topicQueues of the topic Orders on each broker.
 const topicQueues = 2
 
+// longBeat is as long as may lie between two looks for all of it to count.
+const longBeat = 10 * time.Second
+
 // world is a namespace with a Ready cluster of two brokers that have the topic Orders, a Ready adapter, and a reconciler.
 type world struct {
 	*suite.Suite
@@ -74,6 +77,7 @@ func newWorldOn(t *testing.T, nameServer string, change func(*v1alpha1.MQConsume
 		Logger: logger,
 	})
 	now := func() time.Time { return w.Now().Add(w.later) }
+	sampler.Now = func() time.Time { return time.Now().Add(w.later) }
 	w.r = &Reconciler{
 		Client: w.Client, Secrets: w.Client, Applier: w.Applier, Connector: w.Connector,
 		Sampler: sampler, Syncer: syncer, Recorder: w.Recorder, Now: now,
@@ -88,7 +92,9 @@ func newWorldOn(t *testing.T, nameServer string, change func(*v1alpha1.MQConsume
 	for _, b := range w.brokers {
 		config, err := w.client.BrokerConfig(t.Context(), b.addr)
 		w.must(err)
-		w.cluster.Status.Brokers = append(w.cluster.Status.Brokers, v1alpha1.BrokerStatus{Name: b.name, Address: b.addr, DelayLevels: config[rocketmq.DelayLevels]})
+		w.cluster.Status.Brokers = append(w.cluster.Status.Brokers, v1alpha1.BrokerStatus{
+			Name: b.name, Address: b.addr, DelayLevels: config[rocketmq.DelayLevels], Retention: &metav1.Duration{Duration: 72 * time.Hour}, DeleteWhen: "04", Disk: v1alpha1.DiskNormal,
+		})
 	}
 	adapter := w.Adapter("sms")
 	adapter.Status = v1alpha1.ThirdPartyAdapterStatus{ObservedGeneration: 1, Conditions: w.conditionReady()}
@@ -215,6 +221,15 @@ func (w *world) roll() {
 	n := wantedReplicas(d)
 	d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n}
 	w.must(w.Status().Update(w.t.Context(), d))
+}
+
+// beats lets so much time pass, with a beat every ten seconds.
+func (w *world) beats(time time.Duration) {
+	w.t.Helper()
+	for end := w.later + time; w.later < end; w.later += longBeat {
+		w.beat()
+	}
+	w.beat()
 }
 
 // beat lets the pulse look once, and says whether the group was woken.

@@ -46,6 +46,12 @@ func (c *Client) BrokerConfig(ctx context.Context, addr string) (BrokerConfig, e
 	return config, nil
 }
 
+// Retention is for how long the broker keeps messages, from [ReservedHours]; false where that is no number of hours.
+func (b BrokerConfig) Retention() (time.Duration, bool) {
+	hours, err := strconv.ParseInt(b[ReservedHours], 10, 32)
+	return time.Duration(hours) * time.Hour, err == nil && hours > 0
+}
+
 // longestDelay is beyond what any broker keeps messages for.
 const longestDelay = 3650 * 24 * time.Hour
 
@@ -72,6 +78,12 @@ type BrokerRuntime map[string]string
 
 // Version is the broker's version as it writes it, e.g. "V5_5_0".
 func (b BrokerRuntime) Version() string { return b["brokerVersionDesc"] }
+
+// DiskUse is how full the disk of the messages is, 0 to 1; false where the broker does not tell.
+func (b BrokerRuntime) DiskUse() (float64, bool) {
+	used, err := strconv.ParseFloat(b["commitLogDiskRatio"], 64)
+	return used, err == nil && used >= 0
+}
 
 // BrokerRuntime reads the runtime figures of one broker. One that has just started has none for a second, and is asked again.
 func (c *Client) BrokerRuntime(ctx context.Context, addr string) (BrokerRuntime, error) {

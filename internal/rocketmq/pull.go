@@ -198,3 +198,6 @@ func (c *Client) Peek(ctx context.Context, addr string, q Queue, offset int64) (
 // IsRetry reports whether the topic holds a group's messages that wait for
 // another attempt.
 func IsRetry(topic string) bool { return strings.HasPrefix(topic, retryPrefix) }
+
+// IsDeadLetter reports whether the topic holds a group's messages that were given up.
+func IsDeadLetter(topic string) bool { return strings.HasPrefix(topic, deadLetterPrefix) }

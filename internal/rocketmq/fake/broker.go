@@ -230,9 +230,9 @@ func delayLevels(levels []time.Duration) string {
 
 func (b *Broker) runtime(call) answer {
 	return answerJSON(map[string]map[string]string{"table": {
-		"brokerVersionDesc": "V5_5_0",
-		"brokerVersion":     strconv.Itoa(version),
+		"brokerVersionDesc":  "V5_5_0",
+		"brokerVersion":      strconv.Itoa(version),
 		"commitLogDiskRatio": "0.42",
-		"bootTimestamp":     strconv.FormatInt(time.Now().UnixMilli(), 10),
+		"bootTimestamp":      strconv.FormatInt(time.Now().UnixMilli(), 10),
 	}})
 }
