@@ -80,7 +80,8 @@ func ready() *inputs {
 		Status: v1alpha1.MQClusterStatus{
 			Identity: "physical", ClusterName: "DefaultCluster",
 			Brokers: []v1alpha1.BrokerStatus{
-				{Name: "broker-a", Address: "10.1.0.1:10911", DelayLevels: delaysByDefault}, {Name: "broker-b", Address: "10.1.0.2:10911", DelayLevels: delaysByDefault},
+				{Name: "broker-a", Address: "10.1.0.1:10911", DelayLevels: delaysByDefault, Retention: new(duration(72 * time.Hour)), DeleteWhen: "04", Disk: v1alpha1.DiskNormal},
+				{Name: "broker-b", Address: "10.1.0.2:10911", DelayLevels: delaysByDefault, Retention: new(duration(72 * time.Hour)), DeleteWhen: "04", Disk: v1alpha1.DiskNormal},
 			},
 			Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue}},
 		},
