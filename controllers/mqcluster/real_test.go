@@ -33,4 +33,7 @@ func TestARealBrokerRefusesAWrongKeyAndTakesTheCorrectedOne(t *testing.T) {
 	}
 	reconcile(t, s, cluster)
 	suite.WantCondition(t, cluster.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "masters: 1")
+	if b := cluster.Status.Brokers[0]; b.Retention == nil || b.Retention.Duration <= 0 || b.DeleteWhen == "" || b.Disk == "" {
+		t.Errorf("a real broker tells of what it keeps: %+v", b)
+	}
 }

@@ -42,6 +42,8 @@ type world struct {
 	pulse   *Pulse
 	cluster *v1alpha1.MQCluster
 	group   *v1alpha1.MQConsumerGroup
+	// real is the address of a real broker, where there is one.
+	real string
 	// later is added to the reconciler's clock.
 	later time.Duration
 }

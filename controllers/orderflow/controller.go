@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -49,6 +50,8 @@ type Reconciler struct {
 	Recorder events.EventRecorder
 	// Now is the clock.
 	Now func() time.Time
+
+	heard memory
 }
 
 // +kubebuilder:rbac:groups=orderflow.dev,resources=orderflows,verbs=list;watch;patch
@@ -96,6 +99,9 @@ func (r *Reconciler) flowsOn(ctx context.Context, cluster client.Object) []recon
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	flow := &v1alpha1.OrderFlow{}
 	if err := r.Client.Get(ctx, request.NamespacedName, flow); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.heard.forget(request.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if !flow.DeletionTimestamp.IsZero() {
@@ -125,11 +131,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			done.binding = r.applyBinding(ctx, flow, seen.cluster)
 		}
 	}
-	changed := setStatus(flow, done, r.Now())
+	changed := setStatus(flow, done, seen.traffic, r.Now())
 
 	if err := r.Applier.Status(ctx, before, flow); err != nil {
 		return apply.Again(err)
 	}
 	r.record(flow, done, changed)
-	return result.Reconcile(interval, done.results()...)
+	answer, err := result.Reconcile(interval, done.results()...)
+	answer.RequeueAfter = listenAgain(flow, seen.traffic, answer.RequeueAfter, r.Now())
+	return answer, err
 }

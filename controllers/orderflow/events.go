@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
@@ -31,6 +32,15 @@ const (
 // record sends events for what changed: Ready, and what was done to the topic.
 func (r *Reconciler) record(flow *v1alpha1.OrderFlow, p progress, changed []condition.Transition) {
 	condition.RecordReady(r.Recorder, flow, flow.Status.Conditions, changed)
+	for _, t := range changed {
+		switch {
+		case t.New.Type != v1alpha1.ConditionNoTraffic:
+		case t.New.Status == metav1.ConditionTrue:
+			condition.Event(r.Recorder, flow, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
+		case t.Old.Status == metav1.ConditionTrue && t.New.Status == metav1.ConditionFalse:
+			condition.Event(r.Recorder, flow, corev1.EventTypeNormal, t.New.Reason, "messages come again to topic "+flow.Spec.Topic.Name)
+		}
+	}
 	if p.plan.adopts {
 		condition.Event(r.Recorder, flow, corev1.EventTypeNormal, eventTopicAdopted, "topic "+flow.Spec.Topic.Name+" was there before and is taken over")
 	}

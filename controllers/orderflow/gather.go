@@ -39,6 +39,8 @@ type facts struct {
 	// read where queues are to be added and growthPolicy is Refuse.
 	orderly []orderlyGroup
 	counted result.Result
+	// traffic of the topic; nil where spec.topic.expectTraffic is not set, or the topic is not the flow's.
+	traffic *traffic
 }
 
 // brokerTopic is the topic as one master has it.
@@ -57,7 +59,8 @@ const verifyEvery = time.Minute
 //  1. the MQCluster, and whether it can be used,
 //  2. all flows and MQClusters, for others that declare the topic on the same physical cluster,
 //  3. from each master broker, all at once: the topic,
-//  4. if queues are to be added and growthPolicy is Refuse: the messages that Orderly groups have yet to handle.
+//  4. if queues are to be added and growthPolicy is Refuse: the messages that Orderly groups have yet to handle,
+//  5. with spec.topic.expectTraffic, and if the last message known may be too long ago: when the last one was stored.
 func (r *Reconciler) gather(ctx context.Context, flow *v1alpha1.OrderFlow) (facts, error) {
 	var seen facts
 	cluster, err := r.cluster(ctx, flow)
@@ -70,6 +73,9 @@ func (r *Reconciler) gather(ctx context.Context, flow *v1alpha1.OrderFlow) (fact
 	}
 	if seen.owner, err = r.owner(ctx, flow, cluster); err != nil {
 		return facts{}, err
+	}
+	if topic := flow.Status.Topic; flow.Spec.Topic.ExpectTraffic != nil && topic != nil && topic.ClusterIdentity == cluster.Status.Identity {
+		seen.traffic = new(r.listen(ctx, flow, cluster))
 	}
 	if verified(flow, cluster, r.Now()) {
 		return seen, nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
@@ -57,7 +58,7 @@ func readiness(group *v1alpha1.MQConsumerGroup) result.Result {
 }
 
 // setStatus writes into the status how far the flow is, and returns the conditions that changed.
-func setStatus(flow *v1alpha1.OrderFlow, p progress, now time.Time) []condition.Transition {
+func setStatus(flow *v1alpha1.OrderFlow, p progress, heard *traffic, now time.Time) []condition.Transition {
 	status := &flow.Status
 	setTopic(flow, p)
 	if p.plan.write && p.topic.IsDone() {
@@ -71,6 +72,11 @@ func setStatus(flow *v1alpha1.OrderFlow, p progress, now time.Time) []condition.
 	status.ObservedGeneration = flow.Generation
 	status.LastHandledReconcileAt = demand.Heard(flow, status.LastHandledReconcileAt)
 	conditions := append(condition.Summary(summary(flow), p.results()...), topicReady(flow, p), consumersReady(flow, p))
+	if flow.Spec.Topic.ExpectTraffic != nil {
+		conditions = append(conditions, noTraffic(flow, heard, p.topic, now))
+	} else {
+		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionNoTraffic)
+	}
 	return condition.Set(&status.Conditions, flow.Generation, now, conditions...)
 }
 
