@@ -21,6 +21,11 @@
 //   - RatePerReplica is learnt only while more messages wait than the ready pods hold in their hands, since with fewer the pods may simply
 //     have nothing to do; and not while a pod is parked. What was learnt is kept.
 //
+// Heads are the first messages that wait: which they are, for how long they have been the first, and when they were stored. That is known from the looks: each sees
+// how long a queue is and when its last message was stored, so that a message is no older than the last look without it, and no younger than the first with it. Of a
+// backlog that is older than its first look nothing of that is known; its broker is asked, about one message at a time and a few in a pass, so that what a pass
+// costs does not grow with what waits.
+//
 // What could not be read is not known: a group whose brokers did not all answer has no Signals for that moment, and Fresh says how old
 // the last ones are. That no broker has the topic was read: nothing waits in it.
 package lag

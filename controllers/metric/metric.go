@@ -31,16 +31,18 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 var (
 	conditionDesc = describe("condition_state", "1 for the status and reason that a condition of an object has; kubectl describe shows its message.",
 		"kind", "namespace", "name", "condition", "status", "reason")
-	lagDesc   = describe("lag_messages", "Messages yet to be handled, retries included; no series where it is not known.", "namespace", "name", "group")
-	retryDesc = describe("lag_retry_messages", "The part of the lag that was tried before.", "namespace", "name", "group")
-	deadDesc  = describe("dead_letter_messages", "Messages in the group's dead-letter topic.", "namespace", "name", "group")
-	readyDesc = describe("ready_replicas", "Pods of the group that are ready.", "namespace", "name", "group")
-	boundDesc = describe("desired_replicas", "Pods that were decided on, and the bound that held their number.", "namespace", "name", "group", "bound")
+	lagDesc    = describe("lag_messages", "Messages yet to be handled, retries included; no series where it is not known.", "namespace", "name", "group")
+	retryDesc  = describe("lag_retry_messages", "The part of the lag that was tried before.", "namespace", "name", "group")
+	deadDesc   = describe("dead_letter_messages", "Messages in the group's dead-letter topic.", "namespace", "name", "group")
+	oldestDesc = describe("oldest_message_timestamp_seconds", "When the oldest message that waits was stored; no series where none has waited for a minute, or it is not known.", "namespace", "name", "group")
+	stuckDesc  = describe("stuck_queues", "Queues in which the group does not get on while messages come, 16 at most; no series while the lag is not known.", "namespace", "name", "group")
+	readyDesc  = describe("ready_replicas", "Pods of the group that are ready.", "namespace", "name", "group")
+	boundDesc  = describe("desired_replicas", "Pods that were decided on, and the bound that held their number.", "namespace", "name", "group", "bound")
 )
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{conditionDesc, lagDesc, retryDesc, deadDesc, readyDesc, boundDesc} {
+	for _, d := range []*prometheus.Desc{conditionDesc, lagDesc, retryDesc, deadDesc, oldestDesc, stuckDesc, readyDesc, boundDesc} {
 		descs <- d
 	}
 }
@@ -72,6 +74,12 @@ func collectGroup(g *v1alpha1.MQConsumerGroup, gauge func(*prometheus.Desc, floa
 		if n != nil {
 			gauge(desc, float64(*n), g.Namespace, g.Name, g.Spec.Group)
 		}
+	}
+	if oldest := g.Status.OldestMessageTime; oldest != nil {
+		gauge(oldestDesc, float64(oldest.Unix()), g.Namespace, g.Name, g.Spec.Group)
+	}
+	if g.Status.Lag != nil {
+		gauge(stuckDesc, float64(len(g.Status.StuckQueues)), g.Namespace, g.Name, g.Spec.Group)
 	}
 	gauge(readyDesc, float64(g.Status.ReadyReplicas), g.Namespace, g.Name, g.Spec.Group)
 	if s := g.Status.Scaling; s != nil {

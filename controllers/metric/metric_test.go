@@ -29,6 +29,7 @@ func shop() (o Objects) {
 	o.Replays.Items = []v1alpha1.DeadLetterReplay{{ObjectMeta: meta("again"), Status: v1alpha1.DeadLetterReplayStatus{Conditions: ready(v1alpha1.ReasonReady)}}}
 	known := v1alpha1.MQConsumerGroup{ObjectMeta: meta("paid-push"), Status: v1alpha1.MQConsumerGroupStatus{
 		Conditions: ready(v1alpha1.ReasonReady), Lag: new(int64(42)), RetryLag: new(int64(2)), DeadLetters: new(int64(1)), ReadyReplicas: 2,
+		OldestMessageTime: new(metav1.Unix(1793534400, 0)), StuckQueues: []v1alpha1.StuckQueue{{Queue: "Orders@broker-a#0"}},
 		Scaling: &v1alpha1.ScalingStatus{DesiredReplicas: 3, Bound: v1alpha1.BoundQueues},
 	}}
 	known.Spec.Group = "push_group"
@@ -64,8 +65,15 @@ orderflow_desired_replicas{bound="Queues",group="push_group",name="paid-push",na
 # HELP orderflow_lag_messages Messages yet to be handled, retries included; no series where it is not known.
 # TYPE orderflow_lag_messages gauge
 orderflow_lag_messages{group="push_group",name="paid-push",namespace="shop"} 42
+# HELP orderflow_oldest_message_timestamp_seconds When the oldest message that waits was stored; no series where none has waited for a minute, or it is not known.
+# TYPE orderflow_oldest_message_timestamp_seconds gauge
+orderflow_oldest_message_timestamp_seconds{group="push_group",name="paid-push",namespace="shop"} 1.7935344e+09
+# HELP orderflow_stuck_queues Queues in which the group does not get on while messages come, 16 at most; no series while the lag is not known.
+# TYPE orderflow_stuck_queues gauge
+orderflow_stuck_queues{group="push_group",name="paid-push",namespace="shop"} 1
 `
-	if err := testutil.GatherAndCompare(registry(shop(), nil), strings.NewReader(want), "orderflow_condition_state", "orderflow_desired_replicas", "orderflow_lag_messages"); err != nil {
+	if err := testutil.GatherAndCompare(registry(shop(), nil), strings.NewReader(want), "orderflow_condition_state", "orderflow_desired_replicas", "orderflow_lag_messages",
+		"orderflow_oldest_message_timestamp_seconds", "orderflow_stuck_queues"); err != nil {
 		t.Error(err)
 	}
 }

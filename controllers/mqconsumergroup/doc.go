@@ -41,6 +41,9 @@
 // Rollouts. A pod is ready once it is a member and the queues that fall to it are handed over, so that the next one is not taken away before. Each pod that goes
 // hands over first, and nobody waits for a queue for longer than that takes.
 //
+// Guards. QueueStuck and RetentionAtRisk are made from the heads of package lag: what holds a queue, and what a broker is about to delete. Neither keeps a group
+// from being Ready: it does what it declares. Messages name moments, not ages, which would be a write every second.
+//
 // Deletion. Everything in Kubernetes goes with its owner. On the broker it stays, unless deletionPolicy is Delete; only then is there a
 // finalizer. It waits until every message has been handled, then stops the pods and deletes group, offsets, retries and dead letters. It
 // gives up, with an event, when the MQCluster is gone or leads to another cluster now, when an older object declares the group, or when the

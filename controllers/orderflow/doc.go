@@ -35,6 +35,11 @@
 //
 // With permission Read a topic runs empty; with Write its messages wait, and its MQConsumerGroups say TopicNotReadable.
 //
+// # Silence
+//
+// With spec.topic.expectTraffic the brokers are asked when the last message was stored, once in the time within which one is expected, and at each look while
+// there is none (NoTraffic). They know it also after a restart of the operator. A flow that is younger than that time is not silent yet.
+//
 // # Invariants
 //
 //   - Queues only grow. More queues than declared are kept.
