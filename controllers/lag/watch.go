@@ -118,7 +118,7 @@ func (t *track) look(now time.Time, p Position) {
 	}
 }
 
-// note keeps a mark, and of too many lets the one go that is missed least.
+// note keeps a mark, and of too many lets the one go that is missed least; not that of the first message, whose time is told.
 func (t *track) note(m mark) {
 	at := slices.IndexFunc(t.marks, func(k mark) bool { return k.end >= m.end })
 	if at < 0 {
@@ -132,8 +132,9 @@ func (t *track) note(m mark) {
 	if len(t.marks) <= maxMarks {
 		return
 	}
-	least := 1
-	for i := 2; i < len(t.marks)-1; i++ {
+	head := slices.IndexFunc(t.marks, func(k mark) bool { return k.end > t.offset })
+	least := head + 1
+	for i := least + 1; i < len(t.marks)-1; i++ {
 		if t.gap(i) < t.gap(least) {
 			least = i
 		}

@@ -168,6 +168,20 @@ func TestThePlaceOfTheFirstMessageInTimeIsNearTheTruth(t *testing.T) {
 	})
 }
 
+func TestWhatIsToldOfAMessageDoesNotChangeWhileItWaits(t *testing.T) {
+	var q queue
+	var w watch
+	q.look(&w, noon, true)
+	for s := range 1000 {
+		now := noon.Add(time.Duration(s+1) * time.Second)
+		q.store(now, 3)
+		q.look(&w, now, true)
+		if got, want := w.head(t).Stored, noon.Add(time.Second); !got.Equal(want) {
+			t.Fatalf("after %d s the first message is told to be of %s, not of %s", s, got.UTC(), want)
+		}
+	}
+}
+
 func TestHowLongAQueueStandsStill(t *testing.T) {
 	for sentence, test := range map[string]struct {
 		change func(second int, q *queue) (consuming bool)
