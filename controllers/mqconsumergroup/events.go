@@ -41,24 +41,12 @@ func (r *Reconciler) record(group, before *v1alpha1.MQConsumerGroup, changed []c
 	condition.RecordReady(r.Recorder, group, group.Status.Conditions, changed)
 	for _, t := range changed {
 		switch {
-		case t.New.Type == v1alpha1.ConditionThirdPartyDown && t.New.Status == metav1.ConditionTrue:
+		case alarms(t.New):
 			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
 		case t.New.Type == v1alpha1.ConditionThirdPartyDown && t.Old.Status == metav1.ConditionTrue && t.New.Status == metav1.ConditionFalse:
 			condition.Event(r.Recorder, group, corev1.EventTypeNormal, t.New.Reason, "the third party is back; waiting messages are sent")
-		case t.New.Type == v1alpha1.ConditionParked && t.New.Status == metav1.ConditionTrue && t.New.Reason != v1alpha1.ReasonCircuitOpen: // which ThirdPartyDown tells
-			kind := corev1.EventTypeWarning
-			if group.Status.Suspension != nil { // which somebody wants
-				kind = corev1.EventTypeNormal
-			}
-			condition.Event(r.Recorder, group, kind, t.New.Reason, t.New.Message)
-		case t.New.Type == v1alpha1.ConditionDrained && t.New.Status == metav1.ConditionTrue:
+		case announces(t.New):
 			condition.Event(r.Recorder, group, corev1.EventTypeNormal, t.New.Reason, t.New.Message)
-		case t.New.Type == v1alpha1.ConditionDrained && t.New.Reason == v1alpha1.ReasonDrainDeadlineExceeded:
-			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
-		case (t.New.Type == v1alpha1.ConditionQueueStuck || t.New.Type == v1alpha1.ConditionRetentionAtRisk) && t.New.Status == metav1.ConditionTrue:
-			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
-		case t.New.Type == v1alpha1.ConditionForeignConsumers && t.New.Status == metav1.ConditionTrue:
-			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
 		}
 	}
 	r.recordSkipped(group, before.Status.SkippedMessageIDs)
@@ -92,6 +80,32 @@ func (r *Reconciler) recordRepairs(group *v1alpha1.MQConsumerGroup, done steps) 
 		condition.Event(r.Recorder, group, corev1.EventTypeNormal, eventOffsetsSet,
 			fmt.Sprintf("queues without an offset of group %s begin with what came since the group; where they are not new somebody deleted it, and messages come again: %s", name, list(set)))
 	}
+}
+
+// alarms reports whether a condition that changed tells of something that is amiss.
+func alarms(c metav1.Condition) bool {
+	if c.Type == v1alpha1.ConditionDrained {
+		return c.Reason == v1alpha1.ReasonDrainDeadlineExceeded
+	}
+	if c.Status != metav1.ConditionTrue || suspended(c) {
+		return false
+	}
+	switch c.Type {
+	case v1alpha1.ConditionThirdPartyDown, v1alpha1.ConditionForeignConsumers, v1alpha1.ConditionQueueStuck, v1alpha1.ConditionRetentionAtRisk:
+		return true
+	case v1alpha1.ConditionParked:
+		return c.Reason != v1alpha1.ReasonCircuitOpen // which ThirdPartyDown tells
+	}
+	return false
+}
+
+// announces reports whether a condition that changed tells of something that somebody wanted.
+func announces(c metav1.Condition) bool {
+	return suspended(c) || c.Type == v1alpha1.ConditionDrained && c.Status == metav1.ConditionTrue
+}
+
+func suspended(c metav1.Condition) bool {
+	return c.Type == v1alpha1.ConditionParked && (c.Reason == v1alpha1.ReasonSuspended || c.Reason == v1alpha1.ReasonAdapterSuspended)
 }
 
 // recordSkipped tells of messages that were met since.
