@@ -87,7 +87,7 @@ func alarms(c metav1.Condition) bool {
 	if c.Type == v1alpha1.ConditionDrained {
 		return c.Reason == v1alpha1.ReasonDrainDeadlineExceeded
 	}
-	if c.Status != metav1.ConditionTrue || suspended(c) {
+	if c.Status != metav1.ConditionTrue || toldSuspended(c) {
 		return false
 	}
 	switch c.Type {
@@ -101,10 +101,11 @@ func alarms(c metav1.Condition) bool {
 
 // announces reports whether a condition that changed tells of something that somebody wanted.
 func announces(c metav1.Condition) bool {
-	return suspended(c) || c.Type == v1alpha1.ConditionDrained && c.Status == metav1.ConditionTrue
+	return toldSuspended(c) || c.Type == v1alpha1.ConditionDrained && c.Status == metav1.ConditionTrue
 }
 
-func suspended(c metav1.Condition) bool {
+// toldSuspended: the group hands out no message because somebody said so.
+func toldSuspended(c metav1.Condition) bool {
 	return c.Type == v1alpha1.ConditionParked && (c.Reason == v1alpha1.ReasonSuspended || c.Reason == v1alpha1.ReasonAdapterSuspended)
 }
 
