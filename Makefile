@@ -51,7 +51,7 @@ bin/govulncheck: hack/govulncheck/go.mod
 
 .PHONY: test
 test: ## obtain what is needed (etcd, kube-apiserver, RocketMQ) and run all tests but e2e
-	$(LOCAL) exec -with rocketmq,assets -- $(GOTEST) $$(go list ./... | grep -vE '/test/(e2e|fault|bench)$$')
+	$(LOCAL) exec -with rocketmq,assets -- $(GOTEST) $$(go list ./... | grep -vE '/test/(e2e|fault|bench|bench/control)$$')
 
 .PHONY: e2e
 e2e: build ## run the product on a real cluster, from apply to delete
@@ -95,6 +95,10 @@ bench-demo: build ## pay latency with SMS slow and dead against healthy, in shuf
 .PHONY: bench-runtime
 bench-runtime: ## the data plane against the official clients, on a real broker; BENCH=name for one of the comparisons
 	$(LOCAL) exec -- go test -count 1 -timeout 90m -v -run '^TestRuntime$$/$(BENCH)' ./test/bench
+
+.PHONY: bench-control
+bench-control: ## the operator with thousands of objects against a raw client, on a real API server; BENCH=name for a part, GROUPS=n for fewer
+	$(LOCAL) exec -with rocketmq,assets -- go test -count 1 -timeout 60m -v -run '^TestControl$$/$(BENCH)' ./test/bench/control $(if $(GROUPS),-control.groups $(GROUPS))
 
 .PHONY: evidence
 evidence: ## recompute the figures of out/*.json from their samples and print them beside their goals

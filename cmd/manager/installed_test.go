@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/orderflow-dev/orderflow/controllers/operator"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
 	"github.com/orderflow-dev/orderflow/test/installation"
@@ -80,7 +81,7 @@ func start(t *testing.T, config *rest.Config, change func(*options)) (stop func(
 	if change != nil {
 		change(&o)
 	}
-	mgr, err := newManager(config, connector, o, slog.New(handler()))
+	mgr, err := operator.New(config, connector, o.operator(), slog.New(handler()))
 	if err != nil {
 		t.Fatal(err)
 	}

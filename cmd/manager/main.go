@@ -21,6 +21,12 @@ import (
 	"github.com/go-logr/logr"
 	_ "golang.org/x/crypto/x509roots/fallback" // the public roots: the image has none
 	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/orderflow-dev/orderflow/controllers/mqconsumergroup"
+	"github.com/orderflow-dev/orderflow/controllers/operator"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/internal/dial"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
 // defaultTraceRatio shows what is usual without costing much; senders that trace decide for themselves.
@@ -37,6 +43,14 @@ type options struct {
 	metricsAddress  string
 	healthAddress   string
 	leaderElection  bool
+}
+
+func (o options) operator() operator.Options {
+	return operator.Options{
+		WorkerImage: o.workerImage, Namespace: o.namespace, Watch: o.watch, PrivateNetworks: o.privateNetworks,
+		Tracing:        mqconsumergroup.Tracing{Endpoint: o.otlpEndpoint, Ratio: o.traceRatio},
+		MetricsAddress: o.metricsAddress, HealthAddress: o.healthAddress, LeaderElection: o.leaderElection,
+	}
 }
 
 func main() {
@@ -66,6 +80,20 @@ func main() {
 		log.Error("the operator ended", "error", err)
 		os.Exit(1) //nolint:gocritic // stop has nothing left to do
 	}
+}
+
+func run(ctx context.Context, o options, log *slog.Logger) error {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the API server: %w", err)
+	}
+	connector := &topology.Connector{Client: rocketmq.Config{DialContext: dial.Broker()}}
+	defer connector.Close()
+	mgr, err := operator.New(config, connector, o.operator(), log)
+	if err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
 }
 
 func (o options) validate() error {

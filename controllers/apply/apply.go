@@ -6,6 +6,7 @@ package apply
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"reflect"
 	"slices"
@@ -69,8 +70,11 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("%s %s exists and belongs to %s", e.Kind, e.Name, by)
 }
 
-// Apply makes one object as its owner declares it, and reads what it is then back into it. Nothing is sent if it was applied like this before
-// and nobody changed it since. *TakenError: it exists and is not the owner's.
+// appliedAnnotation is the digest of what an object was last made to be, for an operator that begins to know: what is no longer declared cannot be seen otherwise.
+const appliedAnnotation = "orderflow.dev/applied"
+
+// Apply makes one object as its owner declares it, and reads what it is then back into it. Nothing is sent if it was applied like this before, by whatever
+// operator, and nobody changed it since. *TakenError: it exists and is not the owner's.
 func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error {
 	declared, found, err := a.look(ctx, owner, object)
 	if err != nil {
@@ -80,10 +84,17 @@ func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error 
 	if err != nil {
 		return err
 	}
-	if found != nil && a.unchanged(found, sum) {
+	mark := hex.EncodeToString(sum[:8])
+	if found != nil && (a.unchanged(found, sum) || a.stands(found, declared, sum, mark)) {
 		reflect.ValueOf(object).Elem().Set(reflect.ValueOf(found).Elem()) // both are what the scheme makes of the kind
 		return nil
 	}
+	annotations := declared.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[appliedAnnotation] = mark
+	declared.SetAnnotations(annotations)
 	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(declared), FieldOwner, client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply %s %s: %w", declared.GetKind(), object.GetName(), err)
 	}
@@ -164,6 +175,46 @@ func (a *Applier) unchanged(found client.Object, sum [sha256.Size]byte) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.applied[found.GetUID()] == applied{sum, version(found)}
+}
+
+// stands reports whether an object that this operator did not apply is as declared all the same, and then remembers it.
+func (a *Applier) stands(found client.Object, declared *unstructured.Unstructured, sum [sha256.Size]byte, mark string) bool {
+	if found.GetAnnotations()[appliedAnnotation] != mark {
+		return false
+	}
+	have, err := runtime.DefaultUnstructuredConverter.ToUnstructured(found)
+	if err != nil || !contains(have["metadata"], declared.Object["metadata"]) {
+		return false
+	}
+	for field, value := range declared.Object {
+		if field != "apiVersion" && field != "kind" && !contains(have[field], value) {
+			return false
+		}
+	}
+	a.remember(found, sum)
+	return true
+}
+
+// contains reports whether all that want says is so in have, which may say more.
+func contains(have, want any) bool {
+	switch want := want.(type) {
+	case map[string]any:
+		fields, is := have.(map[string]any)
+		for name, value := range want {
+			if is = is && contains(fields[name], value); !is {
+				return false
+			}
+		}
+		return is
+	case []any:
+		return slices.EqualFunc(items(have), want, contains)
+	}
+	return have == want
+}
+
+func items(value any) []any {
+	list, _ := value.([]any)
+	return list
 }
 
 func (a *Applier) remember(object client.Object, sum [sha256.Size]byte) {

@@ -13,8 +13,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/index"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
 )
@@ -100,17 +102,17 @@ func TestWhoIsWokenByWhom(t *testing.T) {
 	third := w.Group("second", "Orders")
 	w.Create(t, other, third)
 	for sentence, test := range map[string]struct {
-		concerned func(*v1alpha1.MQConsumerGroup, client.Object) bool
-		changed   client.Object
-		want      string
+		wakes   handler.MapFunc
+		changed client.Object
+		want    string
 	}{
-		"a cluster wakes all that are on it":                     {onCluster, w.cluster, "credit push second"},
-		"an adapter wakes those that call it":                    {callsAdapter, w.Adapter("points"), "credit"},
-		"a group wakes the others that share an adapter with it": {sharesAdapter, w.group, "second"},
+		"a cluster wakes all that are on it":                     {w.r.groupsIn(index.Cluster, nameOf), w.cluster, "credit push second"},
+		"an adapter wakes those that call it":                    {w.r.groupsIn(index.Adapter, nameOf), w.Adapter("points"), "credit"},
+		"a group wakes the others that share an adapter with it": {w.r.groupsIn(index.Adapter, adaptersOf), w.group, "second"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			var names []string
-			for _, request := range w.r.groupsOf(test.concerned)(t.Context(), test.changed) {
+			for _, request := range test.wakes(t.Context(), test.changed) {
 				names = append(names, request.Name)
 			}
 			slices.Sort(names)

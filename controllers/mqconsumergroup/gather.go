@@ -21,6 +21,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/claim"
+	"github.com/orderflow-dev/orderflow/controllers/index"
 	"github.com/orderflow-dev/orderflow/controllers/lag"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
@@ -46,7 +47,7 @@ type inputs struct {
 	closed string
 	// adapters by name; those that do not exist are missing.
 	adapters map[string]*v1alpha1.ThirdPartyAdapter
-	// siblings are all groups of the namespace, this one included.
+	// siblings are the groups that refer to one of the adapters, this one included.
 	siblings []v1alpha1.MQConsumerGroup
 	// claims on the group's name on the same physical cluster, this one included.
 	claims []claim.Claim
@@ -102,7 +103,8 @@ func (b brokerFacts) queues() (n int32) {
 }
 
 // gather reads:
-//  1. from Kubernetes: the cluster, the topic's flow, the adapters, all other groups, the Deployment with its structure and its templates, the pods,
+//  1. from Kubernetes: the cluster, the topic's flow, the adapters, the other groups that use these or declare the same name, the Deployment with its structure and its templates,
+//     the pods,
 //  2. from the brokers, if the cluster is usable: the topic, whether the subscription is served, the members, and messages that hold up a queue; of a suspended group, what waits
 //     for its next attempt,
 //  3. from memory: the lag and what the pods reported.
@@ -116,7 +118,7 @@ func (r *Reconciler) gather(ctx context.Context, group *v1alpha1.MQConsumerGroup
 		signals: r.Sampler.Signals(key), lost: r.Sampler.Lost(key), heads: r.Sampler.Heads(key), reports: r.Syncer.Reports(key),
 	}
 	seen.stuck = stuckQueues(seen, r.Now())
-	if err := errors.Join(r.gatherReferences(ctx, seen), r.gatherClaims(ctx, seen), r.gatherWorkload(ctx, seen)); err != nil {
+	if err := errors.Join(r.gatherReferences(ctx, seen), r.gatherSiblings(ctx, seen), r.gatherClaims(ctx, seen), r.gatherWorkload(ctx, seen)); err != nil {
 		return nil, err
 	}
 	if seen.reached = topology.Usable(seen.cluster, group.Spec.ClusterRef.Name); seen.reached.IsDone() {
@@ -169,11 +171,29 @@ func (r *Reconciler) gatherReferences(ctx context.Context, seen *inputs) (err er
 	return nil
 }
 
+// gatherSiblings finds who shares the adapters' limits.
+func (r *Reconciler) gatherSiblings(ctx context.Context, seen *inputs) error {
+	known := map[types.UID]bool{}
+	for _, name := range seen.group.Spec.Handler.Adapters() {
+		var groups v1alpha1.MQConsumerGroupList
+		if err := r.Client.List(ctx, &groups, client.InNamespace(seen.group.Namespace), client.MatchingFields{index.Adapter: name}, client.UnsafeDisableDeepCopy); err != nil {
+			return fmt.Errorf("list the groups that use adapter %s: %w", name, err)
+		}
+		for _, g := range groups.Items {
+			if !known[g.UID] {
+				known[g.UID], seen.siblings = true, append(seen.siblings, g)
+			}
+		}
+	}
+	return nil
+}
+
 // gatherClaims finds who else declares the group's name. MQClusters of other namespaces may be the same physical cluster.
 func (r *Reconciler) gatherClaims(ctx context.Context, seen *inputs) error {
 	var groups v1alpha1.MQConsumerGroupList
 	var clusters v1alpha1.MQClusterList
-	if err := errors.Join(r.Client.List(ctx, &groups), r.Client.List(ctx, &clusters)); err != nil {
+	err := r.Client.List(ctx, &groups, client.MatchingFields{index.Group: seen.group.Spec.Group}, client.UnsafeDisableDeepCopy)
+	if err = errors.Join(err, r.Client.List(ctx, &clusters, client.UnsafeDisableDeepCopy)); err != nil {
 		return fmt.Errorf("list groups and clusters: %w", err)
 	}
 	status := map[types.NamespacedName]v1alpha1.MQClusterStatus{}
@@ -186,10 +206,7 @@ func (r *Reconciler) gatherClaims(ctx context.Context, seen *inputs) error {
 	seen.claims = []claim.Claim{claimOf(seen.group, of(seen.group))} // which the list may not have: not yet, or not any more
 	for i := range groups.Items {
 		g := &groups.Items[i]
-		if g.Namespace == seen.group.Namespace {
-			seen.siblings = append(seen.siblings, *g)
-		}
-		if g.UID != seen.group.UID && g.Spec.Group == seen.group.Spec.Group && topology.SameCluster(of(g), of(seen.group)) {
+		if g.UID != seen.group.UID && topology.SameCluster(of(g), of(seen.group)) {
 			seen.claims = append(seen.claims, claimOf(g, of(g)))
 		}
 	}

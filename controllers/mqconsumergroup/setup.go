@@ -16,13 +16,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/budget"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/index"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 )
 
@@ -47,9 +50,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, pulse *Pulse) error {
 		Owns(&corev1.Service{}).
 		Owns(&policyv1.PodDisruptionBudget{}, specChanged).
 		Owns(&networkingv1.NetworkPolicy{}, specChanged).
-		Watches(&v1alpha1.MQCluster{}, handler.EnqueueRequestsFromMapFunc(r.groupsOf(onCluster)), builder.WithPredicates(condition.ReadyChanged(clusterConditions))).
-		Watches(&v1alpha1.ThirdPartyAdapter{}, handler.EnqueueRequestsFromMapFunc(r.groupsOf(callsAdapter)), builder.WithPredicates(condition.ReadyChanged(adapterConditions))).
-		Watches(&v1alpha1.MQConsumerGroup{}, handler.EnqueueRequestsFromMapFunc(r.groupsOf(sharesAdapter)), specChanged).
+		Watches(&v1alpha1.MQCluster{}, handler.EnqueueRequestsFromMapFunc(r.groupsIn(index.Cluster, nameOf)), builder.WithPredicates(condition.ReadyChanged(clusterConditions))).
+		Watches(&v1alpha1.ThirdPartyAdapter{}, handler.EnqueueRequestsFromMapFunc(r.groupsIn(index.Adapter, nameOf)), builder.WithPredicates(condition.ReadyChanged(adapterConditions))).
+		Watches(&v1alpha1.MQConsumerGroup{}, handler.EnqueueRequestsFromMapFunc(r.groupsIn(index.Adapter, adaptersOf)), builder.WithPredicates(shareChanged())).
 		WatchesRawSource(source.TypedChannel(pulse.wake, wake)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, ReconciliationTimeout: netTimeout, RateLimiter: result.Backoff()}).
 		Complete(r)
@@ -63,37 +66,37 @@ func adapterConditions(o client.Object) []metav1.Condition {
 	return o.(*v1alpha1.ThirdPartyAdapter).Status.Conditions //nolint:forcetypeassert // of a watch on this kind
 }
 
-// groupsOf finds the groups of the changed object's namespace that have to do with it.
-func (r *Reconciler) groupsOf(concerned func(group *v1alpha1.MQConsumerGroup, changed client.Object) bool) handler.MapFunc {
+// groupsIn finds the groups of the changed object's namespace whose index has one of the values.
+func (r *Reconciler) groupsIn(field string, values func(changed client.Object) []string) handler.MapFunc {
 	return func(ctx context.Context, changed client.Object) []reconcile.Request {
-		var groups v1alpha1.MQConsumerGroupList
-		if err := r.Client.List(ctx, &groups, client.InNamespace(changed.GetNamespace())); err != nil {
-			return nil // the cache has them or is shutting down
-		}
 		var requests []reconcile.Request
-		for i := range groups.Items {
-			if concerned(&groups.Items[i], changed) {
-				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&groups.Items[i])})
+		for _, value := range values(changed) {
+			var groups v1alpha1.MQConsumerGroupList
+			if err := r.Client.List(ctx, &groups, client.InNamespace(changed.GetNamespace()), client.MatchingFields{field: value}, client.UnsafeDisableDeepCopy); err != nil {
+				return nil // the cache has them or is shutting down
+			}
+			for i := range groups.Items {
+				if g := &groups.Items[i]; g.UID != changed.GetUID() {
+					requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(g)})
+				}
 			}
 		}
 		return requests
 	}
 }
 
-func onCluster(group *v1alpha1.MQConsumerGroup, cluster client.Object) bool {
-	return group.Spec.ClusterRef.Name == cluster.GetName()
+func nameOf(o client.Object) []string { return []string{o.GetName()} }
+
+func adaptersOf(o client.Object) []string {
+	return o.(*v1alpha1.MQConsumerGroup).Spec.Handler.Adapters() //nolint:forcetypeassert // of a watch on this kind
 }
 
-func callsAdapter(group *v1alpha1.MQConsumerGroup, adapter client.Object) bool {
-	return calls(group, adapter.GetName())
-}
-
-// sharesAdapter: when another group's pods become more or fewer, this one's share of the account changes.
-func sharesAdapter(group *v1alpha1.MQConsumerGroup, changed client.Object) bool {
-	other := changed.(*v1alpha1.MQConsumerGroup) //nolint:forcetypeassert // of a watch on this kind
-	return group.UID != other.UID && slices.ContainsFunc(other.Spec.Handler.Adapters(), func(name string) bool { return calls(group, name) })
-}
-
-func calls(group *v1alpha1.MQConsumerGroup, name string) bool {
-	return slices.Contains(group.Spec.Handler.Adapters(), name)
+// shareChanged lets through what changes the shares of others who use the same adapters: a group that comes or goes, calls other adapters, or may have more or
+// fewer pods.
+func shareChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		was, is := e.ObjectOld.(*v1alpha1.MQConsumerGroup), e.ObjectNew.(*v1alpha1.MQConsumerGroup) //nolint:forcetypeassert // of a watch on this kind
+		return was.Spec.Dispatch != is.Spec.Dispatch || budget.MaxPods(&was.Spec.ConsumerTemplate) != budget.MaxPods(&is.Spec.ConsumerTemplate) ||
+			!slices.Equal(was.Spec.Handler.Adapters(), is.Spec.Handler.Adapters())
+	}}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/apply"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/demand"
+	"github.com/orderflow-dev/orderflow/controllers/index"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
 )
@@ -83,14 +84,12 @@ func clusterConditions(o client.Object) []metav1.Condition {
 // flowsOn are the flows that refer to an MQCluster.
 func (r *Reconciler) flowsOn(ctx context.Context, cluster client.Object) []reconcile.Request {
 	flows := &v1alpha1.OrderFlowList{}
-	if err := r.Client.List(ctx, flows, client.InNamespace(cluster.GetNamespace())); err != nil {
+	if err := r.Client.List(ctx, flows, client.InNamespace(cluster.GetNamespace()), client.MatchingFields{index.Cluster: cluster.GetName()}); err != nil {
 		return nil // no cache to read from: every flow is looked at when there is
 	}
 	var requests []reconcile.Request
 	for i := range flows.Items {
-		if flows.Items[i].Spec.ClusterRef.Name == cluster.GetName() {
-			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&flows.Items[i])})
-		}
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&flows.Items[i])})
 	}
 	return requests
 }

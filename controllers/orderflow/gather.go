@@ -19,6 +19,7 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/claim"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/demand"
+	"github.com/orderflow-dev/orderflow/controllers/index"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
@@ -116,13 +117,13 @@ func (r *Reconciler) cluster(ctx context.Context, flow *v1alpha1.OrderFlow) (*v1
 func (r *Reconciler) owner(ctx context.Context, flow *v1alpha1.OrderFlow, cluster *v1alpha1.MQCluster) (claim.Claim, error) {
 	same, err := r.sameCluster(ctx, cluster)
 	flows := &v1alpha1.OrderFlowList{}
-	if err := errors.Join(err, r.Client.List(ctx, flows)); err != nil {
+	if err := errors.Join(err, r.Client.List(ctx, flows, client.MatchingFields{index.Topic: flow.Spec.Topic.Name}, client.UnsafeDisableDeepCopy)); err != nil {
 		return claim.Claim{}, fmt.Errorf("look for other flows with topic %s: %w", flow.Spec.Topic.Name, err)
 	}
 	claims := []claim.Claim{claimOf(flow)}
 	for i := range flows.Items {
 		other := &flows.Items[i]
-		if other.Spec.Topic.Name == flow.Spec.Topic.Name && same[types.NamespacedName{Namespace: other.Namespace, Name: other.Spec.ClusterRef.Name}] {
+		if same[types.NamespacedName{Namespace: other.Namespace, Name: other.Spec.ClusterRef.Name}] {
 			claims = append(claims, claimOf(other))
 		}
 	}
@@ -133,13 +134,13 @@ func (r *Reconciler) owner(ctx context.Context, flow *v1alpha1.OrderFlow, cluste
 func (r *Reconciler) consumersOf(ctx context.Context, topic string, cluster *v1alpha1.MQCluster) (map[string]*v1alpha1.MQConsumerGroup, error) {
 	same, err := r.sameCluster(ctx, cluster)
 	groups := &v1alpha1.MQConsumerGroupList{}
-	if err := errors.Join(err, r.Client.List(ctx, groups)); err != nil {
+	if err := errors.Join(err, r.Client.List(ctx, groups, client.MatchingFields{index.Topic: topic}, client.UnsafeDisableDeepCopy)); err != nil {
 		return nil, fmt.Errorf("look for the consumers of topic %s: %w", topic, err)
 	}
 	consumers := map[string]*v1alpha1.MQConsumerGroup{}
 	for i := range groups.Items {
 		group := &groups.Items[i]
-		if group.Spec.Topic == topic && same[types.NamespacedName{Namespace: group.Namespace, Name: group.Spec.ClusterRef.Name}] {
+		if same[types.NamespacedName{Namespace: group.Namespace, Name: group.Spec.ClusterRef.Name}] {
 			consumers[group.Spec.Group] = group
 		}
 	}
@@ -149,7 +150,7 @@ func (r *Reconciler) consumersOf(ctx context.Context, topic string, cluster *v1a
 // sameCluster has the MQClusters that are the same physical cluster, this one included.
 func (r *Reconciler) sameCluster(ctx context.Context, cluster *v1alpha1.MQCluster) (map[types.NamespacedName]bool, error) {
 	clusters := &v1alpha1.MQClusterList{}
-	if err := r.Client.List(ctx, clusters); err != nil {
+	if err := r.Client.List(ctx, clusters, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
 	same := map[types.NamespacedName]bool{client.ObjectKeyFromObject(cluster): true}

@@ -80,7 +80,8 @@ func start() (client.WithWatch, error) {
 		return nil, err
 	}
 	server.environment = environment
-	return client.NewWithWatch(config, client.Options{Scheme: scheme})
+	live, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
+	return indexed{live}, err
 }
 
 // Suite is what one test works with.

@@ -17,6 +17,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/contract"
 	"github.com/orderflow-dev/orderflow/controllers/credential"
+	"github.com/orderflow-dev/orderflow/controllers/index"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
 )
@@ -50,14 +51,12 @@ func (r *Reconciler) gather(ctx context.Context, adapter *v1alpha1.ThirdPartyAda
 		seen.secrets = append(seen.secrets, read)
 	}
 	groups := &v1alpha1.MQConsumerGroupList{}
-	if err := r.Client.List(ctx, groups, client.InNamespace(adapter.Namespace)); err != nil {
+	if err := r.Client.List(ctx, groups, client.InNamespace(adapter.Namespace), client.MatchingFields{index.Adapter: adapter.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return facts{}, fmt.Errorf("list the groups that refer to adapter %s: %w", adapter.Name, err)
 	}
 	for _, group := range groups.Items {
-		if slices.Contains(group.Spec.Handler.Adapters(), adapter.Name) {
-			seen.groups = append(seen.groups, group)
-			seen.reports = append(seen.reports, r.Reports(client.ObjectKeyFromObject(&group))...)
-		}
+		seen.groups = append(seen.groups, group)
+		seen.reports = append(seen.reports, r.Reports(client.ObjectKeyFromObject(&group))...)
 	}
 	slices.SortFunc(seen.groups, func(a, b v1alpha1.MQConsumerGroup) int { return strings.Compare(a.Name, b.Name) })
 	return seen, nil

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/result"
@@ -20,6 +22,11 @@ type Admin struct {
 	*rocketmq.Client
 	// Cluster asks the name servers.
 	*rocketmq.Cluster
+
+	surveyEvery time.Duration
+	mu          sync.Mutex
+	surveyed    time.Time
+	seen        Cluster
 }
 
 // Cluster is what the name servers say of a RocketMQ cluster.
@@ -39,8 +46,24 @@ type Master struct {
 	Addr string
 }
 
-// Survey asks the name servers for the cluster and its master brokers. Where they know none or several clusters, the result says so.
+// Survey asks the name servers for the cluster and its master brokers, unless they said so a moment ago. Where they know none or several clusters, the result says so.
 func (a *Admin) Survey(ctx context.Context) (Cluster, result.Result) {
+	a.mu.Lock()
+	seen, age := a.seen, time.Since(a.surveyed)
+	a.mu.Unlock()
+	if age < a.surveyEvery {
+		return seen, result.Result{}
+	}
+	seen, r := a.survey(ctx)
+	if r.IsDone() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.seen, a.surveyed = seen, time.Now()
+	}
+	return seen, r
+}
+
+func (a *Admin) survey(ctx context.Context) (Cluster, result.Result) {
 	info, err := a.Info(ctx)
 	if err != nil {
 		return Cluster{}, explain(err, v1alpha1.ReasonNameServerUnreachable, "asking the name servers for the brokers of the cluster")

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,6 +32,8 @@ type Connector struct {
 	Client rocketmq.Config
 	// Resolver looks up name servers; nil: the system's.
 	Resolver rocketmq.Resolver
+	// SurveyEvery is for how long a Survey answers again, for all that use the cluster; 0: each asks the name servers.
+	SurveyEvery time.Duration
 
 	mu     sync.Mutex
 	admins map[types.NamespacedName]*pooled
@@ -88,7 +91,7 @@ func (c *Connector) open(nameServers []string, trust Trust) (*pooled, error) {
 		remote.Close()
 		return nil, err
 	}
-	p.admin = &Admin{Client: remote, Cluster: cluster}
+	p.admin = &Admin{Client: remote, Cluster: cluster, surveyEvery: c.SurveyEvery}
 	return p, nil
 }
 

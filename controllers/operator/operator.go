@@ -1,7 +1,7 @@
 // Copyright The OrderFlow Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package operator
 
 import (
 	"context"
@@ -30,6 +30,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
 	"github.com/orderflow-dev/orderflow/controllers/deadletterreplay"
+	"github.com/orderflow-dev/orderflow/controllers/index"
 	"github.com/orderflow-dev/orderflow/controllers/lag"
 	"github.com/orderflow-dev/orderflow/controllers/metric"
 	"github.com/orderflow-dev/orderflow/controllers/mqcluster"
@@ -38,26 +39,28 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/thirdpartyadapter"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
-	"github.com/orderflow-dev/orderflow/internal/dial"
-	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
-func run(ctx context.Context, o options, log *slog.Logger) error {
-	config, err := ctrl.GetConfig()
-	if err != nil {
-		return fmt.Errorf("find the API server: %w", err)
-	}
-	connector := &topology.Connector{Client: rocketmq.Config{DialContext: dial.Broker()}}
-	defer connector.Close()
-	mgr, err := newManager(config, connector, o, log)
-	if err != nil {
-		return err
-	}
-	return mgr.Start(ctx)
+// Options are the operator's settings.
+type Options struct {
+	// WorkerImage of groups that name none.
+	WorkerImage string
+	// Namespace the operator runs in: of its lease, and from which workers let it in.
+	Namespace string
+	// Watch are the namespaces to look after; none is all.
+	Watch []string
+	// PrivateNetworks are CIDRs inside private ranges that third parties may live in.
+	PrivateNetworks []string
+	// Tracing is where the workers' traces go.
+	Tracing mqconsumergroup.Tracing
+	// MetricsAddress and HealthAddress are where /metrics, and /healthz and /readyz, are served; 0 is nowhere.
+	MetricsAddress, HealthAddress string
+	// LeaderElection lets one of several operators act.
+	LeaderElection bool
 }
 
-// newManager makes the manager with all it runs. The connector gets the manager's way to read Secrets; whoever made it closes it.
-func newManager(config *rest.Config, connector *topology.Connector, o options, log *slog.Logger) (ctrl.Manager, error) {
+// New makes the manager with all it runs. The connector gets the manager's way to read Secrets; whoever made it closes it.
+func New(config *rest.Config, connector *topology.Connector, o Options, log *slog.Logger) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("register the kinds: %w", err)
@@ -67,6 +70,9 @@ func newManager(config *rest.Config, connector *topology.Connector, o options, l
 		return nil, fmt.Errorf("make the manager: %w", err)
 	}
 	connector.Secrets = mgr.GetAPIReader()
+	if err := index.Register(context.Background(), mgr.GetFieldIndexer()); err != nil {
+		return nil, err
+	}
 	objects := metric.New(func(ctx context.Context) (metric.Objects, error) { return metric.Read(ctx, mgr.GetCache()) })
 	if err := metrics.Registry.Register(objects); err != nil {
 		return nil, fmt.Errorf("register the metrics: %w", err)
@@ -80,10 +86,10 @@ func newManager(config *rest.Config, connector *topology.Connector, o options, l
 	return mgr, nil
 }
 
-func managerOptions(o options, scheme *runtime.Scheme) ctrl.Options {
+func managerOptions(o Options, scheme *runtime.Scheme) ctrl.Options {
 	ours := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{"app.kubernetes.io/managed-by": "orderflow"})}
 	namespaces := map[string]cache.Config{}
-	for _, namespace := range o.watch {
+	for _, namespace := range o.Watch {
 		namespaces[namespace] = cache.Config{}
 	}
 	return ctrl.Options{
@@ -98,19 +104,19 @@ func managerOptions(o options, scheme *runtime.Scheme) ctrl.Options {
 		},
 		// Secrets are read by name only, and never held.
 		Client:                        client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
-		LeaderElection:                o.leaderElection,
+		LeaderElection:                o.LeaderElection,
 		LeaderElectionID:              "manager.orderflow.dev",
-		LeaderElectionNamespace:       o.namespace,
+		LeaderElectionNamespace:       o.Namespace,
 		LeaderElectionReleaseOnCancel: true, // the process ends with the manager
-		HealthProbeBindAddress:        o.healthAddress,
+		HealthProbeBindAddress:        o.HealthAddress,
 		Metrics: metricsserver.Options{
-			BindAddress: o.metricsAddress, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
+			BindAddress: o.MetricsAddress, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
 		},
 	}
 }
 
 // addControllers wires the five kinds together.
-func addControllers(mgr ctrl.Manager, connector *topology.Connector, o options, log *slog.Logger) error {
+func addControllers(mgr ctrl.Manager, connector *topology.Connector, o Options, log *slog.Logger) error {
 	applier := apply.New(mgr.GetClient(), mgr.GetAPIReader())
 	sampler := lag.NewSampler(connector, log.With("component", "lag"))
 	syncer := workersync.New(workersync.Config{
@@ -137,8 +143,8 @@ func addControllers(mgr ctrl.Manager, connector *topology.Connector, o options, 
 		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Applier: applier, Connector: connector, Sampler: sampler, Syncer: syncer,
 		Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
 		Options: mqconsumergroup.Options{
-			WorkerImage: o.workerImage, OperatorNamespace: o.namespace, PrivateNetworks: o.privateNetworks,
-			Tracing: mqconsumergroup.Tracing{Endpoint: o.otlpEndpoint, Ratio: o.traceRatio},
+			WorkerImage: o.WorkerImage, OperatorNamespace: o.Namespace, PrivateNetworks: o.PrivateNetworks,
+			Tracing: o.Tracing,
 		},
 	}
 	replays := &deadletterreplay.Reconciler{

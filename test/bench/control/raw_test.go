@@ -1,0 +1,251 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	kruntime "k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+)
+
+// The names that the texts of what was made are of.
+const (
+	modelTeam  = "team-000"
+	modelFlow  = "flow-000"
+	modelGroup = "alone-000"
+	modelOwner = "the-owner-s-uid"
+)
+
+// model is what the operator made of one object of each kind, as texts in which the names are to be replaced.
+type model struct {
+	// children of a group, groups and binding of a flow.
+	children, groups []string
+	binding          string
+	// status of each kind when it is Ready, and of those that say first whose a name is.
+	cluster, adapter, flow, group string
+	flowClaim, groupClaim         string
+}
+
+// modelOf reads what the operator has made of the first team's objects.
+func modelOf(t *testing.T, s *server) model {
+	t.Helper()
+	m := model{}
+	status := func(o client.Object, name string) string {
+		must(t, s.admin.Get(t.Context(), client.ObjectKey{Namespace: modelTeam, Name: name}, o))
+		fields, err := kruntime.DefaultUnstructuredConverter.ToUnstructured(o)
+		must(t, err)
+		text, err := json.Marshal(map[string]any{"status": fields["status"]})
+		must(t, err)
+		return string(text)
+	}
+	flow, group := &v1alpha1.OrderFlow{}, &v1alpha1.MQConsumerGroup{}
+	m.cluster, m.adapter = status(&v1alpha1.MQCluster{}, "mq"), status(&v1alpha1.ThirdPartyAdapter{}, "third-party-000")
+	m.flow, m.group = status(flow, modelFlow), status(group, modelGroup)
+	m.flowClaim = fmt.Sprintf(`{"status":{"topic":{"clusterIdentity":%q}}}`, flow.Status.Topic.ClusterIdentity)
+	m.groupClaim = fmt.Sprintf(`{"status":{"clusterIdentity":%q}}`, group.Status.ClusterIdentity)
+	for _, list := range []client.ObjectList{
+		&corev1.ServiceAccountList{}, &corev1.SecretList{}, &corev1.ConfigMapList{}, &corev1.ServiceList{}, &policyv1.PodDisruptionBudgetList{},
+		&networkingv1.NetworkPolicyList{}, &appsv1.DeploymentList{},
+	} {
+		m.children = append(m.children, texts(t, s, list, "orderflow.dev/consumer-group", modelGroup)...)
+	}
+	m.groups = texts(t, s, &v1alpha1.MQConsumerGroupList{}, "orderflow.dev/flow", modelFlow)
+	bindings := texts(t, s, &corev1.SecretList{}, "orderflow.dev/flow", modelFlow)
+	if len(m.children) != 8 || len(m.groups) != consumersOfFlow || len(bindings) != 1 {
+		t.Fatalf("the operator made %d objects of a group, %d groups and %d bindings of a flow", len(m.children), len(m.groups), len(bindings))
+	}
+	m.binding = bindings[0]
+	return m
+}
+
+// texts are the first team's objects with the label, as they are applied.
+func texts(t *testing.T, s *server, list client.ObjectList, label, value string) (texts []string) {
+	t.Helper()
+	gvk, err := s.admin.GroupVersionKindFor(list)
+	must(t, err)
+	found := &unstructured.UnstructuredList{}
+	found.SetGroupVersionKind(gvk)
+	must(t, s.admin.List(t.Context(), found, client.InNamespace(modelTeam), client.MatchingLabels{label: value}))
+	for _, o := range found.Items {
+		delete(o.Object, "status")
+		owner := o.GetOwnerReferences()
+		owner[0].UID = modelOwner
+		o.SetOwnerReferences(owner)
+		for _, field := range []string{"resourceVersion", "uid", "generation", "managedFields", "creationTimestamp"} {
+			unstructured.RemoveNestedField(o.Object, "metadata", field)
+		}
+		for _, field := range []string{"clusterIP", "clusterIPs"} {
+			if ip, _, _ := unstructured.NestedString(o.Object, "spec", "clusterIP"); ip != corev1.ClusterIPNone {
+				unstructured.RemoveNestedField(o.Object, "spec", field)
+			}
+		}
+		text, err := o.MarshalJSON()
+		must(t, err)
+		texts = append(texts, string(text))
+	}
+	return texts
+}
+
+// rawWorkers write at once, as many as groups are reconciled at once.
+const rawWorkers = 32
+
+// raw writes what the operator would have written, once each, and reads nothing.
+type raw struct {
+	model  model
+	client client.Client
+	work   chan func(context.Context) error
+
+	mu     sync.Mutex
+	flows  map[types.NamespacedName]client.Object // by group
+	groups map[types.NamespacedName]client.Object
+	left   map[types.UID]int // groups of a flow that are not ready
+}
+
+// startRaw works until the test ends.
+func startRaw(t *testing.T, s *server, m model, n int) *raw {
+	t.Helper()
+	r := &raw{
+		model: m, client: s.admin, work: make(chan func(context.Context) error, 10*n+1000),
+		flows: map[types.NamespacedName]client.Object{}, groups: map[types.NamespacedName]client.Object{}, left: map[types.UID]int{},
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var working sync.WaitGroup
+	for range rawWorkers {
+		working.Go(func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case do := <-r.work:
+					if err := do(ctx); err != nil && ctx.Err() == nil {
+						t.Errorf("the raw loop: %v", err)
+					}
+				}
+			}
+		})
+	}
+	t.Cleanup(func() {
+		cancel()
+		working.Wait()
+	})
+	return r
+}
+
+// made takes in an object that a user has created.
+func (r *raw) made(o client.Object) {
+	switch o.(type) {
+	case *v1alpha1.MQCluster:
+		r.work <- func(ctx context.Context) error { return r.status(ctx, o, r.model.cluster) }
+	case *v1alpha1.ThirdPartyAdapter:
+		r.work <- func(ctx context.Context) error { return r.status(ctx, o, r.model.adapter) }
+	case *v1alpha1.OrderFlow:
+		r.work <- func(ctx context.Context) error { return r.makeFlow(ctx, o) }
+	case *v1alpha1.MQConsumerGroup:
+		r.work <- func(ctx context.Context) error { return r.makeGroup(ctx, o) }
+	}
+}
+
+// ready takes in a Deployment whose pods are ready.
+func (r *raw) ready(d *appsv1.Deployment) {
+	key := client.ObjectKeyFromObject(d)
+	r.mu.Lock()
+	group, flow := r.groups[key], r.flows[key]
+	r.mu.Unlock()
+	r.work <- func(ctx context.Context) error {
+		if err := r.status(ctx, group, r.model.group); err != nil || flow == nil {
+			return err
+		}
+		r.mu.Lock()
+		r.left[flow.GetUID()]--
+		last := r.left[flow.GetUID()] == 0
+		r.mu.Unlock()
+		if last {
+			return r.status(ctx, flow, r.model.flow)
+		}
+		return nil
+	}
+}
+
+func (r *raw) makeFlow(ctx context.Context, flow client.Object) error {
+	if err := r.status(ctx, flow, r.model.flowClaim); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.left[flow.GetUID()] = consumersOfFlow
+	r.mu.Unlock()
+	for _, text := range r.model.groups {
+		group, err := r.apply(ctx, flow, strings.ReplaceAll(text, modelFlow, flow.GetName()))
+		if err != nil {
+			return err
+		}
+		r.mu.Lock()
+		r.flows[client.ObjectKeyFromObject(group)] = flow
+		r.mu.Unlock()
+		r.work <- func(ctx context.Context) error { return r.makeGroup(ctx, group) }
+	}
+	_, err := r.apply(ctx, flow, strings.ReplaceAll(r.model.binding, modelFlow, flow.GetName()))
+	return err
+}
+
+func (r *raw) makeGroup(ctx context.Context, group client.Object) error {
+	r.mu.Lock()
+	r.groups[client.ObjectKeyFromObject(group)] = group
+	r.mu.Unlock()
+	if err := r.status(ctx, group, r.model.groupClaim); err != nil {
+		return err
+	}
+	for _, text := range r.model.children {
+		if _, err := r.apply(ctx, group, strings.ReplaceAll(text, modelGroup, group.GetName())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *raw) apply(ctx context.Context, owner client.Object, text string) (client.Object, error) {
+	text = strings.NewReplacer(modelTeam, owner.GetNamespace(), modelOwner, string(owner.GetUID())).Replace(text)
+	o := &unstructured.Unstructured{}
+	if err := o.UnmarshalJSON([]byte(text)); err != nil {
+		return nil, err
+	}
+	return o, r.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner("raw"), client.ForceOwnership)
+}
+
+func (r *raw) status(ctx context.Context, o client.Object, text string) error {
+	o = o.DeepCopyObject().(client.Object)
+	return r.client.Status().Patch(ctx, o, client.RawPatch(types.MergePatchType, []byte(text)), client.FieldOwner("raw"))
+}
+
+// readyRaw is how long the raw loop takes for n groups on an API server of its own.
+func readyRaw(t *testing.T, n int, m model) time.Duration {
+	t.Helper()
+	var took time.Duration
+	t.Run("raw", func(t *testing.T) {
+		s := startServer(t)
+		r := startRaw(t, s, m, n)
+		b, _ := startCluster(t, s, hooks{ready: r.ready})
+		p := planOf(n, "127.0.0.1:9876")
+		before, began := s.writes(t), time.Now()
+		s.create(t, p, r.made)
+		b.await(t, p.ours(), patience)
+		took = time.Since(began)
+		t.Logf("%d groups: %v, writes %v", n, took, since(before, s.writes(t)))
+	})
+	return took
+}

@@ -1,0 +1,78 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+)
+
+const (
+	updatesPerSecond = 50
+	updateTime       = 20 * time.Second
+)
+
+// update changes groups, fifty each second and none twice, and measures for each from when a watch shows the change to when it shows that the operator is done with
+// it: the Deployment was written, and the status speaks of the new generation.
+func (s *stage) update(t *testing.T, r *record) {
+	t.Helper()
+	alone := s.alone()
+	n := min(int(updateTime.Seconds())*updatesPerSecond, len(alone))
+	var mu sync.Mutex
+	changed, done := map[types.UID]time.Time{}, 0
+	all := make(chan struct{})
+	s.board.observe(func(g *v1alpha1.MQConsumerGroup) {
+		now := time.Now()
+		mu.Lock()
+		defer mu.Unlock()
+		began, is := changed[g.UID]
+		switch {
+		case !is && g.Status.ObservedGeneration < g.Generation:
+			changed[g.UID] = now
+		case is && !began.IsZero() && g.Status.ObservedGeneration == g.Generation:
+			changed[g.UID] = time.Time{}
+			r.Sample("update_ms", float64(now.Sub(began).Microseconds())/1000)
+			if done++; done == n {
+				close(all)
+			}
+		}
+	})
+	defer s.board.observe(nil)
+	var updates errgroup.Group
+	ticker := time.NewTicker(time.Second / updatesPerSecond)
+	defer ticker.Stop()
+	for i := range n {
+		<-ticker.C
+		updates.Go(func() error {
+			patch := fmt.Sprintf(`{"spec":{"workload":{"podAnnotations":{"bench":"%d"}}}}`, i)
+			return s.admin.Patch(t.Context(), alone[i].DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch)))
+		})
+	}
+	must(t, updates.Wait())
+	select {
+	case <-all:
+	case <-time.After(time.Minute):
+		t.Errorf("%d of %d updates were done", done, n)
+	}
+	s.board.await(t, s.plan.ours(), patience)
+	r.figure("reconcile_p99_ms", "x <= 50.0", `quantile("update_ms", 0.99)`)
+}
+
+// alone are the groups that belong to no flow and do not scale.
+func (s *stage) alone() (groups []*v1alpha1.MQConsumerGroup) {
+	for _, o := range s.plan.objects {
+		if g, is := o.(*v1alpha1.MQConsumerGroup); is && g.Spec.Scaling == nil {
+			groups = append(groups, g)
+		}
+	}
+	return groups
+}
