@@ -210,7 +210,8 @@ type MQClusterStatus struct {
 	// +optional
 	Features *MQClusterFeatures `json:"features,omitempty"`
 
-	// lastVerifiedTime is when all of this was last read from the brokers.
+	// lastVerifiedTime is when all of this was read from the brokers, as of the last change of anything else in the status. It is read again every
+	// minute; the operator's metric orderflow_verified_timestamp_seconds has the last time.
 	// +optional
 	LastVerifiedTime *metav1.Time `json:"lastVerifiedTime,omitempty"`
 }

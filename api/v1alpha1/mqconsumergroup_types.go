@@ -292,7 +292,8 @@ type MQConsumerGroupStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	LiveRevision string `json:"liveRevision,omitempty"`
 
-	// lastVerifiedTime is when the group was last read back from all master brokers.
+	// lastVerifiedTime is when the group was read back from all master brokers, as of the last change of anything else in the status. It is verified
+	// again every few minutes; the operator's metric orderflow_verified_timestamp_seconds has the last time.
 	// +optional
 	LastVerifiedTime *metav1.Time `json:"lastVerifiedTime,omitempty"`
 }

@@ -273,7 +273,8 @@ type TopicStatus struct {
 	// +listMapKey=broker
 	// +kubebuilder:validation:MaxItems=256
 	OrderQueues []BrokerQueues `json:"orderQueues,omitempty"`
-	// lastVerifiedTime is when the topic was last read back from all master brokers.
+	// lastVerifiedTime is when the topic was read back from all master brokers, as of the last change of anything else in the status. It is verified
+	// again every few minutes; the operator's metric orderflow_verified_timestamp_seconds has the last time.
 	// +optional
 	LastVerifiedTime *metav1.Time `json:"lastVerifiedTime,omitempty"`
 }

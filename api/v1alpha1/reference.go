@@ -13,6 +13,9 @@ type LocalObjectReference struct {
 	Name string `json:"name,omitempty"`
 }
 
+// ConsumerGroupLabel has, on all that is made for an MQConsumerGroup and on its pods, that object's name.
+const ConsumerGroupLabel = "orderflow.dev/consumer-group"
+
 // CredentialLabel marks, with the value "true", a Secret that OrderFlow may use, so that nobody can have an arbitrary Secret sent to a
 // server of their choice by naming it in an adapter.
 const CredentialLabel = "orderflow.dev/credential"

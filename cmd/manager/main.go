@@ -47,7 +47,7 @@ type options struct {
 
 func (o options) operator() operator.Options {
 	return operator.Options{
-		WorkerImage: o.workerImage, Namespace: o.namespace, Watch: o.watch, PrivateNetworks: o.privateNetworks,
+		DialPod: dial.Worker(), WorkerImage: o.workerImage, Namespace: o.namespace, Watch: o.watch, PrivateNetworks: o.privateNetworks,
 		Tracing:        mqconsumergroup.Tracing{Endpoint: o.otlpEndpoint, Ratio: o.traceRatio},
 		MetricsAddress: o.metricsAddress, HealthAddress: o.healthAddress, LeaderElection: o.leaderElection,
 	}

@@ -14,19 +14,33 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 )
 
-// RecordReady sends an event where Ready is among the transitions: a Warning where the object is stalled or was Ready before, else Normal.
+// RecordReady sends an event where Ready is among the transitions: a Warning where the object is stalled or was Ready before, else Normal. That something which is on its
+// way is a step further is no event: an object that becomes Ready without trouble has one.
 // conditions are the object's, as they are now.
 func RecordReady(recorder events.EventRecorder, object runtime.Object, conditions []metav1.Condition, transitions []Transition) {
 	for _, t := range transitions {
 		if t.New.Type != v1alpha1.ConditionReady {
 			continue
 		}
+		stalled := Is(conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue)
+		if !stalled && onItsWay(t.Old) && onItsWay(t.New) {
+			continue
+		}
 		kind := corev1.EventTypeNormal
-		if t.Old.Status == metav1.ConditionTrue || Is(conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue) {
+		if t.Old.Status == metav1.ConditionTrue || stalled {
 			kind = corev1.EventTypeWarning
 		}
 		Event(recorder, object, kind, t.New.Reason, t.New.Message)
 	}
+}
+
+// onItsWay reports whether Ready says no more than that something takes its time; the zero Condition is that of an object nobody has looked at.
+func onItsWay(ready metav1.Condition) bool {
+	switch ready.Reason {
+	case "", v1alpha1.ReasonProgressing, v1alpha1.ReasonPodsNotReady, v1alpha1.ReasonGroupNotReady:
+		return ready.Status != metav1.ConditionTrue
+	}
+	return false
 }
 
 // maxNote bounds the text of an event; the API refuses more than 1 KiB.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
@@ -22,6 +23,8 @@ const (
 	Cluster = "spec.clusterRef.name"
 	// Adapter is each ThirdPartyAdapter that an MQConsumerGroup refers to, within its namespace.
 	Adapter = "spec.handler.adapterRef.name"
+	// PodGroup is the MQConsumerGroup that a Pod belongs to, within its namespace.
+	PodGroup = "metadata.labels." + v1alpha1.ConsumerGroupLabel
 )
 
 // kind is a kind with its indexes.
@@ -42,7 +45,16 @@ func kinds() []kind {
 			Topic:   of(func(f *v1alpha1.OrderFlow) []string { return []string{f.Spec.Topic.Name} }),
 			Cluster: of(func(f *v1alpha1.OrderFlow) []string { return []string{f.Spec.ClusterRef.Name} }),
 		}},
+		{&corev1.Pod{}, map[string]client.IndexerFunc{PodGroup: of(podGroup)}},
 	}
+}
+
+// podGroup is the label of a group's pods.
+func podGroup(p *corev1.Pod) []string {
+	if group := p.Labels[v1alpha1.ConsumerGroupLabel]; group != "" {
+		return []string{group}
+	}
+	return nil
 }
 
 func of[T client.Object](values func(T) []string) client.IndexerFunc {

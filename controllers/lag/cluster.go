@@ -25,11 +25,22 @@ const (
 	maxQuestions = 2
 )
 
-// clusterView is how a cluster is asked.
+// clusterView is how a physical cluster is asked, and what it said last.
 type clusterView struct {
 	admin    *topology.Admin
 	masters  []topology.Master
 	surveyed time.Time
+
+	// committed are the offsets of each master by its name, and marks what they were read as.
+	committed map[string]map[rocketmq.GroupTopic]map[int]int64
+	marks     map[string][]byte
+	topics    map[string]*topicView
+}
+
+// topicView is a topic as it was last read.
+type topicView struct {
+	read time.Time
+	ends topicEnds
 }
 
 // survey finds the master brokers, unless that was done a moment ago.
@@ -65,27 +76,23 @@ func (e topicEnds) content() (n int64) {
 	return n
 }
 
-// reading is what the brokers of a cluster said in one pass.
-type reading struct {
-	committed map[rocketmq.GroupTopic]map[rocketmq.Queue]int64
-	ends      map[string]topicEnds
-}
-
-// read asks every broker for all offsets and for the ends of the topics. One that does not answer makes the whole reading fail.
-func (v *clusterView) read(ctx context.Context, topics map[string]bool) (reading, error) {
-	seen := reading{committed: map[rocketmq.GroupTopic]map[rocketmq.Queue]int64{}, ends: map[string]topicEnds{}}
+// read asks every broker for all offsets and for the ends of the topics, and remembers the answers. One that does not answer makes the whole reading fail, with
+// nothing remembered. moved are the groups that committed something since the last reading.
+func (v *clusterView) read(ctx context.Context, topics []string, now time.Time) (moved map[string]bool, err error) {
+	committed, marks := map[string]map[rocketmq.GroupTopic]map[int]int64{}, map[string][]byte{}
+	ends := map[string]topicEnds{}
 	var mu sync.Mutex
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.SetLimit(maxCalls)
 	for _, master := range v.masters {
 		calls.Go(func() error {
-			offsets, err := v.admin.AllOffsets(ctx, master.Addr)
+			offsets, mark, err := v.admin.AllOffsetsSince(ctx, master.Addr, v.marks[master.Name])
 			mu.Lock()
 			defer mu.Unlock()
-			seen.addOffsets(master.Name, offsets)
+			committed[master.Name], marks[master.Name] = offsets, mark
 			return err
 		})
-		for topic := range topics {
+		for _, topic := range topics {
 			calls.Go(func() error {
 				stats, err := v.admin.TopicStats(ctx, master.Addr, topic)
 				if isNotFound(err) {
@@ -93,35 +100,49 @@ func (v *clusterView) read(ctx context.Context, topics map[string]bool) (reading
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				if seen.ends[topic] == nil {
-					seen.ends[topic] = topicEnds{}
+				if ends[topic] == nil {
+					ends[topic] = topicEnds{}
 				}
-				maps.Copy(seen.ends[topic], stats.Queues)
+				maps.Copy(ends[topic], stats.Queues)
 				return err
 			})
 		}
 	}
-	return seen, calls.Wait()
+	if err := calls.Wait(); err != nil {
+		return nil, err
+	}
+	for _, topic := range topics {
+		v.topics[topic] = &topicView{now, ends[topic]}
+	}
+	return v.keep(committed, marks), nil
 }
 
-func (r reading) addOffsets(broker string, offsets map[rocketmq.GroupTopic]map[int]int64) {
-	for of, queues := range offsets {
-		if r.committed[of] == nil {
-			r.committed[of] = map[rocketmq.Queue]int64{}
+// keep remembers offsets, where they are not those of before, and returns the groups that moved. What a lost broker said is forgotten.
+func (v *clusterView) keep(committed map[string]map[rocketmq.GroupTopic]map[int]int64, marks map[string][]byte) map[string]bool {
+	moved := map[string]bool{}
+	for broker, offsets := range committed {
+		before, known := v.committed[broker]
+		if offsets == nil {
+			committed[broker] = before
+			continue
 		}
-		for id, offset := range queues {
-			r.committed[of][rocketmq.Queue{Topic: of.Topic, Broker: broker, ID: id}] = offset
+		for of, queues := range offsets {
+			if known && !maps.Equal(queues, before[of]) {
+				moved[of.Group] = true
+			}
 		}
 	}
+	v.committed, v.marks = committed, marks
+	return moved
 }
 
 // positions is where the target's group stands in its topic and its retry topic.
-func (r reading) positions(t Target, topics ...topicEnds) map[rocketmq.Queue]Position {
+func (v *clusterView) positions(t Target, topics ...topicEnds) map[rocketmq.Queue]Position {
 	positions := map[rocketmq.Queue]Position{}
 	for _, ends := range topics {
 		for q, end := range ends {
 			p := Position{Min: end.Min, Max: end.Max, Newest: end.LastUpdated, Committed: -1}
-			if committed, ok := r.committed[rocketmq.GroupTopic{Group: t.Group, Topic: q.Topic}][q]; ok {
+			if committed, ok := v.committed[q.Broker][rocketmq.GroupTopic{Group: t.Group, Topic: q.Topic}][q.ID]; ok {
 				p.Committed = committed
 			}
 			positions[q] = p

@@ -3,12 +3,13 @@
 
 // Package lag knows how far every group has come: what waits, what arrives, and what one pod handles.
 //
-//	Sampler.Look ─ every second, all groups in one pass ─▶ History of each group ─▶ Signals
+//	Sampler.Look ─ every second, all groups of a physical cluster in one pass ─▶ History of each group ─▶ Signals
 //	   43 per master broker: every group's committed offsets
 //	   202 per topic and master broker: the queues' ends
 //
-// A pass costs one call per broker for all offsets and one per distinct topic, however many groups there are. Retry and dead-letter topics,
-// of which each group has its own, are asked every few passes only.
+// A pass costs one call per broker for all offsets and one per distinct topic, however many groups there are, and at most a hundred: beyond that topics take turns (see plan),
+// those first whose groups are busy or have no pods. Retry and dead-letter topics, of which each group has its own, are asked every few passes only, and less often while
+// their group is idle. That a group with pods has become busy shows in its offsets, which are read in every pass.
 //
 // History is pure: it is given looks, keeps the last half minute as differences between them, and answers with Signals. Differences are
 // taken queue by queue over the queues both looks have seen, so that a broker that did not answer, or a queue that was added, is neither

@@ -60,8 +60,9 @@ type Pods struct {
 
 // Signals is what is known of a group.
 type Signals struct {
-	// Time of the look they are from.
-	Time time.Time
+	// Time of the look they are from, and how long before it the one before was: among thousands a group that is idle has to wait its turn.
+	Time  time.Time
+	Every time.Duration
 	// Lag is the number of messages to be handled, retries included; Retry is the part that was tried before.
 	Lag, Retry int64
 	// Unseeded: a queue has no committed offset.
@@ -82,8 +83,9 @@ type Committed struct {
 }
 
 // Fresh reports whether the signals are younger than age at now.
+// Fresh reports whether the signals are younger than age at now, beyond what was to be expected.
 func (s Signals) Fresh(now time.Time, age time.Duration) bool {
-	return !s.Time.IsZero() && now.Sub(s.Time) < age
+	return !s.Time.IsZero() && now.Sub(s.Time) < age+2*s.Every
 }
 
 // span is what happened between two looks.
@@ -96,6 +98,7 @@ type span struct {
 // History is the last looks at one group. The zero value is empty and ready.
 type History struct {
 	last     Look
+	every    time.Duration
 	arrivals []span // newest last, of the last window
 	busy     []span // handled by one pod while messages waited; length is pod time
 	lost     map[rocketmq.Queue]Committed
@@ -113,6 +116,7 @@ func (h *History) Add(look Look) {
 		return
 	}
 	h.lose(before)
+	h.every = length
 	arrived, handled := difference(before.Queues, look.Queues)
 	h.arrivals = append(h.arrivals, span{look.Time, length, arrived})
 	for len(h.arrivals) > 0 && look.Time.Sub(h.arrivals[0].end) >= window {
@@ -184,7 +188,7 @@ func total(spans []span) (sum span) {
 
 // Signals says what is known at the last look; DeadLetters is not the history's to know.
 func (h *History) Signals() Signals {
-	s := Signals{Time: h.last.Time, DeadLetters: -1}
+	s := Signals{Time: h.last.Time, Every: h.every, DeadLetters: -1}
 	for q, p := range h.last.Queues {
 		s.Lag += p.waiting()
 		if rocketmq.IsRetry(q.Topic) {

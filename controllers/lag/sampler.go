@@ -23,8 +23,11 @@ const (
 	lookTimeout = 3 * time.Second
 	// surveyInterval is how long the list of master brokers is used, unless a call fails.
 	surveyInterval = 30 * time.Second
-	// groupTopicInterval lies between two looks at a group's own topics, for retries and dead letters.
+	// groupTopicInterval lies between two looks at a group's own topics, for retries and dead letters; quietInterval where the group has not moved for
+	// quietAfter, if there is time.
 	groupTopicInterval = 5 * time.Second
+	quietInterval      = 30 * time.Second
+	quietAfter         = time.Minute
 )
 
 // Target is a group to be looked at.
@@ -50,7 +53,7 @@ type Sampler struct {
 
 	connector *topology.Connector
 	logger    *slog.Logger
-	clusters  map[types.NamespacedName]*clusterView // of Look alone
+	clusters  map[string]*clusterView // of Look alone, by physical cluster
 
 	mu     sync.Mutex
 	groups map[types.NamespacedName]*groupView
@@ -60,6 +63,7 @@ type Sampler struct {
 type groupView struct {
 	history     History
 	ownTopics   time.Time // of the last look at these two
+	active      time.Time // when something last moved or waited
 	retry       topicEnds
 	deadLetters int64
 	waiting     watch // of the topic and the retry topic
@@ -70,7 +74,7 @@ type groupView struct {
 func NewSampler(connector *topology.Connector, logger *slog.Logger) *Sampler {
 	return &Sampler{
 		Now: time.Now, connector: connector, logger: logger,
-		clusters: map[types.NamespacedName]*clusterView{}, groups: map[types.NamespacedName]*groupView{},
+		clusters: map[string]*clusterView{}, groups: map[types.NamespacedName]*groupView{},
 	}
 }
 
@@ -108,33 +112,49 @@ func (s *Sampler) Heads(name types.NamespacedName) []Head {
 	return append(view.waiting.heads(), view.dead.heads()...)
 }
 
-// Look looks once at all targets, and forgets every group that is not among them. Groups of a cluster that does not answer are not looked at.
-func (s *Sampler) Look(ctx context.Context, targets []Target) {
-	byCluster := map[types.NamespacedName][]Target{}
+// Look looks once at all targets, as far as the calls of a pass go round (see plan), and forgets every group that is not among them. Groups of a cluster that does not
+// answer are not looked at. It returns the groups that were, and whether any of their messages wait or move.
+func (s *Sampler) Look(ctx context.Context, targets []Target) map[types.NamespacedName]bool {
+	byCluster := map[string][]Target{}
 	for _, t := range targets {
-		key := client.ObjectKeyFromObject(t.Cluster)
+		key := physical(t.Cluster)
 		byCluster[key] = append(byCluster[key], t)
 	}
 	s.forget(targets, byCluster)
+	looked := map[types.NamespacedName]bool{}
+	var mu sync.Mutex // of looked
 	var looks sync.WaitGroup
 	for key, targets := range byCluster {
 		view := s.clusters[key]
 		if view == nil {
-			view = &clusterView{}
+			view = &clusterView{topics: map[string]*topicView{}}
 			s.clusters[key] = view
 		}
 		looks.Go(func() {
-			if err := s.lookAt(ctx, view, targets); err != nil {
-				s.logger.WarnContext(ctx, "cannot read offsets", "cluster", key, "error", err)
+			seen, err := s.lookAt(ctx, view, targets)
+			if err != nil {
+				s.logger.WarnContext(ctx, "cannot read offsets", "cluster", client.ObjectKeyFromObject(targets[0].Cluster), "error", err)
 			}
+			mu.Lock()
+			defer mu.Unlock()
+			maps.Copy(looked, seen)
 		})
 	}
 	looks.Wait()
+	return looked
 }
 
-func (s *Sampler) forget(targets []Target, byCluster map[types.NamespacedName][]Target) {
-	maps.DeleteFunc(s.clusters, func(key types.NamespacedName, _ *clusterView) bool { return byCluster[key] == nil })
-	wanted := map[types.NamespacedName]bool{}
+// physical names what is asked once for all MQClusters that mean it; one with access control has a key of its own, which may see less than others'.
+func physical(cluster *v1alpha1.MQCluster) string {
+	if cluster.Status.Identity == "" || cluster.Spec.ACL != nil {
+		return client.ObjectKeyFromObject(cluster).String()
+	}
+	return cluster.Status.Identity
+}
+
+func (s *Sampler) forget(targets []Target, byCluster map[string][]Target) {
+	maps.DeleteFunc(s.clusters, func(key string, _ *clusterView) bool { return byCluster[key] == nil })
+	wanted := make(map[types.NamespacedName]bool, len(targets))
 	for _, t := range targets {
 		wanted[t.Name] = true
 	}
@@ -144,67 +164,77 @@ func (s *Sampler) forget(targets []Target, byCluster map[types.NamespacedName][]
 }
 
 // lookAt looks at the groups of one cluster.
-func (s *Sampler) lookAt(ctx context.Context, view *clusterView, targets []Target) error {
+func (s *Sampler) lookAt(ctx context.Context, view *clusterView, targets []Target) (map[types.NamespacedName]bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	now := s.Now()
 	if err := view.survey(ctx, s.connector, targets[0].Cluster, now); err != nil {
-		return err
+		return nil, err
 	}
-	due := s.due(targets, now)
-	topics := map[string]bool{}
-	for _, t := range targets {
-		topics[t.Topic] = true
-	}
-	for _, t := range due {
-		topics[rocketmq.RetryTopic(t.Group)], topics[rocketmq.DeadLetterTopic(t.Group)] = true, true
-	}
-	seen, err := view.read(ctx, topics)
+	moved, err := view.read(ctx, s.plan(view, targets, now), now)
 	if err != nil {
 		view.surveyed = time.Time{} // the brokers may have moved
-		return err
+		return nil, err
 	}
-	answers := view.ask(ctx, s.take(now, seen, targets, due))
+	looked, open := s.take(view, targets, moved, now)
+	answers := view.ask(ctx, open)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, a := range answers {
 		a.track.answered(now, a.offset, a.stored)
 	}
-	return nil
+	return looked, nil
 }
 
-// take takes in what was read, and returns what is still open.
-func (s *Sampler) take(now time.Time, seen reading, targets, due []Target) (open []question) {
+// take takes in what was read, and returns the groups that were looked at, whether messages wait or move there, and what is still open. moved are the groups that committed something.
+func (s *Sampler) take(view *clusterView, targets []Target, moved map[string]bool, now time.Time) (looked map[types.NamespacedName]bool, open []question) {
+	looked = map[types.NamespacedName]bool{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, t := range due {
-		group := s.group(t.Name)
-		letters := seen.ends[rocketmq.DeadLetterTopic(t.Group)]
-		group.ownTopics, group.retry = now, seen.ends[rocketmq.RetryTopic(t.Group)]
-		group.deadLetters = letters.content()
-		group.dead.add(now, t.letters(letters), false)
-	}
 	for _, t := range targets {
 		group := s.group(t.Name)
-		positions := seen.positions(t, seen.ends[t.Topic], group.retry)
-		group.history.Add(Look{Time: now, Queues: positions, Pods: t.Pods})
-		group.waiting.add(now, positions, t.Consuming)
+		group.takeOwn(view, t, now)
+		if moved[t.Group] {
+			group.active = now
+		}
+		if topic := view.topics[t.Topic]; topic != nil && topic.read.Equal(now) {
+			look := Look{Time: now, Queues: view.positions(t, topic.ends, group.retry), Pods: t.Pods}
+			busy := group.look(look)
+			looked[t.Name] = busy || moved[t.Group]
+			group.waiting.add(now, look.Queues, t.Consuming)
+		}
 		open = append(open, group.waiting.questions(now)...)
 		open = append(open, group.dead.questions(now)...)
 	}
-	return open
+	return looked, open
 }
 
-// due are the targets whose own topics have to be looked at again.
-func (s *Sampler) due(targets []Target, now time.Time) (due []Target) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, t := range targets {
-		if now.Sub(s.group(t.Name).ownTopics) >= groupTopicInterval {
-			due = append(due, t)
-		}
+// takeOwn takes in what was read of the group's own topics, if it was.
+func (g *groupView) takeOwn(view *clusterView, t Target, now time.Time) {
+	retry, dead := rocketmq.RetryTopic(t.Group), rocketmq.DeadLetterTopic(t.Group)
+	own := view.topics[retry]
+	if own == nil || !own.read.Equal(now) {
+		return
 	}
-	return due
+	letters := view.topics[dead].ends
+	g.ownTopics, g.retry, g.deadLetters = now, own.ends, letters.content()
+	g.dead.add(now, t.letters(letters), false)
+	delete(view.topics, retry) // the group has it
+	delete(view.topics, dead)
+}
+
+// look takes a look in, and reports whether messages wait or move.
+func (g *groupView) look(l Look) bool {
+	before := g.history.last.Queues
+	g.history.Add(l)
+	busy := waiting(l.Queues) > 0
+	if arrived, handled := difference(before, l.Queues); arrived+handled > 0 {
+		busy = true
+	}
+	if busy {
+		g.active = l.Time
+	}
+	return busy
 }
 
 // group is the view of a group, made if need be; the lock is held.

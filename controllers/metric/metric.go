@@ -38,11 +38,12 @@ var (
 	stuckDesc  = describe("stuck_queues", "Queues in which the group does not get on while messages come, 16 at most; no series while the lag is not known.", "namespace", "name", "group")
 	readyDesc  = describe("ready_replicas", "Pods of the group that are ready.", "namespace", "name", "group")
 	boundDesc  = describe("desired_replicas", "Pods that were decided on, and the bound that held their number.", "namespace", "name", "group", "bound")
+	seenDesc   = describe("verified_timestamp_seconds", "When all that an object declares was last read back from every broker; no series where that was never so.", "kind", "namespace", "name")
 )
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{conditionDesc, lagDesc, retryDesc, deadDesc, oldestDesc, stuckDesc, readyDesc, boundDesc} {
+	for _, d := range []*prometheus.Desc{conditionDesc, lagDesc, retryDesc, deadDesc, oldestDesc, stuckDesc, readyDesc, boundDesc, seenDesc} {
 		descs <- d
 	}
 }
@@ -64,6 +65,11 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 			gauge(conditionDesc, 1, kind, object.GetNamespace(), object.GetName(), c.Type, string(c.Status), c.Reason)
 		}
 	})
+	for kind, book := range objects.Verified {
+		for name, at := range book.Times() {
+			gauge(seenDesc, float64(at.Unix()), kind, name.Namespace, name.Name)
+		}
+	}
 	for i := range objects.Groups.Items {
 		collectGroup(&objects.Groups.Items[i], gauge)
 	}

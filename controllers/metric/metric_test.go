@@ -8,12 +8,15 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/verification"
 	"github.com/orderflow-dev/orderflow/test/metriclint"
 )
 
@@ -35,6 +38,8 @@ func shop() (o Objects) {
 	known.Spec.Group = "push_group"
 	unknown := v1alpha1.MQConsumerGroup{ObjectMeta: meta("paid-credit")}
 	o.Groups.Items = []v1alpha1.MQConsumerGroup{known, unknown}
+	o.Verified = Verified{"MQConsumerGroup": verification.New(time.Minute)}
+	o.Verified["MQConsumerGroup"].Note(types.NamespacedName{Namespace: "shop", Name: "paid-push"}, "", time.Unix(1700000000, 0))
 	return o
 }
 
@@ -71,9 +76,12 @@ orderflow_oldest_message_timestamp_seconds{group="push_group",name="paid-push",n
 # HELP orderflow_stuck_queues Queues in which the group does not get on while messages come, 16 at most; no series while the lag is not known.
 # TYPE orderflow_stuck_queues gauge
 orderflow_stuck_queues{group="push_group",name="paid-push",namespace="shop"} 1
+# HELP orderflow_verified_timestamp_seconds When all that an object declares was last read back from every broker; no series where that was never so.
+# TYPE orderflow_verified_timestamp_seconds gauge
+orderflow_verified_timestamp_seconds{kind="MQConsumerGroup",name="paid-push",namespace="shop"} 1.7e+09
 `
 	if err := testutil.GatherAndCompare(registry(shop(), nil), strings.NewReader(want), "orderflow_condition_state", "orderflow_desired_replicas", "orderflow_lag_messages",
-		"orderflow_oldest_message_timestamp_seconds", "orderflow_stuck_queues"); err != nil {
+		"orderflow_oldest_message_timestamp_seconds", "orderflow_stuck_queues", "orderflow_verified_timestamp_seconds"); err != nil {
 		t.Error(err)
 	}
 }

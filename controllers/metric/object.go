@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/verification"
 )
 
 // Objects are all that metrics are made of.
@@ -20,11 +21,20 @@ type Objects struct {
 	Groups   v1alpha1.MQConsumerGroupList
 	Adapters v1alpha1.ThirdPartyAdapterList
 	Replays  v1alpha1.DeadLetterReplayList
+	Verified Verified
 }
 
-// Read reads them, from a cache in an operator.
-func Read(ctx context.Context, from client.Reader) (o Objects, err error) {
-	return o, errors.Join(from.List(ctx, &o.Clusters), from.List(ctx, &o.Flows), from.List(ctx, &o.Groups), from.List(ctx, &o.Adapters), from.List(ctx, &o.Replays))
+// Verified has the verifications of each kind.
+type Verified map[string]*verification.Book
+
+// Read reads them, from a cache in an operator, whose objects they are: nothing of them may be changed.
+func Read(ctx context.Context, from client.Reader, verified Verified) (Objects, error) {
+	o := Objects{Verified: verified}
+	var errs []error
+	for _, list := range []client.ObjectList{&o.Clusters, &o.Flows, &o.Groups, &o.Adapters, &o.Replays} {
+		errs = append(errs, from.List(ctx, list, client.UnsafeDisableDeepCopy))
+	}
+	return o, errors.Join(errs...)
 }
 
 // conditions calls each with all conditions of all objects.

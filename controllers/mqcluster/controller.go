@@ -7,7 +7,9 @@ import (
 	"context"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -19,6 +21,7 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/demand"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/controllers/verification"
 )
 
 const (
@@ -36,6 +39,8 @@ type Reconciler struct {
 	Applier *apply.Applier
 	// Connector reaches the clusters.
 	Connector *topology.Connector
+	// Verified remembers when a cluster was last read.
+	Verified *verification.Book
 	// Recorder sends events.
 	Recorder events.EventRecorder
 	// Now is the clock.
@@ -61,6 +66,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.Client.Get(ctx, request.NamespacedName, cluster); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.Connector.Forget(request.NamespacedName)
+			r.Verified.Forget(request.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -69,10 +75,24 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	seen := r.gather(ctx, cluster)
 	results := check(seen)
 	changed := setStatus(cluster, seen, results, r.Now())
+	r.noteVerified(cluster, before, results)
 
 	if err := r.Applier.Status(ctx, before, cluster); err != nil {
 		return apply.Again(err)
 	}
 	r.record(cluster, before, changed)
 	return result.Reconcile(interval, results...)
+}
+
+// noteVerified remembers that all was read. The status says when with whatever else has changed: the time alone is not worth a write.
+func (r *Reconciler) noteVerified(cluster, before *v1alpha1.MQCluster, results []result.Result) {
+	key := client.ObjectKeyFromObject(cluster)
+	if !result.Worst(results...).IsDone() {
+		r.Verified.Forget(key)
+		return
+	}
+	r.Verified.Note(key, "", r.Now())
+	if cluster.Status.LastVerifiedTime == nil || !equality.Semantic.DeepEqual(cluster.Status, before.Status) {
+		cluster.Status.LastVerifiedTime = new(metav1.NewTime(r.Now()))
+	}
 }

@@ -59,9 +59,13 @@ func TestAClusterThatAnswersIsReady(t *testing.T) {
 	if events := s.Events(); len(events) != 1 || !strings.HasPrefix(events[0], "Normal Ready") {
 		t.Errorf("events are %q, want one that it is ready", events)
 	}
+	version := cluster.ResourceVersion
 	reconcile(t, s, cluster)
 	if events := s.Events(); len(events) != 0 {
 		t.Errorf("a second look without a change sent the events %q", events)
+	}
+	if cluster.ResourceVersion != version {
+		t.Error("a second look without a change wrote the status")
 	}
 }
 

@@ -29,9 +29,6 @@ func setStatus(cluster *v1alpha1.MQCluster, seen facts, results []result.Result,
 		forgetBrokers(cluster)
 	}
 	status.Features = features(seen)
-	if result.Worst(results...).IsDone() {
-		status.LastVerifiedTime = new(metav1.NewTime(now))
-	}
 	status.ObservedGeneration = cluster.Generation
 	status.LastHandledReconcileAt = demand.Heard(cluster, status.LastHandledReconcileAt)
 	done := fmt.Sprintf("cluster %s is reached; masters: %d", status.ClusterName, len(status.Brokers))

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
@@ -33,7 +34,9 @@ func ensureGroup(ctx context.Context, seen *inputs, now time.Time, done *steps) 
 	if done.claim = takeGroup(ctx, seen, done); !done.claim.IsDone() {
 		return
 	}
-	done.broker = declare(ctx, seen, now, done)
+	if seen.due {
+		done.broker = declare(ctx, seen, now, done)
+	}
 }
 
 // takeGroup makes sure that the group on the broker is this object's to write. It is so if the status says so for this physical cluster. Else it
@@ -95,13 +98,17 @@ func declare(ctx context.Context, seen *inputs, now time.Time, done *steps) resu
 	name := seen.group.Spec.Group
 	var failures []error
 	var written int
-	for _, m := range seen.broker.masters {
-		made, err := declareGroup(ctx, seen.broker.admin, m.Addr, name)
-		if err != nil {
+	made := make([]bool, len(seen.broker.masters))
+	errs := atOnce(len(made), func(i int) (err error) {
+		made[i], err = declareGroup(ctx, seen.broker.admin, seen.broker.masters[i].Addr, name)
+		return err
+	})
+	for i, m := range seen.broker.masters {
+		if err := errs[i]; err != nil {
 			failures = append(failures, fmt.Errorf("broker %s: %w", m.Name, err))
 			continue
 		}
-		if made && seen.group.Status.SeededTime != nil {
+		if made[i] && seen.group.Status.SeededTime != nil {
 			done.madeLater = append(done.madeLater, m.Name)
 		}
 		written++
@@ -114,7 +121,7 @@ func declare(ctx context.Context, seen *inputs, now time.Time, done *steps) resu
 		}
 		return r
 	}
-	done.verified = true
+	done.verified = &now
 	err := seed(ctx, seen, now, done)
 	switch {
 	case errors.Is(err, errTheirs):
@@ -133,8 +140,31 @@ func declare(ctx context.Context, seen *inputs, now time.Time, done *steps) resu
 	return result.Result{}
 }
 
+// atOnce does something n times at once, and returns the errors in order.
+func atOnce(n int, do func(i int) error) []error {
+	errs := make([]error, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { errs[i] = do(i) })
+	}
+	all.Wait()
+	return errs
+}
+
 // declareGroup corrects the group and its topics at one broker, and reads back what it wrote. made says that the group was not there.
 func declareGroup(ctx context.Context, admin *topology.Admin, addr, name string) (made bool, err error) {
+	topics := []string{rocketmq.RetryTopic(name), rocketmq.DeadLetterTopic(name)}
+	errs := atOnce(1+len(topics), func(i int) (err error) {
+		if i == 0 {
+			made, err = declareItself(ctx, admin, addr, name)
+			return err
+		}
+		return declareTopic(ctx, admin, addr, topics[i-1])
+	})
+	return made, errors.Join(errs...)
+}
+
+func declareItself(ctx context.Context, admin *topology.Admin, addr, name string) (made bool, err error) {
 	have, err := admin.GroupConfig(ctx, addr, name)
 	if made = errors.Is(err, rocketmq.ErrNotFound); made {
 		have, err = rocketmq.NewGroupConfig(name), nil
@@ -156,10 +186,7 @@ func declareGroup(ctx context.Context, admin *topology.Admin, addr, name string)
 			return false, fmt.Errorf("group %s was written but reads back as %+v", name, have)
 		}
 	}
-	return made, errors.Join(
-		declareTopic(ctx, admin, addr, rocketmq.RetryTopic(name)),
-		declareTopic(ctx, admin, addr, rocketmq.DeadLetterTopic(name)),
-	)
+	return made, nil
 }
 
 func groupRight(g rocketmq.GroupConfig) bool {

@@ -18,11 +18,21 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/lag"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/controllers/verification"
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
 )
 
-// interval between two looks at a group where nothing happens: broker objects are verified, credentials renewed.
-const interval = 30 * time.Second
+const (
+	// interval between two looks at a group that is not Ready, or is but for what its pods will tell.
+	interval = 30 * time.Second
+	// quietInterval is the interval where all is well: members are listed, and what was changed behind our back is seen. What Kubernetes, the sampler or the pods have to
+	// tell comes at once.
+	quietInterval = 2 * time.Minute
+	// VerifyEvery is how often a group is read back from its brokers where nothing changes, more or less.
+	VerifyEvery = 5 * time.Minute
+	// SecretEvery is how often a group's Secret is read, more or less.
+	SecretEvery = 15 * time.Minute
+)
 
 // Options are the operator's settings for all groups.
 type Options struct {
@@ -50,6 +60,10 @@ type Reconciler struct {
 	Sampler *lag.Sampler
 	// Syncer knows the pods.
 	Syncer *workersync.Syncer
+	// Verified remembers what was read back from brokers; nil: all is at every look.
+	Verified *verification.Book
+	// SecretsRead remembers when a group's Secret was read; nil: it is at every look.
+	SecretsRead *verification.Book
 	// Recorder sends events.
 	Recorder events.EventRecorder
 	// Now is the clock.
@@ -77,6 +91,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.Client.Get(ctx, request.NamespacedName, group); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.Syncer.Forget(request.NamespacedName)
+			r.Verified.Forget(request.NamespacedName)
+			r.SecretsRead.Forget(request.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -100,13 +116,32 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, nil
 	}
 	changed := setStatus(group, seen, done, r.Now())
+	stampVerified(&group.Status, &before.Status, done)
+	r.noteVerified(seen, done)
 
 	if err := r.Applier.Status(ctx, before, group); err != nil {
 		return apply.Again(err)
 	}
 	r.record(group, before, changed)
 	r.recordRepairs(group, done)
-	return result.Reconcile(interval, append(done.results(), drainPace(group, seen, r.Now()))...)
+	return result.Reconcile(intervalOf(done), append(done.results(), drainPace(group, seen, r.Now()))...)
+}
+
+func intervalOf(done steps) time.Duration {
+	if result.Worst(done.results()...).IsDone() {
+		return quietInterval
+	}
+	return interval
+}
+
+// noteVerified remembers what was read back in this look, and forgets it where something is amiss.
+func (r *Reconciler) noteVerified(seen *inputs, done steps) {
+	switch key := client.ObjectKeyFromObject(seen.group); {
+	case !done.broker.IsDone() || !done.claim.IsDone():
+		r.Verified.Forget(key)
+	case done.verified != nil:
+		r.Verified.Note(key, seen.state, *done.verified)
+	}
 }
 
 // steps are how far a reconcile came. A step that was not taken, since one before it is not done, is done itself: it says nothing.
@@ -135,8 +170,8 @@ type steps struct {
 	// madeLater are brokers that had the group no more, or not yet; seededLater are the offsets set after the group had begun.
 	madeLater   []string
 	seededLater []laterSeed
-	// verified says that the group was read back from every master broker.
-	verified bool
+	// verified is when the group was read back from every master broker; nil: not in this look.
+	verified *time.Time
 	// gone says that the object was let go.
 	gone bool
 }

@@ -10,17 +10,20 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/claim"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/index"
 	"github.com/orderflow-dev/orderflow/controllers/lag"
 	"github.com/orderflow-dev/orderflow/controllers/result"
@@ -66,6 +69,9 @@ type inputs struct {
 	broker  brokerFacts
 	// delayed is what waits for its next attempt at the brokers; nil if nobody had to know.
 	delayed *delayed
+	// state is what there is to verify at the brokers; due says that this look has to, as the last was too long ago, or of another state.
+	state string
+	due   bool
 
 	signals lag.Signals
 	// lost are the offsets that were there and are not any more.
@@ -265,22 +271,48 @@ func (r *Reconciler) gatherBroker(ctx context.Context, seen *inputs) result.Resu
 		admin: admin, masters: cluster.Masters, lost: topology.Lost(seen.cluster, cluster),
 		topic: map[string]rocketmq.TopicStats{}, refusals: map[string]error{}, agreed: map[string]*rocketmq.Connections{},
 	}
+	results := make([]result.Result, 0, 3*len(cluster.Masters))
+	var mu sync.Mutex // of seen.broker and results
+	var asked sync.WaitGroup
 	for _, m := range cluster.Masters {
-		for _, read := range []func(context.Context, *inputs, topology.Master) result.Result{gatherTopic, gatherRefusal, gatherMembers} {
-			if r := read(ctx, seen, m); !r.IsDone() {
-				seen.broker = brokerFacts{}
-				return r
-			}
+		for _, read := range []func(context.Context, *sync.Mutex, *inputs, topology.Master) result.Result{gatherTopic, gatherRefusal, gatherMembers} {
+			asked.Go(func() {
+				r := read(ctx, &mu, seen, m)
+				mu.Lock()
+				defer mu.Unlock()
+				results = append(results, r)
+			})
 		}
 	}
+	asked.Wait()
+	if worst := result.Worst(results...); !worst.IsDone() {
+		seen.broker = brokerFacts{}
+		return worst
+	}
+	slices.Sort(seen.broker.members)
 	gatherDelayed(ctx, seen)
+	r.planVerification(seen)
 	return result.Result{}
 }
 
-func gatherTopic(ctx context.Context, seen *inputs, m topology.Master) result.Result {
+// planVerification decides whether the group itself is read back at this look: at once where anything about it, or about its brokers, is not as it was when all was
+// well, else now and then.
+func (r *Reconciler) planVerification(seen *inputs) {
+	group, names := seen.group, []string{}
+	for _, m := range seen.broker.masters {
+		names = append(names, m.Name+"="+m.Addr)
+	}
+	seen.state = fmt.Sprintf("%s %d %s %v", group.UID, group.Generation, seen.cluster.Status.Identity, names)
+	seen.due = demanded(group) || seen.signals.Unseeded || group.Status.SeededTime == nil || !condition.Is(group.Status.Conditions, v1alpha1.ConditionBrokerReady, metav1.ConditionTrue) ||
+		r.Verified.IsDue(client.ObjectKeyFromObject(group), seen.state, r.Now())
+}
+
+func gatherTopic(ctx context.Context, mu *sync.Mutex, seen *inputs, m topology.Master) result.Result {
 	stats, err := seen.broker.admin.TopicStats(ctx, m.Addr, seen.group.Spec.Topic)
 	switch {
 	case err == nil:
+		mu.Lock()
+		defer mu.Unlock()
 		seen.broker.topic[m.Name] = stats
 	case !errors.Is(err, rocketmq.ErrNotFound):
 		return topology.Explain(err, "reading topic %s from broker %s", seen.group.Spec.Topic, m.Name)
@@ -288,20 +320,22 @@ func gatherTopic(ctx context.Context, seen *inputs, m topology.Master) result.Re
 	return result.Result{}
 }
 
-func gatherRefusal(ctx context.Context, seen *inputs, m topology.Master) result.Result {
+func gatherRefusal(ctx context.Context, mu *sync.Mutex, seen *inputs, m topology.Master) result.Result {
 	subscription := subscriptionOf(seen.group)
 	if subscription.Type != rocketmq.TypeSQL92 {
 		return result.Result{}
 	}
 	err := seen.broker.admin.CheckSubscription(ctx, m.Addr, seen.group.Spec.Group, subscription)
 	if errors.Is(err, rocketmq.ErrNoFilter) || errors.Is(err, rocketmq.ErrExpression) {
+		mu.Lock()
+		defer mu.Unlock()
 		seen.broker.refusals[m.Name] = err
 		return result.Result{}
 	}
 	return topology.Explain(err, "asking broker %s whether it serves the subscription to %s", m.Name, subscription.Topic)
 }
 
-func gatherMembers(ctx context.Context, seen *inputs, m topology.Master) result.Result {
+func gatherMembers(ctx context.Context, mu *sync.Mutex, seen *inputs, m topology.Master) result.Result {
 	online, err := seen.broker.admin.Connections(ctx, m.Addr, seen.group.Spec.Group)
 	switch {
 	case errors.Is(err, rocketmq.ErrNotOnline), errors.Is(err, rocketmq.ErrNotFound):
@@ -309,6 +343,8 @@ func gatherMembers(ctx context.Context, seen *inputs, m topology.Master) result.
 	case err != nil:
 		return topology.Explain(err, "reading the members of group %s from broker %s", seen.group.Spec.Group, m.Name)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	seen.broker.agreed[m.Name] = online
 	for _, member := range online.Members {
 		if !slices.Contains(seen.broker.members, member.ClientID) {
@@ -321,7 +357,7 @@ func gatherMembers(ctx context.Context, seen *inputs, m topology.Master) result.
 // Pods lists the pods of a group that have processes or may get some: those that are over, as evicted ones are, stay listed for hours.
 func Pods(ctx context.Context, reader client.Reader, group types.NamespacedName) ([]corev1.Pod, error) {
 	var pods corev1.PodList
-	if err := reader.List(ctx, &pods, client.InNamespace(group.Namespace), client.MatchingLabels{labelGroup: group.Name}); err != nil {
+	if err := reader.List(ctx, &pods, client.InNamespace(group.Namespace), client.MatchingFields{index.PodGroup: group.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list the pods: %w", err)
 	}
 	return slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool {

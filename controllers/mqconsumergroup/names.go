@@ -13,7 +13,7 @@ import (
 
 // Labels of everything that belongs to a group.
 const (
-	labelGroup     = "orderflow.dev/consumer-group"
+	labelGroup     = v1alpha1.ConsumerGroupLabel
 	labelName      = "app.kubernetes.io/name"
 	labelInstance  = "app.kubernetes.io/instance"
 	labelManagedBy = "app.kubernetes.io/managed-by"

@@ -91,7 +91,11 @@ func (p *Pulse) Beat(ctx context.Context) ([]*v1alpha1.MQConsumerGroup, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Sampler.Look(ctx, p.targets(objects))
+	for name, busy := range p.Sampler.Look(ctx, p.targets(objects)) {
+		if busy {
+			p.Syncer.Soon(name)
+		}
+	}
 	return p.choose(objects), nil
 }
 
@@ -167,16 +171,16 @@ func (p *Pulse) read(ctx context.Context) (objects, error) {
 	var clusterList v1alpha1.MQClusterList
 	var deploymentList appsv1.DeploymentList
 	var replays v1alpha1.DeadLetterReplayList
-	if err := p.Client.List(ctx, &groups); err != nil {
+	if err := p.Client.List(ctx, &groups, client.UnsafeDisableDeepCopy); err != nil {
 		return objects{}, fmt.Errorf("list groups: %w", err)
 	}
-	if err := p.Client.List(ctx, &clusterList); err != nil {
+	if err := p.Client.List(ctx, &clusterList, client.UnsafeDisableDeepCopy); err != nil {
 		return objects{}, fmt.Errorf("list clusters: %w", err)
 	}
-	if err := p.Client.List(ctx, &deploymentList, client.HasLabels{labelGroup}); err != nil {
+	if err := p.Client.List(ctx, &deploymentList, client.HasLabels{labelGroup}, client.UnsafeDisableDeepCopy); err != nil {
 		return objects{}, fmt.Errorf("list deployments: %w", err)
 	}
-	if err := p.Client.List(ctx, &replays); err != nil {
+	if err := p.Client.List(ctx, &replays, client.UnsafeDisableDeepCopy); err != nil {
 		return objects{}, fmt.Errorf("list replays: %w", err)
 	}
 	clusters := map[types.NamespacedName]*v1alpha1.MQCluster{}

@@ -4,8 +4,11 @@
 package mqconsumergroup
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
@@ -36,19 +39,15 @@ func seed(ctx context.Context, seen *inputs, now time.Time, done *steps) error {
 		from = awaitTheirs
 	}
 	for _, m := range b.masters {
-		for q := range b.topic[m.Name].Queues {
-			if err := seedQueue(ctx, seen, done, m.Addr, q, from); err != nil {
-				return err
-			}
+		if err := seedQueues(ctx, seen, done, m.Addr, b.topic[m.Name], from); err != nil {
+			return err
 		}
 		retry, err := b.admin.TopicStats(ctx, m.Addr, rocketmq.RetryTopic(name))
 		if err != nil {
 			return err
 		}
-		for q := range retry.Queues {
-			if err := seedQueue(ctx, seen, done, m.Addr, q, (*topology.Admin).MinOffset); err != nil {
-				return err
-			}
+		if err := seedQueues(ctx, seen, done, m.Addr, retry, (*topology.Admin).MinOffset); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -59,13 +58,30 @@ func demanded(group *v1alpha1.MQConsumerGroup) bool {
 	return demand.Pending(group, group.Status.LastHandledReconcileAt)
 }
 
+// seedQueues seeds all queues of a topic at one broker, and returns the first error.
+func seedQueues(ctx context.Context, seen *inputs, done *steps, addr string, topic rocketmq.TopicStats, from start) error {
+	queues := slices.SortedFunc(maps.Keys(topic.Queues), func(a, b rocketmq.Queue) int { return a.ID - b.ID })
+	later := make([]*laterSeed, len(queues))
+	errs := atOnce(len(queues), func(i int) (err error) {
+		later[i], err = seedQueue(ctx, seen, addr, queues[i], from)
+		return err
+	})
+	for _, l := range later {
+		if l != nil {
+			done.seededLater = append(done.seededLater, *l)
+		}
+	}
+	return cmp.Or(errs...)
+}
+
 // start finds the offset at which a group begins in a queue.
 type start func(admin *topology.Admin, ctx context.Context, addr string, q rocketmq.Queue) (int64, error)
 
-func seedQueue(ctx context.Context, seen *inputs, done *steps, addr string, q rocketmq.Queue, from start) error {
+// seedQueue returns what it set if the group had begun before.
+func seedQueue(ctx context.Context, seen *inputs, addr string, q rocketmq.Queue, from start) (*laterSeed, error) {
 	admin, group := seen.broker.admin, seen.group.Spec.Group
 	if _, err := admin.QueryOffset(ctx, addr, group, q); !errors.Is(err, rocketmq.ErrNotFound) {
-		return err // nil: it has one
+		return nil, err // nil: it has one
 	}
 	stood, lost := seen.lost[q]
 	begun := seen.group.Status.SeededTime != nil // else what was there was another's of its name
@@ -74,15 +90,12 @@ func seedQueue(ctx context.Context, seen *inputs, done *steps, addr string, q ro
 	}
 	offset, err := from(admin, ctx, addr, q)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := admin.CommitOffset(ctx, addr, group, q, offset); err != nil {
-		return err
+	if err := admin.CommitOffset(ctx, addr, group, q, offset); err != nil || !begun {
+		return nil, err
 	}
-	if begun {
-		done.seededLater = append(done.seededLater, laterSeed{q, offset, lost})
-	}
-	return nil
+	return &laterSeed{q, offset, lost}, nil
 }
 
 // laterSeed is an offset that a queue was given after the group had begun.

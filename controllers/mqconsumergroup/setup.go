@@ -6,6 +6,7 @@ package mqconsumergroup
 import (
 	"context"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -27,11 +28,15 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/index"
 	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/wake"
 )
 
 const (
-	// parallel reconciles, so that a cluster that does not answer holds up few others.
-	parallel = 8
+	// parallel reconciles: most of their time they wait for a broker or the API server, and a cluster that does not answer must hold up few others. The API server's
+	// fairness is the limit of what they ask of it.
+	parallel = 32
+	// sharesSettle is how long a change of an account's shares waits for others.
+	sharesSettle = time.Second
 	// netTimeout of a whole reconcile is a net: brokers have their time, and the API server answers sooner.
 	netTimeout = 4 * brokerTimeout
 )
@@ -39,7 +44,7 @@ const (
 // SetupWithManager makes the manager call Reconcile: for changes of a group, of what it owns and refers to, and when pulse says so.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, pulse *Pulse) error {
 	specChanged := builder.WithPredicates(predicate.GenerationChangedPredicate{})
-	wake := handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, g *v1alpha1.MQConsumerGroup) []reconcile.Request {
+	enqueue := handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, g *v1alpha1.MQConsumerGroup) []reconcile.Request {
 		return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(g)}}
 	})
 	return ctrl.NewControllerManagedBy(mgr).
@@ -52,8 +57,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, pulse *Pulse) error {
 		Owns(&networkingv1.NetworkPolicy{}, specChanged).
 		Watches(&v1alpha1.MQCluster{}, handler.EnqueueRequestsFromMapFunc(r.groupsIn(index.Cluster, nameOf)), builder.WithPredicates(condition.ReadyChanged(clusterConditions))).
 		Watches(&v1alpha1.ThirdPartyAdapter{}, handler.EnqueueRequestsFromMapFunc(r.groupsIn(index.Adapter, nameOf)), builder.WithPredicates(condition.ReadyChanged(adapterConditions))).
-		Watches(&v1alpha1.MQConsumerGroup{}, handler.EnqueueRequestsFromMapFunc(r.groupsIn(index.Adapter, adaptersOf)), builder.WithPredicates(shareChanged())).
-		WatchesRawSource(source.TypedChannel(pulse.wake, wake)).
+		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(sharesSettle, r.groupsIn(index.Adapter, adaptersOf)), builder.WithPredicates(shareChanged())).
+		WatchesRawSource(source.TypedChannel(pulse.wake, enqueue)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, ReconciliationTimeout: netTimeout, RateLimiter: result.Backoff()}).
 		Complete(r)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	klabels "k8s.io/apimachinery/pkg/labels"
 
@@ -27,10 +28,6 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 	}
 	if done.seeded != nil {
 		status.SeededTime = new(metav1.NewTime(*done.seeded))
-	}
-	// Not every look is worth a write of its own.
-	if last := status.LastVerifiedTime; done.verified && (last == nil || now.Sub(last.Time) >= interval/2 || demanded(group)) {
-		status.LastVerifiedTime = new(metav1.NewTime(now))
 	}
 	status.LastHandledReconcileAt = demand.Heard(group, status.LastHandledReconcileAt)
 	setSuspension(status, seen, now)
@@ -54,6 +51,13 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 		status.Scaling = scalingStatus(made)
 	}
 	return condition.Set(&status.Conditions, group.Generation, now, conditions(group, seen, done, now)...)
+}
+
+// stampVerified writes down when the group was read back, with whatever else has changed: the time alone is not worth a write.
+func stampVerified(status, before *v1alpha1.MQConsumerGroupStatus, done steps) {
+	if done.verified != nil && (status.LastVerifiedTime == nil || !equality.Semantic.DeepEqual(status, before)) {
+		status.LastVerifiedTime = new(metav1.NewTime(*done.verified))
+	}
 }
 
 // setLag leaves out what is not known at this moment.

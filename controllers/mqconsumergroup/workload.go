@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -39,16 +40,22 @@ type workload struct {
 func (r *Reconciler) ensureLimits(ctx context.Context, seen *inputs, done *steps) result.Result {
 	limits, limitsErr := live(seen)
 	config, configErr := liveConfig(seen.group, limits)
-	credentials, credentialsErr := r.credentials(ctx, seen.group)
-	if err := errors.Join(limitsErr, configErr, credentialsErr); err != nil {
+	if err := errors.Join(limitsErr, configErr); err != nil {
 		return result.Fail(v1alpha1.ReasonApplyFailed, err, "making the workers' limits")
 	}
-	if failed := r.applyAll(ctx, seen, secret(seen.group, credentials), config); !failed.IsDone() {
+	credentials, failed := r.ensureCredentials(ctx, seen)
+	if !failed.IsDone() {
+		return failed
+	}
+	if failed := r.applyAll(ctx, seen, config); !failed.IsDone() {
 		return failed
 	}
 	r.Syncer.Expect(client.ObjectKeyFromObject(seen.group), workersync.Group{
 		ServerName: worker.SyncServerName(seen.group.Namespace, seen.group.Name), Credentials: credentials, Live: limits,
 	})
+	if len(seen.pods) != len(seen.reports) {
+		r.Syncer.Soon(client.ObjectKeyFromObject(seen.group))
+	}
 	done.limits = &limits
 	return result.Result{}
 }
@@ -168,6 +175,24 @@ func wantedReplicas(d *appsv1.Deployment) int32 {
 		return 0
 	}
 	return *d.Spec.Replicas
+}
+
+// ensureCredentials applies the group's Secret, and returns what it holds. Nobody tells of changes of Secrets, so it is read now and then, and where pods do not answer.
+func (r *Reconciler) ensureCredentials(ctx context.Context, seen *inputs) (workersync.Credentials, result.Result) {
+	key, state := client.ObjectKeyFromObject(seen.group), string(seen.group.UID)
+	unheard := slices.ContainsFunc(seen.reports, func(report workersync.Report) bool { return report.Err != nil })
+	if known := r.Syncer.Credentials(key); known.Token != "" && !unheard && !r.SecretsRead.IsDue(key, state, r.Now()) {
+		return known, result.Result{}
+	}
+	credentials, err := r.credentials(ctx, seen.group)
+	if err != nil {
+		return credentials, result.Fail(v1alpha1.ReasonApplyFailed, err, "making the workers' credentials")
+	}
+	failed := r.applyAll(ctx, seen, secret(seen.group, credentials))
+	if failed.IsDone() {
+		r.SecretsRead.Note(key, state, r.Now())
+	}
+	return credentials, failed
 }
 
 // credentials are those of the group's Secret, renewed if need be.

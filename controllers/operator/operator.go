@@ -38,11 +38,15 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/orderflow"
 	"github.com/orderflow-dev/orderflow/controllers/thirdpartyadapter"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/controllers/verification"
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
+	"github.com/orderflow-dev/orderflow/internal/dial"
 )
 
 // Options are the operator's settings.
 type Options struct {
+	// DialPod connects to pods for the sync calls: dial.Worker's, but for pods that are simulated on this machine. nil: a net.Dialer's.
+	DialPod dial.Func
 	// WorkerImage of groups that name none.
 	WorkerImage string
 	// Namespace the operator runs in: of its lease, and from which workers let it in.
@@ -59,6 +63,9 @@ type Options struct {
 	LeaderElection bool
 }
 
+// surveyEvery is for how long the name servers' list of brokers answers for all: thousands of objects ask for it.
+const surveyEvery = 5 * time.Second
+
 // New makes the manager with all it runs. The connector gets the manager's way to read Secrets; whoever made it closes it.
 func New(config *rest.Config, connector *topology.Connector, o Options, log *slog.Logger) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
@@ -73,11 +80,15 @@ func New(config *rest.Config, connector *topology.Connector, o Options, log *slo
 	if err := index.Register(context.Background(), mgr.GetFieldIndexer()); err != nil {
 		return nil, err
 	}
-	objects := metric.New(func(ctx context.Context) (metric.Objects, error) { return metric.Read(ctx, mgr.GetCache()) })
+	connector.SurveyEvery = surveyEvery
+	verified := metric.Verified{
+		"MQCluster": verification.New(0), "OrderFlow": verification.New(orderflow.VerifyEvery), "MQConsumerGroup": verification.New(mqconsumergroup.VerifyEvery),
+	}
+	objects := metric.New(func(ctx context.Context) (metric.Objects, error) { return metric.Read(ctx, mgr.GetCache(), verified) })
 	if err := metrics.Registry.Register(objects); err != nil {
 		return nil, fmt.Errorf("register the metrics: %w", err)
 	}
-	if err := addControllers(mgr, connector, o, log); err != nil {
+	if err := addControllers(mgr, connector, verified, o, log); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping)); err != nil {
@@ -87,7 +98,8 @@ func New(config *rest.Config, connector *topology.Connector, o Options, log *slo
 }
 
 func managerOptions(o Options, scheme *runtime.Scheme) ctrl.Options {
-	ours := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{"app.kubernetes.io/managed-by": "orderflow"})}
+	label := labels.SelectorFromSet(labels.Set{"app.kubernetes.io/managed-by": "orderflow"})
+	ours, pods := cache.ByObject{Label: label}, cache.ByObject{Label: label, Transform: slimPod}
 	namespaces := map[string]cache.Config{}
 	for _, namespace := range o.Watch {
 		namespaces[namespace] = cache.Config{}
@@ -96,9 +108,10 @@ func managerOptions(o Options, scheme *runtime.Scheme) ctrl.Options {
 		Scheme: scheme,
 		Cache: cache.Options{
 			DefaultNamespaces: namespaces,
+			DefaultTransform:  slim,
 			// Of the kinds that are not OrderFlow's only its own objects are watched and held in memory.
 			ByObject: map[client.Object]cache.ByObject{
-				&appsv1.Deployment{}: ours, &corev1.Pod{}: ours, &corev1.ConfigMap{}: ours, &corev1.Service{}: ours, &corev1.ServiceAccount{}: ours,
+				&appsv1.Deployment{}: ours, &corev1.Pod{}: pods, &corev1.ConfigMap{}: ours, &corev1.Service{}: ours, &corev1.ServiceAccount{}: ours,
 				&policyv1.PodDisruptionBudget{}: ours, &networkingv1.NetworkPolicy{}: ours,
 			},
 		},
@@ -116,7 +129,7 @@ func managerOptions(o Options, scheme *runtime.Scheme) ctrl.Options {
 }
 
 // addControllers wires the five kinds together.
-func addControllers(mgr ctrl.Manager, connector *topology.Connector, o Options, log *slog.Logger) error {
+func addControllers(mgr ctrl.Manager, connector *topology.Connector, verified metric.Verified, o Options, log *slog.Logger) error {
 	applier := apply.New(mgr.GetClient(), mgr.GetAPIReader())
 	sampler := lag.NewSampler(connector, log.With("component", "lag"))
 	syncer := workersync.New(workersync.Config{
@@ -124,23 +137,24 @@ func addControllers(mgr ctrl.Manager, connector *topology.Connector, o Options, 
 			return mqconsumergroup.Pods(ctx, mgr.GetClient(), group)
 		},
 		Logger: log.With("component", "sync"),
-		Dial:   dial.Worker(),
+		Dial:   o.DialPod,
 	})
 	pulse := mqconsumergroup.NewPulse(mqconsumergroup.Pulse{
 		Client: mgr.GetClient(), Sampler: sampler, Syncer: syncer, Logger: log.With("component", "pulse"), Now: time.Now,
 	})
 	clusters := &mqcluster.Reconciler{
-		Client: mgr.GetClient(), Applier: applier, Connector: connector, Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
+		Client: mgr.GetClient(), Applier: applier, Connector: connector, Verified: verified["MQCluster"], Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
 	}
 	adapters := &thirdpartyadapter.Reconciler{
 		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Applier: applier, Reports: syncer.Reports,
 		Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
 	}
 	flows := &orderflow.Reconciler{
-		Client: mgr.GetClient(), Applier: applier, Connector: connector, Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
+		Client: mgr.GetClient(), Applier: applier, Connector: connector, Verified: verified["OrderFlow"], Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
 	}
 	groups := &mqconsumergroup.Reconciler{
 		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Applier: applier, Connector: connector, Sampler: sampler, Syncer: syncer,
+		Verified: verified["MQConsumerGroup"], SecretsRead: verification.New(mqconsumergroup.SecretEvery),
 		Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
 		Options: mqconsumergroup.Options{
 			WorkerImage: o.WorkerImage, OperatorNamespace: o.Namespace, PrivateNetworks: o.PrivateNetworks,

@@ -28,7 +28,7 @@ func TestNothingLeadsToAnEditedClusterBeforeItWasLookedAt(t *testing.T) {
 	w.cluster.Spec.NameServers = []string{other.NameServer()}
 	w.Write(t, w.cluster)
 
-	w.later = verifyEvery + 1
+	w.later = 2 * VerifyEvery
 	w.step(t, flow)
 
 	suite.WantCondition(t, flow.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonClusterNotReady, "MQCluster mq", "generation 1 of its spec, not of 2")

@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -24,17 +25,21 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/index"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/controllers/verification"
+	"github.com/orderflow-dev/orderflow/controllers/wake"
 )
 
 const (
 	// interval between two looks at a flow: how old its summary of the consumers' lag may be.
-	interval = 30 * time.Second
+	interval = time.Minute
+	// settle is how long a change of a group waits for those of its siblings.
+	settle = 300 * time.Millisecond
 	// lookAgain is how soon something on its way is looked at again.
 	lookAgain = 10 * time.Second
 	// timeout of what is read from the brokers for one flow, and of what is written to them. The status is written after it.
 	timeout = 10 * time.Second
 	// parallel reconciles, so that a broker that does not answer holds up no other flow.
-	parallel = 8
+	parallel = 16
 	// finalizer of a flow whose topic is to be deleted.
 	finalizer = "orderflow.dev/topic"
 )
@@ -47,6 +52,8 @@ type Reconciler struct {
 	Applier *apply.Applier
 	// Connector reaches the clusters.
 	Connector *topology.Connector
+	// Verified remembers what was read back from brokers.
+	Verified *verification.Book
 	// Recorder sends events.
 	Recorder events.EventRecorder
 	// Now is the clock.
@@ -67,10 +74,19 @@ type Reconciler struct {
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.OrderFlow{}, builder.WithPredicates(demand.Changed())).
-		Owns(&v1alpha1.MQConsumerGroup{}, builder.WithPredicates(condition.ReadyChanged(groupConditions))).
+		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, ownerOf), builder.WithPredicates(condition.ReadyChanged(groupConditions))).
 		Watches(&v1alpha1.MQCluster{}, handler.EnqueueRequestsFromMapFunc(r.flowsOn), builder.WithPredicates(condition.ReadyChanged(clusterConditions))).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, RateLimiter: result.Backoff()}).
 		Complete(r)
+}
+
+// ownerOf is the flow a group belongs to.
+func ownerOf(_ context.Context, group client.Object) []reconcile.Request {
+	owner := metav1.GetControllerOf(group)
+	if owner == nil || owner.Kind != "OrderFlow" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: group.GetNamespace(), Name: owner.Name}}}
 }
 
 func groupConditions(o client.Object) []metav1.Condition {
@@ -100,6 +116,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.Client.Get(ctx, request.NamespacedName, flow); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.heard.forget(request.NamespacedName)
+			r.Verified.Forget(request.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -131,6 +148,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		}
 	}
 	changed := setStatus(flow, done, seen.traffic, r.Now())
+	r.noteVerified(flow, before, seen, done)
 
 	if err := r.Applier.Status(ctx, before, flow); err != nil {
 		return apply.Again(err)

@@ -139,7 +139,7 @@ func TestATopicIsKeptAsDeclared(t *testing.T) {
 	w.put(t, rocketmq.TopicConfig{Name: w.topic(), ReadQueues: 2, WriteQueues: 2, Perm: rocketmq.PermRead})
 	w.step(t, flow)
 	w.wantQueues(t, w.topic(), 2, 2) // verified a moment ago
-	w.later = verifyEvery + time.Second
+	w.later = 2 * VerifyEvery
 	w.step(t, flow)
 	w.wantQueues(t, w.topic(), 4, 4)
 	config, err := w.admin(t).TopicConfig(t.Context(), w.mq.Broker().Addr(), w.topic())

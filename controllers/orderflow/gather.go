@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -53,8 +54,8 @@ type brokerTopic struct {
 	err error
 }
 
-// verifyEvery is how old the last look at the brokers may be; changes of the spec, and anything that is not Ready, are looked at at once.
-const verifyEvery = time.Minute
+// VerifyEvery is how old the last look at the brokers may be, more or less; changes of the spec, and anything that is not Ready, are looked at at once.
+const VerifyEvery = 5 * time.Minute
 
 // gather reads:
 //  1. the MQCluster, and whether it can be used,
@@ -78,7 +79,7 @@ func (r *Reconciler) gather(ctx context.Context, flow *v1alpha1.OrderFlow) (fact
 	if topic := flow.Status.Topic; flow.Spec.Topic.ExpectTraffic != nil && topic != nil && topic.ClusterIdentity == cluster.Status.Identity {
 		seen.traffic = new(r.listen(ctx, flow, cluster))
 	}
-	if verified(flow, cluster, r.Now()) {
+	if r.verified(flow, cluster) {
 		return seen, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -166,14 +167,38 @@ func claimOf(flow *v1alpha1.OrderFlow) claim.Claim {
 	return claim.Claim{Object: client.ObjectKeyFromObject(flow), UID: flow.UID, Created: flow.CreationTimestamp.Time}
 }
 
+// stateOf is what there is to verify of a flow.
+func stateOf(flow *v1alpha1.OrderFlow, cluster *v1alpha1.MQCluster) string {
+	var brokers []string
+	for _, b := range cluster.Status.Brokers {
+		brokers = append(brokers, b.Name+"="+b.Address)
+	}
+	return fmt.Sprintf("%s %d %s %v", flow.UID, flow.Generation, cluster.Status.Identity, brokers)
+}
+
 // verified reports whether the brokers were asked lately about just what is declared now, and all was well, and nobody demands that they are asked again.
-func verified(flow *v1alpha1.OrderFlow, cluster *v1alpha1.MQCluster, now time.Time) bool {
+func (r *Reconciler) verified(flow *v1alpha1.OrderFlow, cluster *v1alpha1.MQCluster) bool {
 	topic := flow.Status.Topic
-	return topic != nil && topic.ClusterIdentity == cluster.Status.Identity && topic.LastVerifiedTime != nil &&
-		now.Sub(topic.LastVerifiedTime.Time) < verifyEvery &&
+	return topic != nil && topic.ClusterIdentity == cluster.Status.Identity &&
 		int(topic.Brokers) == len(cluster.Status.Brokers) &&
 		flow.Status.ObservedGeneration == flow.Generation && !demand.Pending(flow, flow.Status.LastHandledReconcileAt) &&
-		condition.Is(flow.Status.Conditions, v1alpha1.ConditionTopicReady, metav1.ConditionTrue)
+		condition.Is(flow.Status.Conditions, v1alpha1.ConditionTopicReady, metav1.ConditionTrue) &&
+		!r.Verified.IsDue(client.ObjectKeyFromObject(flow), stateOf(flow, cluster), r.Now())
+}
+
+// noteVerified remembers that the topic was read back, and forgets it where something is amiss. The status says when with whatever else has changed: the time alone
+// is not worth a write.
+func (r *Reconciler) noteVerified(flow, before *v1alpha1.OrderFlow, seen facts, done progress) {
+	key := client.ObjectKeyFromObject(flow)
+	switch {
+	case !done.topic.IsDone():
+		r.Verified.Forget(key)
+	case done.plan.write:
+		r.Verified.Note(key, stateOf(flow, seen.cluster), r.Now())
+		if topic := flow.Status.Topic; topic.LastVerifiedTime == nil || !equality.Semantic.DeepEqual(flow.Status, before.Status) {
+			topic.LastVerifiedTime = new(metav1.NewTime(r.Now()))
+		}
+	}
 }
 
 // readTopic asks all masters for the topic.

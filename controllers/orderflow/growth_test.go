@@ -126,7 +126,7 @@ func TestWhatIsPutBackMovesNoKey(t *testing.T) {
 			w := newWorld(t)
 			flow := orderly(t, w, nil)
 			lose(t, w)
-			w.later = 2 * verifyEvery
+			w.later = 2 * VerifyEvery
 			w.step(t, flow)
 			suite.WantCondition(t, flow.Status.Conditions, v1alpha1.ConditionTopicReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "8 queues")
 			w.wantQueues(t, w.topic(), 4, 4)
@@ -141,7 +141,7 @@ func TestWhatIsPutBackHasAsManyQueuesAsItHad(t *testing.T) {
 	if err := w.admin(t).DeleteTopic(t.Context(), w.mq.Broker().Addr(), w.topic()); err != nil {
 		t.Fatal(err)
 	}
-	w.later = 2 * verifyEvery
+	w.later = 2 * VerifyEvery
 	w.step(t, flow)
 	w.wantQueues(t, w.topic(), 9, 9)
 }
@@ -204,7 +204,7 @@ func TestATopicThatSomebodyDeletedIsMadeAnewAndSaid(t *testing.T) {
 	if err := w.admin(t).DeleteTopic(t.Context(), w.mq.Broker().Addr(), w.topic()); err != nil {
 		t.Fatal(err)
 	}
-	w.later = 2 * verifyEvery
+	w.later = 2 * VerifyEvery
 	w.step(t, flow)
 	w.wantQueues(t, w.topic(), 4, 4)
 	events := w.Events()

@@ -22,7 +22,7 @@ func TestTheBindingListsAllQueuesOfOrderKeys(t *testing.T) {
 	first, second := w.mq.Brokers()[0], w.mq.Brokers()[1]
 	look := func() {
 		t.Helper()
-		w.later += verifyEvery + time.Second
+		w.later += VerifyEvery + time.Second
 		w.step(t, flow)
 	}
 	want := func(when, list string) {

@@ -61,9 +61,6 @@ func readiness(group *v1alpha1.MQConsumerGroup) result.Result {
 func setStatus(flow *v1alpha1.OrderFlow, p progress, heard *traffic, now time.Time) []condition.Transition {
 	status := &flow.Status
 	setTopic(flow, p)
-	if p.plan.write && p.topic.IsDone() {
-		status.Topic.LastVerifiedTime = new(metav1.NewTime(now))
-	}
 	if p.plan.owned && p.binding.IsDone() {
 		status.Binding = &v1alpha1.LocalObjectReference{Name: bindingName(flow)}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/suite"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/controllers/verification"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
 )
@@ -27,15 +28,16 @@ func TestMain(m *testing.M) { suite.Main(m) }
 // world is a namespace with a Ready MQCluster "mq" of two brokers.
 type world struct {
 	*suite.Suite
-	mq      *fake.Cluster
-	cluster *v1alpha1.MQCluster
+	mq       *fake.Cluster
+	cluster  *v1alpha1.MQCluster
+	verified *verification.Book
 	// later is how far the clock of the reconciler is ahead.
 	later time.Duration
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{Suite: suite.New(t), mq: fake.Start(t, fake.Config{Brokers: 2})}
+	w := &world{Suite: suite.New(t), mq: fake.Start(t, fake.Config{Brokers: 2}), verified: verification.New(VerifyEvery)}
 	w.cluster = w.Cluster(w.mq.NameServer())
 	w.ready(w.cluster)
 	w.Create(t, w.cluster)
@@ -56,7 +58,7 @@ func (w *world) topic() string { return "Orders-" + w.Namespace }
 
 func (w *world) reconciler() *Reconciler {
 	now := func() time.Time { return w.Now().Add(w.later) }
-	return &Reconciler{Client: w.Client, Applier: w.Applier, Connector: w.Connector, Recorder: w.Recorder, Now: now}
+	return &Reconciler{Client: w.Client, Applier: w.Applier, Connector: w.Connector, Verified: w.verified, Recorder: w.Recorder, Now: now}
 }
 
 // step calls Reconcile once and reads the flow anew, unless it is gone.

@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -22,11 +21,18 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/apply"
 	"github.com/orderflow-dev/orderflow/controllers/demand"
 	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/wake"
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
 )
 
-// interval between two looks. Changes of a circuit come sooner, with the status of the groups.
-const interval = 30 * time.Second
+const (
+	// interval between two looks. Changes of a circuit come sooner, with the status of the groups.
+	interval = 30 * time.Second
+	// settle is how long a change of a group waits for those of others that use the adapter.
+	settle = 500 * time.Millisecond
+	// parallel reconciles; each reads at most some Secrets.
+	parallel = 4
+)
 
 // Reconciler keeps the status of ThirdPartyAdapters true.
 type Reconciler struct {
@@ -54,8 +60,8 @@ type Reconciler struct {
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ThirdPartyAdapter{}, builder.WithPredicates(demand.Changed())).
-		Watches(&v1alpha1.MQConsumerGroup{}, handler.EnqueueRequestsFromMapFunc(adaptersOf), builder.WithPredicates(usesChanged())).
-		WithOptions(controller.Options{RateLimiter: result.Backoff()}).
+		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, adaptersOf), builder.WithPredicates(usesChanged())).
+		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, RateLimiter: result.Backoff()}).
 		Complete(r)
 }
 

@@ -46,7 +46,7 @@ func newGroupClient(serverName string, c Credentials, dial func(context.Context,
 				// No proxy: what is called are pods.
 				TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS13, ServerName: serverName, RootCAs: roots},
 				MaxIdleConnsPerHost: 1,
-				IdleConnTimeout:     time.Minute,
+				IdleConnTimeout:     5 * period,
 			},
 		},
 	}

@@ -6,6 +6,7 @@ package workersync
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"reflect"
 	"slices"
@@ -23,8 +24,10 @@ import (
 )
 
 const (
-	// period between passes.
+	// period between passes, and between two calls of a group that is busy.
 	period = 2 * time.Second
+	// idlePeriod lies between two calls of a group that is not, a tenth more or less.
+	idlePeriod = 30 * time.Second
 	// maxCalls in flight at once.
 	maxCalls = 32
 )
@@ -77,9 +80,20 @@ type Syncer struct {
 }
 
 type state struct {
-	group   Group
+	group Group
+	// client is nil while nothing is to be asked: most groups are idle, and thousands of open connections are no small thing.
 	client  *groupClient
 	reports []Report
+	// due is when the pods are asked again; the zero time is the next pass.
+	due time.Time
+}
+
+// hangUp gives up the connections, until the pods are asked again.
+func (s *state) hangUp() {
+	if s.client != nil {
+		s.client.close()
+		s.client = nil
+	}
 }
 
 // New returns a Syncer that knows no group yet.
@@ -99,13 +113,33 @@ func (s *Syncer) Expect(name types.NamespacedName, group Group) {
 		known = &state{}
 		s.groups[name] = known
 	}
-	if known.client == nil || !reflect.DeepEqual(known.group.Credentials, group.Credentials) || known.group.ServerName != group.ServerName {
-		if known.client != nil {
-			known.client.close()
-		}
-		known.client = newGroupClient(group.ServerName, group.Credentials, s.cfg.Dial)
+	if !reflect.DeepEqual(known.group.Credentials, group.Credentials) || known.group.ServerName != group.ServerName {
+		known.hangUp()
+		known.due = time.Time{}
+	}
+	if known.group.Live.Revision != group.Live.Revision {
+		known.due = time.Time{}
 	}
 	known.group = group
+}
+
+// Credentials of a group, as they are expected; the zero value if none are.
+func (s *Syncer) Credentials(name types.NamespacedName) Credentials {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.groups[name]; known != nil {
+		return known.group.Credentials
+	}
+	return Credentials{}
+}
+
+// Soon has the pods of a group asked at the next pass: something is known to have changed.
+func (s *Syncer) Soon(name types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.groups[name]; known != nil {
+		known.due = time.Time{}
+	}
 }
 
 // Forget drops a group that is gone.
@@ -113,7 +147,7 @@ func (s *Syncer) Forget(name types.NamespacedName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known := s.groups[name]; known != nil {
-		known.client.close()
+		known.hangUp()
 		delete(s.groups, name)
 	}
 }
@@ -131,12 +165,12 @@ func (s *Syncer) Reports(name types.NamespacedName) []Report {
 // NeedLeaderElection keeps two operators from telling pods different things.
 func (s *Syncer) NeedLeaderElection() bool { return true }
 
-// Start passes over all groups until ctx ends.
+// Start passes over the groups that are due until ctx ends.
 func (s *Syncer) Start(ctx context.Context) error {
 	ticker := time.NewTicker(period)
 	defer ticker.Stop()
 	for {
-		s.Pass(ctx)
+		s.pass(ctx, s.names(time.Now()))
 		select {
 		case <-ctx.Done():
 			return nil
@@ -147,13 +181,12 @@ func (s *Syncer) Start(ctx context.Context) error {
 
 // Pass asks every pod of every group once, and tells them of each other. One pass is made at a time.
 func (s *Syncer) Pass(ctx context.Context) {
-	s.mu.Lock()
-	names := make([]types.NamespacedName, 0, len(s.groups))
-	for name := range s.groups {
-		names = append(names, name)
-	}
-	s.mu.Unlock()
 
+	s.pass(ctx, s.names(time.Unix(1<<40, 0))) // all are due by then
+
+}
+
+func (s *Syncer) pass(ctx context.Context, names []types.NamespacedName) {
 	var calls []*call
 	for _, name := range names {
 		pods, err := s.cfg.Pods(ctx, name)
@@ -173,9 +206,85 @@ func (s *Syncer) Pass(ctx context.Context) {
 	defer s.mu.Unlock()
 	for _, name := range names {
 		if known := s.groups[name]; known != nil {
-			known.reports = reports[name]
+			known.heard(reports[name])
 		}
 	}
+	s.alarm()
+}
+
+// alarm has all groups asked that call a third party which is not well for one of them: it is judged by all its pods.
+func (s *Syncer) alarm() {
+	troubled := map[types.NamespacedName]bool{}
+	each := func(do func(adapter types.NamespacedName, group *state, seen worker.AdapterReport)) {
+		for name, known := range s.groups {
+			for _, r := range known.reports {
+				for _, a := range r.Answer.Adapters {
+					do(types.NamespacedName{Namespace: name.Namespace, Name: a.Name}, known, a)
+				}
+			}
+		}
+	}
+	each(func(adapter types.NamespacedName, _ *state, seen worker.AdapterReport) {
+		if !unsuspected(seen) {
+			troubled[adapter] = true
+		}
+	})
+	if len(troubled) == 0 {
+		return
+	}
+	each(func(adapter types.NamespacedName, group *state, _ worker.AdapterReport) {
+		if troubled[adapter] {
+			group.due = time.Time{}
+		}
+	})
+}
+
+// names are the groups that are due at the time.
+func (s *Syncer) names(now time.Time) (names []types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, known := range s.groups {
+		if !now.Before(known.due) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// heard takes in what came of a pass, and plans the next.
+func (s *state) heard(reports []Report) {
+	before := s.reports
+	s.reports = reports
+	if busy(before, reports, s.group.Live.Revision) {
+		s.due = time.Time{}
+		return
+	}
+	s.due = time.Now().Add(idlePeriod + time.Duration((rand.Float64()-0.5)/5*float64(idlePeriod)))
+	s.hangUp()
+}
+
+// busy reports whether the pods of a group have anything to tell that may be different in two seconds: they handle messages, some circuit is not closed, they do
+// not all run with what they should, or not all of them were heard twice.
+func busy(before, reports []Report, revision string) bool {
+	if len(before) != len(reports) {
+		return true
+	}
+	for i, r := range reports {
+		was, is := before[i], r.Answer
+		if r.Err != nil || was.Err != nil || was.Pod != r.Pod || is.LiveRevision != revision || is.LiveProblem != "" ||
+			is.Parked || is.InFlight > 0 || is.Waiting > 0 || is.QueuesHeld > 0 || is.Handled != was.Answer.Handled || is.Queues != was.Answer.Queues {
+			return true
+		}
+		if slices.ContainsFunc(is.Adapters, func(a worker.AdapterReport) bool { return !unsuspected(a) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// unsuspected reports whether nothing is known against a third party.
+func unsuspected(seen worker.AdapterReport) bool {
+	return seen.Circuit == worker.CircuitClosed && !seen.Held && seen.Outage == nil
 }
 
 // callsOf are the calls to the pods of a group that can be called.
@@ -188,6 +297,9 @@ func (s *Syncer) callsOf(name types.NamespacedName, pods []corev1.Pod) (calls []
 	}
 	pods = slices.DeleteFunc(slices.Clone(pods), func(p corev1.Pod) bool { return !callable(&p) })
 	slices.SortFunc(pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	if known.client == nil && len(pods) > 0 {
+		known.client = newGroupClient(known.group.ServerName, known.group.Credentials, s.cfg.Dial)
+	}
 	for _, p := range pods {
 		address := net.JoinHostPort(p.Status.PodIP, strconv.Itoa(s.cfg.Port))
 		calls = append(calls, &call{pod: Pod{name, p.Name}, client: known.client, live: known.group.Live, address: address})

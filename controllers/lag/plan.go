@@ -1,0 +1,91 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package lag
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+const (
+	// passCalls is how many topics are read in one pass of every broker: those of a hundred groups every second, those of thousands in turns.
+	passCalls = 100
+	// ownCalls of them are at least for topics of groups, as far as these are due.
+	ownCalls = 20
+	// busyFor is how long a group is busy after something moved.
+	busyFor = 10 * time.Second
+)
+
+// need is how urgently a topic, or the two topics of a group, should be read.
+type need struct {
+	topics []string
+	// busy goes before what is not; late, in the intervals that passed since the last time, decides among equals.
+	busy bool
+	late float64
+}
+
+// plan chooses the topics to be read in a pass. Those with a group for which messages wait or move, or which has no pods and may have to get one, go first, then those
+// read longest ago.
+func (s *Sampler) plan(view *clusterView, targets []Target, now time.Time) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	main := make(map[string]*need, len(view.topics))
+	var own []need
+	for _, t := range targets {
+		group := s.group(t.Name)
+		busy := t.Pods.Ready == 0 || now.Sub(group.active) < busyFor
+		if main[t.Topic] == nil {
+			var read time.Time
+			if known := view.topics[t.Topic]; known != nil {
+				read = known.read
+			}
+			main[t.Topic] = &need{topics: []string{t.Topic}, late: now.Sub(read).Seconds()}
+		}
+		main[t.Topic].busy = main[t.Topic].busy || busy
+		interval := quietInterval
+		if now.Sub(group.active) < quietAfter {
+			interval = groupTopicInterval
+		}
+		if late := now.Sub(group.ownTopics).Seconds() / interval.Seconds(); late >= 1 {
+			own = append(own, need{topics: []string{rocketmq.RetryTopic(t.Group), rocketmq.DeadLetterTopic(t.Group)}, busy: interval < quietInterval, late: late})
+		}
+	}
+	return choose(main, own)
+}
+
+// choose takes as many as a pass can read.
+func choose(main map[string]*need, own []need) (topics []string) {
+	needs := make([]need, 0, len(main))
+	for _, n := range main {
+		needs = append(needs, *n)
+	}
+	forOwn := max(passCalls-len(needs), ownCalls)
+	take := func(list []need, calls int) {
+		slices.SortFunc(list, func(a, b need) int {
+			if a.busy != b.busy {
+				return cmp.Compare(b2i(b.busy), b2i(a.busy))
+			}
+			return cmp.Compare(b.late, a.late)
+		})
+		for _, n := range list {
+			if calls -= len(n.topics); calls < 0 {
+				return
+			}
+			topics = append(topics, n.topics...)
+		}
+	}
+	take(own, forOwn)
+	take(needs, passCalls-len(topics))
+	return topics
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

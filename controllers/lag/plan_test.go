@@ -1,0 +1,68 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package lag
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// mains are n topics, of which one was read longer ago than all others.
+func mains(n, oldest int) map[string]*need {
+	topics := map[string]*need{}
+	for i := range n {
+		topic := fmt.Sprintf("topic-%d", i)
+		topics[topic] = &need{topics: []string{topic}, late: 1}
+		if i == oldest {
+			topics[topic].late = 9
+		}
+	}
+	return topics
+}
+
+func TestAPassReadsWhatIsMostUrgent(t *testing.T) {
+	own := func(n int) (list []need) {
+		for i := range n {
+			list = append(list, need{topics: []string{fmt.Sprintf("retry-%d", i), fmt.Sprintf("dead-%d", i)}, late: 1})
+		}
+		return list
+	}
+	t.Run("few topics are read in every pass", func(t *testing.T) {
+		if got := choose(mains(20, 0), nil); len(got) != 20 {
+			t.Errorf("%d of 20 topics are read", len(got))
+		}
+	})
+	t.Run("many take turns", func(t *testing.T) {
+		got := choose(mains(1000, 777), own(5000))
+		if len(got) != passCalls {
+			t.Errorf("%d topics are read, want %d", len(got), passCalls)
+		}
+		if got[ownCalls] != "topic-777" {
+			t.Errorf("after those of groups %s is read first, want the one that was read longest ago", got[ownCalls])
+		}
+	})
+	t.Run("a busy one goes first, however long the others wait", func(t *testing.T) {
+		list := mains(1000, 777)
+		list["topic-3"].busy = true
+		if got := choose(list, nil); got[0] != "topic-3" {
+			t.Errorf("%s is read first", got[0])
+		}
+	})
+	t.Run("groups' own topics use what the others leave", func(t *testing.T) {
+		if got := choose(mains(20, 0), own(5000)); len(got) != passCalls {
+			t.Errorf("%d topics are read, want %d", len(got), passCalls)
+		}
+	})
+}
+
+func TestAnIdleGroupHasToWaitItsTurn(t *testing.T) {
+	noon := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	var h History
+	h.Add(Look{Time: noon})
+	h.Add(Look{Time: noon.Add(20 * time.Second)})
+	if s := h.Signals(); !s.Fresh(noon.Add(60*time.Second), 5*time.Second) || s.Fresh(noon.Add(66*time.Second), 5*time.Second) {
+		t.Errorf("looked at every %v, it is not old when the second look in a row is missed, or never", s.Every)
+	}
+}
