@@ -34,7 +34,7 @@ func ensureGroup(ctx context.Context, seen *inputs, now time.Time, done *steps) 
 	if done.claim = takeGroup(ctx, seen, done); !done.claim.IsDone() {
 		return
 	}
-	if seen.due {
+	if !seen.stands {
 		done.broker = declare(ctx, seen, now, done)
 	}
 }

@@ -69,9 +69,9 @@ type inputs struct {
 	broker  brokerFacts
 	// delayed is what waits for its next attempt at the brokers; nil if nobody had to know.
 	delayed *delayed
-	// state is what there is to verify at the brokers; due says that this look has to, as the last was too long ago, or of another state.
-	state string
-	due   bool
+	// state is what there is to verify at the brokers; stands says that it was verified not long ago, and nothing speaks against it.
+	state  string
+	stands bool
 
 	signals lag.Signals
 	// lost are the offsets that were there and are not any more.
@@ -303,8 +303,8 @@ func (r *Reconciler) planVerification(seen *inputs) {
 		names = append(names, m.Name+"="+m.Addr)
 	}
 	seen.state = fmt.Sprintf("%s %d %s %v", group.UID, group.Generation, seen.cluster.Status.Identity, names)
-	seen.due = demanded(group) || seen.signals.Unseeded || group.Status.SeededTime == nil || !condition.Is(group.Status.Conditions, v1alpha1.ConditionBrokerReady, metav1.ConditionTrue) ||
-		r.Verified.IsDue(client.ObjectKeyFromObject(group), seen.state, r.Now())
+	seen.stands = !demanded(group) && !seen.signals.Unseeded && group.Status.SeededTime != nil && condition.Is(group.Status.Conditions, v1alpha1.ConditionBrokerReady, metav1.ConditionTrue) &&
+		!r.Verified.IsDue(client.ObjectKeyFromObject(group), seen.state, r.Now())
 }
 
 func gatherTopic(ctx context.Context, mu *sync.Mutex, seen *inputs, m topology.Master) result.Result {

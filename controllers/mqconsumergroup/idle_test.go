@@ -15,8 +15,8 @@ import (
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
-// wellWorld is a world whose group is Ready, and what counts the writes of its reconciler.
-func wellWorld(t *testing.T) (*world, *suite.Counter) {
+// readyWorld is a world whose group is Ready, and what counts the writes of its reconciler.
+func readyWorld(t *testing.T) (*world, *suite.Counter) {
 	t.Helper()
 	w := newWorld(t, nil)
 	writes := &suite.Counter{Client: w.Client}
@@ -34,7 +34,7 @@ func wellWorld(t *testing.T) (*world, *suite.Counter) {
 }
 
 func TestALookAtAGroupThatIsWellWritesNothing(t *testing.T) {
-	w, writes := wellWorld(t)
+	w, writes := readyWorld(t)
 	for range 4 {
 		w.later += quietInterval
 		_, err := w.reconcile()
@@ -53,7 +53,7 @@ func TestALookAtAGroupThatIsWellWritesNothing(t *testing.T) {
 }
 
 func TestAGroupThatIsWellIsReadBackNowAndThen(t *testing.T) {
-	w, _ := wellWorld(t)
+	w, _ := readyWorld(t)
 	read := func() int { return len(w.mq.Calls(rocketmq.OpGroupConfig)) }
 	before := read()
 	_, err := w.reconcile()
@@ -78,7 +78,7 @@ func TestAGroupThatIsWellIsReadBackNowAndThen(t *testing.T) {
 }
 
 func TestAGroupThatIsGoneFromABrokerIsMadeAnewInTime(t *testing.T) {
-	w, _ := wellWorld(t)
+	w, _ := readyWorld(t)
 	b := w.mq.Broker()
 	w.must(w.client.DeleteGroup(t.Context(), b.Addr(), w.group.Spec.Group, false))
 	w.later += 2 * VerifyEvery
