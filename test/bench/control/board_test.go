@@ -26,6 +26,8 @@ type board struct {
 	ready   map[types.UID]bool
 	waits   map[types.UID]string
 	changed chan struct{}
+	// operator is who makes objects Ready; nil: nobody that may end.
+	operator *running
 	// watch is told of every change of a group, if it is set.
 	watch func(*v1alpha1.MQConsumerGroup)
 }
@@ -96,9 +98,15 @@ func (b *board) await(t *testing.T, n int, patience time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	ended := make(<-chan struct{})
+	if b.operator != nil {
+		ended = b.operator.ended
+	}
 	for !b.isReady(n) {
 		select {
 		case <-b.changed:
+		case <-ended:
+			t.Fatalf("the operator ended: %v", b.operator.err)
 		case <-ctx.Done():
 			t.Fatalf("not all are ready after %v: %s", patience, b.missing())
 		}

@@ -66,6 +66,7 @@ func newStageAt(t *testing.T, n int, nameServer string) *stage {
 		}
 	}})
 	s.operator = s.startOperator(t)
+	s.board.operator = s.operator
 	s.awaitLeader(t)
 	before, began := s.writes(t), time.Now()
 	s.create(t, s.plan, func(client.Object) {})

@@ -74,6 +74,9 @@ type running struct {
 	*exec.Cmd
 	stdout io.Reader
 	began  time.Time
+	// ended is closed when the process has ended, with err.
+	ended chan struct{}
+	err   error
 }
 
 func (s *server) startProcess(t *testing.T, p process) *running {
@@ -86,8 +89,12 @@ func (s *server) startProcess(t *testing.T, p process) *running {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stdout, err := cmd.StdoutPipe()
 	must(t, err)
-	r := &running{Cmd: cmd, stdout: stdout, began: time.Now()}
+	r := &running{Cmd: cmd, stdout: stdout, began: time.Now(), ended: make(chan struct{})}
 	must(t, cmd.Start())
+	go func() {
+		r.err = r.Wait()
+		close(r.ended)
+	}()
 	return r
 }
 
@@ -102,16 +109,13 @@ func (s *server) startOperator(t *testing.T) *running {
 // stop ends it as a kubelet would. It may be called again.
 func (r *running) stop(t *testing.T) {
 	t.Helper()
-	if r.ProcessState != nil {
-		return
-	}
 	if err := r.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("stop the operator: %v", err)
 	}
-	kill := time.AfterFunc(time.Minute, func() { _ = r.Process.Kill() }) // Wait tells
+	kill := time.AfterFunc(time.Minute, func() { _ = r.Process.Kill() })
 	defer kill.Stop()
-	if err := r.Wait(); err != nil {
-		t.Errorf("the operator ended badly: %v", err)
+	if <-r.ended; r.err != nil {
+		t.Errorf("the operator ended badly: %v", r.err)
 	}
 }
 

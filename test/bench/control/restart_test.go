@@ -57,6 +57,7 @@ func (s *stage) restart(t *testing.T, r *record) {
 			once.Do(func() { first <- time.Now() })
 		}
 		s.operator = s.startOperator(t)
+		s.board.operator = s.operator
 		select {
 		case at := <-first:
 			r.Sample("restart_s", at.Sub(s.operator.began).Seconds())
