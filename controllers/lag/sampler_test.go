@@ -133,6 +133,23 @@ func TestOnePassCostsTheSameForManyGroups(t *testing.T) {
 	}
 }
 
+func TestOneClusterOfManyTeamsIsAskedOnce(t *testing.T) {
+	w := newWorld(t)
+	var targets []lag.Target
+	for i := range 5 {
+		target := w.target(fmt.Sprintf("group-%d", i))
+		target.Cluster = w.cluster.DeepCopy()
+		target.Cluster.Namespace, target.Cluster.Status.Identity = fmt.Sprintf("team-%d", i), "physical"
+		targets = append(targets, target)
+	}
+	w.sampler.Look(t.Context(), targets)
+	before := len(w.brokers.Calls(0))
+	w.sampler.Look(t.Context(), targets)
+	if calls := len(w.brokers.Calls(0)) - before; calls != 4 { // two brokers: offsets, and the one topic
+		t.Errorf("a pass over the groups of 5 MQClusters that are one made %d calls, want 4", calls)
+	}
+}
+
 func TestABrokerThatDoesNotAnswerLeavesTheLagAsItWas(t *testing.T) {
 	w := newWorld(t)
 	w.send("Orders", 0, 7)
