@@ -17,7 +17,7 @@ import (
 	"github.com/orderflow-dev/orderflow/test/broker"
 )
 
-//nolint:gochecknoglobals // flags of a test binary
+// The flags.
 var (
 	large    = flag.Int("control.groups", 5000, "groups where the figures say 5000; they are a fifth and a fiftieth where these say 1000 and 100")
 	idle     = flag.Duration("control.idle", time.Minute, "how long nothing happens where idle objects are measured")

@@ -11,7 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	_ "net/http/pprof" //nolint:gosec // on loopback, of a process that lives for a benchmark
+	_ "net/http/pprof" // on loopback, of a process that lives for a benchmark
 	"os"
 	"os/exec"
 	"os/signal"
@@ -51,7 +51,7 @@ func (p process) run() error {
 		return err
 	}
 	if p.Profiles != "" {
-		go func() { _ = http.ListenAndServe(p.Profiles, nil) }() //nolint:gosec // as above
+		go func() { _ = http.ListenAndServe(p.Profiles, nil) }()
 	}
 	if p.Informers {
 		return syncInformers(ctx, unlimited(config))
