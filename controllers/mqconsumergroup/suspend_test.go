@@ -203,7 +203,7 @@ func TestASuspendedGroupIsDrainedWhenItsLastRetryHasComeBack(t *testing.T) {
 	w.settle()
 	w.roll()
 	structure := structureOf(w.deployment())
-	w.sendBack(1)
+	w.sendBack(2) // for longer than a look takes where others compile
 
 	w.group.Spec.Suspend = new(true)
 	w.Write(t, w.group)
