@@ -112,6 +112,7 @@ type ConsumerTemplate struct {
 
 	// drainDeadline is how long a suspended group, by its own suspend or that of a ThirdPartyAdapter it calls, may take to be drained, 1s to 24h. Then the condition Drained has
 	// the reason DrainDeadlineExceeded, with what is left and what to do, and an event tells it once. Nothing is stopped by it.
+	// Default: 30m.
 	// +optional
 	// +default="30m"
 	// +kubebuilder:validation:Type=string
