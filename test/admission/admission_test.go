@@ -84,6 +84,7 @@ func TestAdmission(t *testing.T) {
 	t.Run("every way to consume is accepted, or refused with its sentence", func(t *testing.T) { testProduct(t, api) })
 	t.Run("every sentence about a way to consume is documented", func(t *testing.T) { wantDocumented(t, all) })
 	t.Run("a URL leads to who may be called", func(t *testing.T) { testURLs(t, api) })
+	t.Run("a name that RocketMQ keeps for itself is nobody's", func(t *testing.T) { testNames(t, api) })
 	t.Run("every sample is accepted", func(t *testing.T) { testSamples(t, api) })
 	t.Run("every manifest of docs/spec is accepted", func(t *testing.T) { testPages(t, api) })
 	t.Run("a new object is on its way, whoever reads it", func(t *testing.T) { testNew(t, api) })
