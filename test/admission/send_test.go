@@ -55,7 +55,7 @@ func (s *server) send(t *testing.T, verb string, manifest []byte) error {
 // block is a manifest in a page of docs/spec.
 var block = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
-// testPages applies every manifest of docs/spec in the same way, and wants a page for each kind that begins with one of it.
+// testPages applies every manifest of docs/spec in the same way, and wants a page for each kind that begins with one of it and has every field of its status.
 func testPages(t *testing.T, api *server) {
 	for kind, crd := range crds(t) {
 		page := filepath.Join("..", "..", "docs", "spec", crd.Spec.Versions[0].Name, crd.Spec.Names.Plural+".md")
@@ -70,6 +70,11 @@ func testPages(t *testing.T, api *server) {
 			}
 			if err := api.send(t, http.MethodPatch, match[1]); err != nil {
 				t.Errorf("%s: %v in\n%s", page, err, match[1])
+			}
+		}
+		for field := range schemaOf(crd).Properties["status"].Properties {
+			if !bytes.Contains(text, []byte("`"+field+"`")) {
+				t.Errorf("%s does not have status.%s", page, field)
 			}
 		}
 	}
