@@ -7,7 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
@@ -55,8 +55,17 @@ var kinds = map[string]func(suspend *bool) (client.Object, *[]metav1.Condition, 
 func TestArgoCDReadsTheHealthOfEveryKindInEveryPhase(t *testing.T) {
 	wait, stall := result.Wait("Slow", 0, "it takes time"), result.Stall("Wrong", "somebody has to act")
 	suspendable := []string{"MQConsumerGroup", "ThirdPartyAdapter", "DeadLetterReplay"}
+	group, adapter, flow := []string{"MQConsumerGroup"}, []string{"ThirdPartyAdapter"}, []string{"OrderFlow"}
+	says := func(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
+		return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message}
+	}
+	draining := says(v1alpha1.ConditionDrained, metav1.ConditionFalse, v1alpha1.ReasonRetriesPending, "until noon")
+	byAdapter := says(v1alpha1.ConditionParked, metav1.ConditionTrue, v1alpha1.ReasonAdapterSuspended, "sms is suspended")
+	stuck := says(v1alpha1.ConditionQueueStuck, metav1.ConditionTrue, v1alpha1.ReasonQueueStandsStill, "queue 3 stands still")
 	for sentence, test := range map[string]struct {
+		kinds                           []string // nil: all
 		results                         []result.Result
+		also                            []metav1.Condition
 		new, edited, deleted, suspended bool
 		status, message                 string
 	}{
@@ -70,11 +79,39 @@ func TestArgoCDReadsTheHealthOfEveryKindInEveryPhase(t *testing.T) {
 		"being deleted":                     {results: []result.Result{wait}, deleted: true, status: "Progressing", message: "Slow: it takes time"},
 		"being deleted, not looked at":      {edited: true, deleted: true, status: "Progressing", message: "being deleted"},
 		"being deleted although stalled":    {results: []result.Result{stall}, deleted: true, status: "Progressing", message: "Wrong: somebody has to act"},
-		"suspended":                         {suspended: true, status: "Suspended", message: "Ready: all is well"},
-		"suspended, and something is amiss": {results: []result.Result{stall}, suspended: true, status: "Degraded", message: "Wrong: somebody has to act"},
+		"suspended":                         {kinds: suspendable, suspended: true, status: "Suspended", message: "Ready: all is well"},
+		"suspended, and something is amiss": {kinds: suspendable, results: []result.Result{stall}, suspended: true, status: "Degraded", message: "Wrong: somebody has to act"},
+		"suspended, and not drained":        {kinds: append(group, adapter...), also: []metav1.Condition{draining}, suspended: true, status: "Suspended", message: "RetriesPending: until noon"},
+		"suspended with its adapter":        {kinds: group, also: []metav1.Condition{byAdapter, draining}, status: "Suspended", message: "RetriesPending: until noon"},
+		"parked for another reason": {
+			kinds: group, also: []metav1.Condition{says(v1alpha1.ConditionParked, metav1.ConditionTrue, v1alpha1.ReasonRateLimited, "at the limit")},
+			status: "Healthy", message: "Ready: all is well",
+		},
+		"stuck in a queue":              {kinds: group, also: []metav1.Condition{stuck}, status: "Healthy", message: "Ready: all is well; QueueStandsStill: queue 3 stands still"},
+		"stuck, and something is amiss": {kinds: group, results: []result.Result{stall}, also: []metav1.Condition{stuck}, status: "Degraded", message: "Wrong: somebody has to act"},
+		"near the end of a retention": {
+			kinds: group, also: []metav1.Condition{stuck, says(v1alpha1.ConditionRetentionAtRisk, metav1.ConditionTrue, v1alpha1.ReasonMessagesExpiring, "from noon on")},
+			status: "Healthy", message: "Ready: all is well; QueueStandsStill: queue 3 stands still; MessagesExpiring: from noon on",
+		},
+		"with a third party that is down": {
+			kinds: append(group, adapter...), also: []metav1.Condition{says(v1alpha1.ConditionThirdPartyDown, metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen, "sms is down")},
+			status: "Healthy", message: "Ready: all is well; CircuitOpen: sms is down",
+		},
+		"with a certificate that ends": {
+			kinds: adapter, also: []metav1.Condition{says(v1alpha1.ConditionCertificateExpiring, metav1.ConditionTrue, v1alpha1.ReasonCertificateEnds, "in a week")},
+			status: "Healthy", message: "Ready: all is well; CertificateEnds: in a week",
+		},
+		"with a topic that is silent": {
+			kinds: flow, also: []metav1.Condition{says(v1alpha1.ConditionNoTraffic, metav1.ConditionTrue, v1alpha1.ReasonTopicSilent, "since noon")},
+			status: "Healthy", message: "Ready: all is well; TopicSilent: since noon",
+		},
+		"with traffic": {
+			kinds: flow, also: []metav1.Condition{says(v1alpha1.ConditionNoTraffic, metav1.ConditionFalse, v1alpha1.ReasonMessagesCome, "just now")},
+			status: "Healthy", message: "Ready: all is well",
+		},
 	} {
 		for kind, create := range kinds {
-			if test.suspended && !strings.Contains(strings.Join(suspendable, " "), kind) {
+			if test.kinds != nil && !slices.Contains(test.kinds, kind) {
 				continue
 			}
 			t.Run(kind+" "+sentence, func(t *testing.T) {
@@ -84,7 +121,7 @@ func TestArgoCDReadsTheHealthOfEveryKindInEveryPhase(t *testing.T) {
 				*observed = -1
 				if !test.new {
 					*observed = 2
-					condition.Set(conditions, 2, time.Now(), condition.Summary("all is well", test.results...)...)
+					condition.Set(conditions, 2, time.Now(), append(condition.Summary("all is well", test.results...), test.also...)...)
 				}
 				if test.edited {
 					o.SetGeneration(3)
