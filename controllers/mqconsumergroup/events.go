@@ -41,7 +41,7 @@ func (r *Reconciler) record(group, before *v1alpha1.MQConsumerGroup, changed []c
 	condition.RecordReady(r.Recorder, group, group.Status.Conditions, changed)
 	for _, t := range changed {
 		switch {
-		case alarms(t.New):
+		case alarms(t):
 			condition.Event(r.Recorder, group, corev1.EventTypeWarning, t.New.Reason, t.New.Message)
 		case t.New.Type == v1alpha1.ConditionThirdPartyDown && t.Old.Status == metav1.ConditionTrue && t.New.Status == metav1.ConditionFalse:
 			condition.Event(r.Recorder, group, corev1.EventTypeNormal, t.New.Reason, "the third party is back; waiting messages are sent")
@@ -83,9 +83,10 @@ func (r *Reconciler) recordRepairs(group *v1alpha1.MQConsumerGroup, done steps) 
 }
 
 // alarms reports whether a condition that changed tells of something that is amiss.
-func alarms(c metav1.Condition) bool {
-	if c.Type == v1alpha1.ConditionDrained {
-		return c.Reason == v1alpha1.ReasonDrainDeadlineExceeded
+func alarms(t condition.Transition) bool {
+	c := t.New
+	if c.Type == v1alpha1.ConditionDrained { // whose status goes on changing after its deadline, with pods that answer or do not
+		return c.Reason == v1alpha1.ReasonDrainDeadlineExceeded && t.Old.Reason != c.Reason
 	}
 	if c.Status != metav1.ConditionTrue || toldSuspended(c) {
 		return false

@@ -15,38 +15,13 @@ import (
 	"github.com/orderflow-dev/orderflow/test/broker"
 )
 
-// onReal is a world whose cluster is a real RocketMQ with the topic Orders, and whose group's pods are ready.
-func onReal(t *testing.T) *world {
-	mq := broker.Own(t, rocketmq.Options{})
-	w := newWorld(t, nil)
-	names, err := remoting.NewCluster(w.client, []string{mq.NameServer()}, nil)
-	w.must(err)
-	masters, err := names.Masters(t.Context(), "")
-	w.must(err)
-	w.real = masters[0].Master()
-	w.must(w.client.PutTopic(t.Context(), w.real, remoting.TopicConfig{Name: "Orders", ReadQueues: topicQueues, WriteQueues: topicQueues, Perm: remoting.PermRead | remoting.PermWrite}))
-	config, err := w.client.BrokerConfig(t.Context(), w.real)
-	w.must(err)
-	retention, told := config.Retention()
-	if !told || config[remoting.DeleteWhen] == "" {
-		t.Fatalf("the broker does not say for how long it keeps messages: %q at %q", config[remoting.ReservedHours], config[remoting.DeleteWhen])
-	}
-	w.cluster.Spec.NameServers = []string{mq.NameServer()}
-	w.Write(t, w.cluster)
-	w.cluster.Status.ObservedGeneration = w.cluster.Generation
-	w.cluster.Status.Brokers = []v1alpha1.BrokerStatus{{
-		Name: masters[0].Name, Address: w.real, DelayLevels: config[remoting.DelayLevels], Retention: &metav1.Duration{Duration: retention}, DeleteWhen: config[remoting.DeleteWhen],
-	}}
-	w.must(w.Status().Update(t.Context(), w.cluster))
-	return w
-}
-
 func TestARealBrokerTellsWhichMessageHoldsAQueueAndWhenItWillBeDeleted(t *testing.T) {
-	w := onReal(t)
-	queue := remoting.Queue{Topic: "Orders", Broker: w.cluster.Status.Brokers[0].Name, ID: 1}
+	w := newWorldOn(t, broker.Own(t, rocketmq.Options{}).NameServer(), nil)
+	master := w.brokers[0]
+	queue := remoting.Queue{Topic: "Orders", Broker: master.name, ID: 1}
 	send := func(id string) {
 		t.Helper()
-		_, err := w.client.Send(t.Context(), w.real, remoting.SendRequest{Group: "test", Queue: queue, Messages: []remoting.OutMessage{
+		_, err := w.client.Send(t.Context(), master.addr, remoting.SendRequest{Group: "test", Queue: queue, Messages: []remoting.OutMessage{
 			{Body: []byte("{}"), Properties: remoting.Fields{{Name: remoting.PropertyUniqueKey, Value: id}}},
 		}})
 		w.must(err)
@@ -57,7 +32,7 @@ func TestARealBrokerTellsWhichMessageHoldsAQueueAndWhenItWillBeDeleted(t *testin
 	send("ORDER-2")
 	send("ORDER-3")
 	before := time.Now()
-	w.must(w.client.CommitOffset(t.Context(), w.real, w.group.Spec.Group, queue, 1))
+	w.must(w.client.CommitOffset(t.Context(), master.addr, w.group.Spec.Group, queue, 1))
 	w.beat()
 	send("ORDER-4")
 	w.beats(stuckAfter + longBeat)
@@ -77,7 +52,7 @@ func TestARealBrokerTellsWhichMessageHoldsAQueueAndWhenItWillBeDeleted(t *testin
 	}
 	w.want(v1alpha1.ConditionRetentionAtRisk, metav1.ConditionTrue, v1alpha1.ReasonMessagesExpiring, "queue "+queue.String())
 
-	w.must(w.client.CommitOffset(t.Context(), w.real, w.group.Spec.Group, queue, 4))
+	w.must(w.client.CommitOffset(t.Context(), master.addr, w.group.Spec.Group, queue, 4))
 	w.beat()
 	if _, err := w.reconcile(); err != nil {
 		t.Fatal(err)

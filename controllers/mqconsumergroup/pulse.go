@@ -115,7 +115,7 @@ func (p *Pulse) targets(o objects) (targets []lag.Target) {
 		reports := p.Syncer.Reports(key)
 		targets = append(targets, lag.Target{
 			Name: key, Cluster: cluster, Group: g.Spec.Group, Topic: g.Spec.Topic, Pods: podsOf(g, ready, reports),
-			Consuming: ready > 0 && seeParking(&inputs{reports: reports}, p.Now()).parked == 0, Replayed: replayed(g, o.replays),
+			Consuming: ready > 0 && !suspensionTold(g).holds() && seeParking(&inputs{reports: reports}, p.Now()).parked == 0, Replayed: replayed(g, o.replays),
 		})
 	}
 	return targets

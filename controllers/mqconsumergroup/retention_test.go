@@ -57,8 +57,12 @@ func TestWhatIsAboutToBeDeleted(t *testing.T) {
 		"when the first was stored is not known":            {[]lag.Head{{Queue: third}}, nil, unknown, v1alpha1.ReasonNotRead, []string{"not known yet"}},
 		"for how long a broker keeps messages is not known": {[]lag.Head{stored(third, 1)}, broker(func(b *v1alpha1.BrokerStatus) { b.Retention = nil }), unknown, v1alpha1.ReasonNotRead, nil},
 		"one is at risk, and of another nothing is known":   {[]lag.Head{{Queue: retries}, stored(third, 60)}, nil, yes, v1alpha1.ReasonMessagesExpiring, nil},
-		"the brokers do not answer":                         {[]lag.Head{stored(third, 1)}, func(seen *inputs) { seen.signals = lag.Signals{} }, unknown, v1alpha1.ReasonNotRead, []string{"BrokerReady says more"}},
-		"every pod has positions of its own":                {nil, func(seen *inputs) { seen.group.Spec.Consume.Model = v1alpha1.ConsumeBroadcasting }, no, v1alpha1.ReasonRetentionSuffices, []string{"Broadcasting"}},
+		"messages of a suspended group are deleted as all": {[]lag.Head{stored(third, 60)}, func(seen *inputs) {
+			seen.group.Spec.Suspend = new(true)
+			seen.suspended = suspensionOf(seen.group, nil)
+		}, yes, v1alpha1.ReasonMessagesExpiring, nil},
+		"the brokers do not answer":          {[]lag.Head{stored(third, 1)}, func(seen *inputs) { seen.signals = lag.Signals{} }, unknown, v1alpha1.ReasonNotRead, []string{"BrokerReady says more"}},
+		"every pod has positions of its own": {nil, func(seen *inputs) { seen.group.Spec.Consume.Model = v1alpha1.ConsumeBroadcasting }, no, v1alpha1.ReasonRetentionSuffices, []string{"Broadcasting"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			seen := ready()

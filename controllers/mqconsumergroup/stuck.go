@@ -21,7 +21,7 @@ import (
 
 const (
 	// stuckAfter is how long pods hand messages out without finishing the first of a queue, while others come behind it, before that is told: longer than
-	// the requests of a message with their timeouts take where a third party is slow. Time in which pods are parked, or there are none, does not count.
+	// the requests of a message with their timeouts take where a third party is slow. Time in which pods are parked or suspended, or there are none, does not count.
 	stuckAfter = 5 * time.Minute
 	// keptStuck are named in the status.
 	keptStuck = 16

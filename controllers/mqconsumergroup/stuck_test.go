@@ -148,3 +148,23 @@ func TestWithoutPodsNoQueueIsStuck(t *testing.T) {
 	}
 	w.want(v1alpha1.ConditionQueueStuck, metav1.ConditionFalse, v1alpha1.ReasonQueuesMove)
 }
+
+func TestASuspendedGroupIsNotStuckAndWhatWaitsMayBeDeleted(t *testing.T) {
+	w := newWorld(t, func(g *v1alpha1.MQConsumerGroup) { g.Spec.Suspend = new(true) })
+	w.consuming()
+	w.send(1, 1)
+	w.beat()
+	w.send(1, 1)
+	w.beats(2 * stuckAfter)
+	w.must(second(w.reconcile()))
+	w.want(v1alpha1.ConditionQueueStuck, metav1.ConditionFalse, v1alpha1.ReasonQueuesMove)
+	w.want(v1alpha1.ConditionRetentionAtRisk, metav1.ConditionFalse, v1alpha1.ReasonRetentionSuffices)
+
+	w.later += 55 * time.Hour
+	if !w.beat() {
+		t.Fatal("a message is at risk, and nobody is woken")
+	}
+	w.must(second(w.reconcile()))
+	w.want(v1alpha1.ConditionQueueStuck, metav1.ConditionFalse, v1alpha1.ReasonQueuesMove)
+	w.want(v1alpha1.ConditionRetentionAtRisk, metav1.ConditionTrue, v1alpha1.ReasonMessagesExpiring, "Parked")
+}

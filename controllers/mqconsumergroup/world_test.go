@@ -42,8 +42,6 @@ type world struct {
 	pulse   *Pulse
 	cluster *v1alpha1.MQCluster
 	group   *v1alpha1.MQConsumerGroup
-	// real is the address of a real broker, where there is one.
-	real string
 	// later is added to the reconciler's clock.
 	later time.Duration
 }
@@ -94,8 +92,12 @@ func newWorldOn(t *testing.T, nameServer string, change func(*v1alpha1.MQConsume
 	for _, b := range w.brokers {
 		config, err := w.client.BrokerConfig(t.Context(), b.addr)
 		w.must(err)
+		retention, told := config.Retention()
+		if !told || config[rocketmq.DeleteWhen] == "" {
+			t.Fatalf("broker %s does not say for how long it keeps messages: %q at %q", b.name, config[rocketmq.ReservedHours], config[rocketmq.DeleteWhen])
+		}
 		w.cluster.Status.Brokers = append(w.cluster.Status.Brokers, v1alpha1.BrokerStatus{
-			Name: b.name, Address: b.addr, DelayLevels: config[rocketmq.DelayLevels], Retention: &metav1.Duration{Duration: 72 * time.Hour}, DeleteWhen: "04", Disk: v1alpha1.DiskNormal,
+			Name: b.name, Address: b.addr, DelayLevels: config[rocketmq.DelayLevels], Retention: &metav1.Duration{Duration: retention}, DeleteWhen: config[rocketmq.DeleteWhen], Disk: v1alpha1.DiskNormal,
 		})
 	}
 	adapter := w.Adapter("sms")
