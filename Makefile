@@ -55,7 +55,11 @@ test: ## obtain what is needed (etcd, kube-apiserver, RocketMQ) and run all test
 
 .PHONY: e2e
 e2e: build ## run the product on a real cluster, from apply to delete
-	$(CLUSTER) go test -timeout 30m -v ./test/e2e
+	$(CLUSTER) go test -timeout 30m -v -skip '^TestControlPlane$$' ./test/e2e
+
+.PHONY: reliability
+reliability: build ## disturb the control plane of a real cluster while orders are paid, about 15 minutes; DISTURBANCE=name for one of them
+	$(CLUSTER) go test -timeout 40m -v -run '^TestControlPlane$$/$(DISTURBANCE)' ./test/e2e
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for a minute

@@ -7,15 +7,18 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/suite"
 )
 
@@ -200,16 +203,16 @@ func TestAStatusIsNotWrittenOverOneThatIsNewer(t *testing.T) {
 	w := newWorld(t)
 	before := w.owner.DeepCopy()
 	stale := before.DeepCopy()
-	w.owner.Status.ObservedGeneration = 7
+	say(w.owner, "seven")
 	if err := w.applier.Status(t.Context(), before, w.owner); err != nil {
 		t.Fatal(err)
 	}
-	stale.Status.ObservedGeneration = 6
+	say(stale, "six")
 	answer, err := apply.Again(w.applier.Status(t.Context(), before, stale))
 	if err != nil || answer.RequeueAfter == 0 {
 		t.Errorf("the object is looked at again after %v, with error %v", answer.RequeueAfter, err)
 	}
-	if w.Read(t, w.owner); w.owner.Status.ObservedGeneration != 7 {
+	if w.Read(t, w.owner); said(w.owner) != "seven" {
 		t.Errorf("what was decided on an old read was written over what is newer")
 	}
 	if _, err := apply.Again(errors.New("the API server is away")); err == nil {
@@ -223,18 +226,32 @@ func TestAStatusIsWrittenOnlyIfItChanged(t *testing.T) {
 	if err := w.applier.Status(t.Context(), before, w.owner); err != nil || w.owner.ResourceVersion != before.ResourceVersion {
 		t.Errorf("an unchanged status was written (%v)", err)
 	}
-	w.owner.Status.ObservedGeneration = 7
+	say(w.owner, "seven")
 	if err := w.applier.Status(t.Context(), before, w.owner); err != nil {
 		t.Fatal(err)
 	}
-	if w.Read(t, w.owner); w.owner.Status.ObservedGeneration != 7 {
+	if w.Read(t, w.owner); said(w.owner) != "seven" {
 		t.Error("the status was not written")
 	}
 	if err := w.Delete(t.Context(), w.owner); err != nil {
 		t.Fatal(err)
 	}
-	before, w.owner.Status.ObservedGeneration = w.owner.DeepCopy(), 8
+	before = w.owner.DeepCopy()
+	say(w.owner, "eight")
 	if err := w.applier.Status(t.Context(), before, w.owner); err != nil {
 		t.Errorf("an object that has gone is an error: %v", err)
 	}
+}
+
+// say makes a status that says so.
+func say(flow *v1alpha1.OrderFlow, text string) {
+	flow.Status.ObservedGeneration = flow.Generation
+	condition.Set(&flow.Status.Conditions, flow.Generation, time.Now(), condition.Summary(text)...)
+}
+
+func said(flow *v1alpha1.OrderFlow) string {
+	if ready := meta.FindStatusCondition(flow.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
+		return ready.Message
+	}
+	return ""
 }

@@ -196,23 +196,20 @@ func (p *Pulse) read(ctx context.Context) (objects, error) {
 
 // worthTelling reports whether a group's status lacks something, its lag aside: at once what a user or the number of pods waits for, the rest now and then.
 func worthTelling(seen *inputs, now, last time.Time) bool {
-	status := &seen.group.Status
-	stalled := condition.Is(status.Conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue) && !onlyLoss(status.Conditions)
+	conditions := seen.group.Status.Conditions
+	stalled := condition.Is(conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue) && !onlyLoss(conditions)
 	if seen.group.Spec.Scaling != nil && seen.deployment != nil && !stalled {
 		if wanted, _ := replicas(seen, now); wanted != wantedReplicas(seen.deployment) {
 			return true
 		}
 	}
-	if reportsMoved(seen) {
-		return true
-	}
-	switch age := now.Sub(last); {
-	case age >= lookAgain && status.SeededTime != nil && seen.signals.Unseeded:
-		return true
-	case age >= lookAgain:
-		return drainMoved(seen, now) || configMoved(seen) || parkingMoved(seen, now) || upstreamMoved(seen, now) || stuckMoved(seen) || retentionMoved(seen, now)
-	}
-	return false
+	return reportsMoved(seen) || now.Sub(last) >= lookAgain && anythingMoved(seen, now)
+}
+
+// anythingMoved reports whether anything but the lag is not as the status says.
+func anythingMoved(seen *inputs, now time.Time) bool {
+	return seen.group.Status.SeededTime != nil && seen.signals.Unseeded ||
+		drainMoved(seen, now) || configMoved(seen) || parkingMoved(seen, now) || upstreamMoved(seen, now) || stuckMoved(seen) || retentionMoved(seen, now)
 }
 
 // reportsMoved reports whether pods report what the status has otherwise, but for who probes: in an outage that may change

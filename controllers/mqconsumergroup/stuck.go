@@ -51,7 +51,7 @@ func stuckQueues(seen *inputs, now time.Time) []v1alpha1.StuckQueue {
 		}
 	}
 	slices.SortFunc(stuck, func(a, b v1alpha1.StuckQueue) int {
-		return cmp.Or(a.Since.Time.Compare(b.Since.Time), cmp.Compare(a.Queue, b.Queue))
+		return cmp.Or(a.Since.Compare(b.Since.Time), cmp.Compare(a.Queue, b.Queue))
 	})
 	return stuck[:min(len(stuck), keptStuck)]
 }
@@ -100,10 +100,9 @@ func describeStuck(group *v1alpha1.MQConsumerGroup, stuck []v1alpha1.StuckQueue)
 	first := stuck[0]
 	var b strings.Builder
 	fmt.Fprintf(&b, "queue %s has not moved since %s, while more messages come: ", first.Queue, first.Since.UTC().Format(time.RFC3339))
-	switch {
-	case first.StoredTime == nil:
+	if first.StoredTime == nil {
 		fmt.Fprintf(&b, "the message at offset %d, which the broker does not show, is not finished", first.Offset)
-	default:
+	} else {
 		fmt.Fprintf(&b, "message %s at offset %d, stored %s, is not finished", cmp.Or(first.MessageID, "(its id is too long)"), first.Offset, first.StoredTime.UTC().Format(time.RFC3339))
 	}
 	if more := len(stuck) - 1; more > 0 {

@@ -102,11 +102,7 @@ func settle(seen *inputs, since time.Time) result.Result {
 			undone = append(undone, r.Pod)
 		}
 	}
-	for i := range seen.pods {
-		if pod := &seen.pods[i]; !heard[pod.Name] && pod.Status.Phase != corev1.PodPending { // in which nothing runs yet
-			silent = append(silent, fmt.Sprintf("pod %s was not asked yet", pod.Name))
-		}
-	}
+	silent = append(silent, unasked(seen, heard)...)
 	if missing := int(running(seen)) - len(seen.reports); missing > 0 && len(silent) == 0 {
 		silent = append(silent, fmt.Sprintf("%d pods were not asked yet", missing))
 	}
@@ -121,6 +117,16 @@ func settle(seen *inputs, since time.Time) result.Result {
 		return result.Wait(v1alpha1.ReasonOffsetsNotCommitted, lookAgain, "%d messages that are done would be handled again, with the same idempotency keys, if their pods ended: their broker does not take the offset, or another message before them waits for its third party or its next attempt, which the end of the suspension lets begin; pods: %s", repeated, list(undone))
 	}
 	return result.Result{}
+}
+
+// unasked are the pods that something may run in, and that no report is of.
+func unasked(seen *inputs, heard map[string]bool) (silent []string) {
+	for i := range seen.pods {
+		if pod := &seen.pods[i]; !heard[pod.Name] && pod.Status.Phase != corev1.PodPending { // in which nothing runs yet
+			silent = append(silent, fmt.Sprintf("pod %s was not asked yet", pod.Name))
+		}
+	}
+	return silent
 }
 
 // running is the number of pods Kubernetes counts, of which those listed may be fewer for a moment.

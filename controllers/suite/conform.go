@@ -100,7 +100,7 @@ func phase(conditions []metav1.Condition) (status.Status, error) {
 	case ready == "False" && reconciling == "False" && stalled == "True":
 		return status.FailedStatus, nil
 	}
-	return "", fmt.Errorf("Ready is %s, Reconciling %s and Stalled %s, which is no state", ready, reconciling, stalled)
+	return "", fmt.Errorf("the conditions Ready is %s, Reconciling %s and Stalled %s, which is no state", ready, reconciling, stalled)
 }
 
 // read wants kstatus to read the object as it is meant.

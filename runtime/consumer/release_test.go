@@ -192,11 +192,11 @@ func TestANewcomerWaitsForItsQueuesForAWhileOnly(t *testing.T) {
 		f := newFloor(t)
 		c := &Consumer{dispatch: f.dispatcher, clock: newClock()}
 		f.joined("one", true)
-		time.Sleep(settlePatience - 1)
+		time.Sleep(settlePatience - time.Nanosecond)
 		if c.Snapshot().Settled {
 			t.Error("its queues are missing, and it is settled")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if !c.Snapshot().Settled {
 			t.Errorf("it is not settled after %v", settlePatience)
 		}

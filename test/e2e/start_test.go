@@ -19,8 +19,13 @@ import (
 	"github.com/orderflow-dev/orderflow/runtime/producer"
 )
 
-// apply renders a manifest of testdata and applies it.
+// apply renders a manifest of testdata and applies it in the scene's namespace.
 func apply(t *testing.T, file string, values any) {
+	t.Helper()
+	applyIn(t, stage.Namespace, file, values)
+}
+
+func applyIn(t *testing.T, namespace, file string, values any) {
 	t.Helper()
 	text, err := template.ParseFiles("testdata/" + file)
 	if err != nil {
@@ -34,7 +39,7 @@ func apply(t *testing.T, file string, values any) {
 	if err := os.WriteFile(path, manifest.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stage.Kubectl(t.Context(), "-n", stage.Namespace, "apply", "--server-side", "-f", path); err != nil {
+	if _, err := stage.Kubectl(t.Context(), "-n", namespace, "apply", "--server-side", "-f", path); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -199,8 +199,8 @@ func testApplyAgain(t *testing.T, o *operator) {
 				t.Errorf("the finalizers are %v, want the operator's", flow.GetFinalizers())
 			}
 			for _, entry := range flow.GetManagedFields() {
-				if entry.Manager != manager && strings.Contains(string(entry.FieldsV1.Raw), `"f:spec"`) {
-					t.Errorf("%s has written fields of the spec: %s", entry.Manager, entry.FieldsV1.Raw)
+				if fields := entry.FieldsV1.GetRawString(); entry.Manager != manager && strings.Contains(fields, `"f:spec"`) {
+					t.Errorf("%s has written fields of the spec: %s", entry.Manager, fields)
 				}
 			}
 		})

@@ -27,6 +27,8 @@ type way interface {
 	load(ctx context.Context, archive string) error
 	hangBroker(ctx context.Context) error
 	restartBroker(ctx context.Context) error
+	stopAPIServer(ctx context.Context) error
+	startAPIServer(ctx context.Context) error
 }
 
 // Manager brings the user's cluster up and down.

@@ -109,6 +109,24 @@ func (e *Env) RestartBroker(ctx context.Context) error {
 	return way.restartBroker(ctx)
 }
 
+// StopAPIServer kills Kubernetes' API server: every watch ends, and nobody answers until StartAPIServer. Pods run on.
+func (e *Env) StopAPIServer(ctx context.Context) error {
+	way, err := e.way()
+	if err != nil {
+		return err
+	}
+	return way.stopAPIServer(ctx)
+}
+
+// StartAPIServer starts it again, with all it had stored, and returns when it serves.
+func (e *Env) StartAPIServer(ctx context.Context) error {
+	way, err := e.way()
+	if err != nil {
+		return err
+	}
+	return way.startAPIServer(ctx)
+}
+
 // Load puts the images of an archive, as Docker or buildah write it, onto the node.
 func (e *Env) Load(ctx context.Context, archive string) error {
 	way, err := e.way()

@@ -239,16 +239,38 @@ func (k *kind) restartBroker(ctx context.Context) error {
 
 // signalBroker signals the broker's process from the node, which sees into its pods.
 func (k *kind) signalBroker(ctx context.Context, signal string) error {
-	node, err := k.node()
-	if err != nil {
-		return err
-	}
-	if err := node.CommandContext(ctx, "pkill", "-"+signal, "-f", "org.apache.rocketmq.broker.BrokerStartup").Run(); err != nil {
-		return fmt.Errorf("send %s to the broker: %w", signal, err)
-	}
-	return nil
+	return k.onNode(ctx, "send "+signal+" to the broker", "pkill", "-"+signal, "-f", "org.apache.rocketmq.broker.BrokerStartup")
 }
 
 func (k *kind) scaleBroker(ctx context.Context, replicas int) error {
 	return k.kubectl(ctx, nil, "--namespace=rocketmq", "scale", fmt.Sprintf("--replicas=%d", replicas), "statefulset/rocketmq-broker")
+}
+
+// The kubelet runs the API server for as long as its manifest lies in this folder.
+const (
+	manifest      = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+	manifestAside = "/etc/kubernetes/kube-apiserver.yaml"
+)
+
+func (k *kind) stopAPIServer(ctx context.Context) error {
+	return k.onNode(ctx, "take the API server away", "sh", "-c", "mv "+manifest+" "+manifestAside+" && while pgrep -x kube-apiserver; do sleep 1; done")
+}
+
+func (k *kind) startAPIServer(ctx context.Context) error {
+	if err := k.onNode(ctx, "bring the API server back", "mv", manifestAside, manifest); err != nil {
+		return err
+	}
+	return k.onNode(ctx, "wait for the API server", "sh", "-c", "until kubectl --kubeconfig=/etc/kubernetes/admin.conf get --raw=/readyz; do sleep 1; done")
+}
+
+// onNode runs a command on the node; ctx bounds it.
+func (k *kind) onNode(ctx context.Context, what, program string, args ...string) error {
+	node, err := k.node()
+	if err != nil {
+		return err
+	}
+	if err := node.CommandContext(ctx, program, args...).Run(); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
 }

@@ -318,6 +318,47 @@ func (l *local) restartBroker(ctx context.Context) error {
 	return group.Start(ctx, spec)
 }
 
+func (l *local) stopAPIServer(ctx context.Context) error {
+	group, spec, err := l.apiServer(ctx)
+	if err != nil {
+		return err
+	}
+	return group.Kill(ctx, spec)
+}
+
+func (l *local) startAPIServer(ctx context.Context) error {
+	group, spec, err := l.apiServer(ctx)
+	if err != nil {
+		return err
+	}
+	return group.Start(ctx, spec)
+}
+
+// apiServer returns the API server and the group it runs in.
+func (l *local) apiServer(ctx context.Context) (process.Group, process.Spec, error) {
+	group, ok, err := l.sandbox().Current()
+	if err != nil {
+		return group, process.Spec{}, err
+	}
+	if !ok {
+		return group, process.Spec{}, ErrDown
+	}
+	layout, err := l.obtain(ctx)
+	if err != nil {
+		return group, process.Spec{}, err
+	}
+	plan, err := node.NewPlan(layout)
+	if err != nil {
+		return group, process.Spec{}, err
+	}
+	for _, spec := range plan.Core {
+		if spec.Name == node.APIServer {
+			return group, spec, nil
+		}
+	}
+	return group, process.Spec{}, errors.New("the plan has no API server")
+}
+
 // kubectl runs the kubectl of the cluster's version, as its admin.
 func (l *local) kubectl(ctx context.Context, layout node.Layout, in io.Reader, args ...string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(layout.Kubernetes, "kubectl"),

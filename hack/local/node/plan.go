@@ -17,6 +17,9 @@ import (
 // Name is the node's name.
 const Name = "node1"
 
+// APIServer is the name of the API server among the plan's processes.
+const APIServer = "kube-apiserver"
+
 //go:embed template
 var templates embed.FS
 
@@ -92,7 +95,7 @@ func core(l Layout) []process.Spec {
 			Args: []string{"--config", l.in("containerd.toml")},
 		},
 		{
-			Name: "kube-apiserver", Path: l.kubernetes("kube-apiserver"),
+			Name: APIServer, Path: l.kubernetes(APIServer),
 			Args: []string{
 				"--etcd-servers=" + loopbackEtcd, "--advertise-address=" + sandbox.Node,
 				"--tls-cert-file=" + l.in("pki", "kube-apiserver.crt"), "--tls-private-key-file=" + l.in("pki", "kube-apiserver.key"),

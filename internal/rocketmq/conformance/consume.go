@@ -402,11 +402,7 @@ func delayed(t *testing.T, e *env) {
 		t.Errorf("it waits as %+v", found)
 	}
 	e.pull(t, rocketmq.PullRequest{Group: group, Queue: e.queue(rocketmq.RetryTopic(group), 0)})
-	for deadline := time.Now().Add(10 * time.Second); waits() != nil; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it has come back, and waits yet")
-		}
-	}
+	eventually(t, "end of its wait", func() bool { return waits() == nil })
 }
 
 func giveBack(t *testing.T, e *env) {
