@@ -36,7 +36,11 @@ func mapper(scheme *runtime.Scheme) (meta.RESTMapper, error) {
 		if err != nil {
 			return nil, fmt.Errorf("look up a kind: %w", err)
 		}
-		known.Add(gvk, meta.RESTScopeNamespace)
+		plural, singular := meta.UnsafeGuessKindToResource(gvk)
+		if gvk.Kind == "DeadLetterReplay" { // the guess is replaies
+			plural.Resource = "deadletterreplays"
+		}
+		known.AddSpecific(gvk, plural, singular, meta.RESTScopeNamespace)
 	}
 	return known, nil
 }
