@@ -41,6 +41,7 @@ func mapper(scheme *runtime.Scheme) (meta.RESTMapper, error) {
 			plural.Resource = "deadletterreplays"
 		}
 		known.AddSpecific(gvk, plural, singular, meta.RESTScopeNamespace)
+		known.Add(gvk.GroupVersion().WithKind(gvk.Kind+"List"), meta.RESTScopeNamespace) // as discovery does: a cache of several namespaces asks for the scope of lists
 	}
 	return known, nil
 }

@@ -36,6 +36,11 @@ func TestEveryKindIsSoughtWhereItsCRDSaysItIsServed(t *testing.T) {
 			t.Error(err)
 			continue
 		}
+		list := gvk.GroupKind()
+		list.Kind += "List"
+		if _, err := known.RESTMapping(list, gvk.Version); err != nil {
+			t.Error(err)
+		}
 		if gvk.Group != v1alpha1.GroupVersion.Group {
 			continue
 		}
