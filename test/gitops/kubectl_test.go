@@ -34,7 +34,7 @@ func TestGitOps(t *testing.T) {
 }
 
 // kubectl runs it in a namespace, and returns what it says.
-func (o *operator) kubectl(t *testing.T, namespace string, args ...string) (string, error) {
+func (o *running) kubectl(t *testing.T, namespace string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), append([]string{"--kubeconfig", o.kubeconfig, "-n", namespace}, args...)...)
 	var said bytes.Buffer
@@ -43,7 +43,7 @@ func (o *operator) kubectl(t *testing.T, namespace string, args ...string) (stri
 	return said.String(), err
 }
 
-func (o *operator) must(t *testing.T, namespace string, args ...string) string {
+func (o *running) must(t *testing.T, namespace string, args ...string) string {
 	t.Helper()
 	said, err := o.kubectl(t, namespace, args...)
 	if err != nil {
@@ -75,7 +75,7 @@ func samples(t *testing.T, change ...string) string {
 }
 
 // settled waits until the operator has made the flow's topic and groups.
-func (o *operator) settled(t *testing.T, namespace string) {
+func (o *running) settled(t *testing.T, namespace string) {
 	t.Helper()
 	flow := &v1alpha1.OrderFlow{}
 	within(t, "the flow's topic is ready, and its binding is there", func() bool {
@@ -86,12 +86,12 @@ func (o *operator) settled(t *testing.T, namespace string) {
 }
 
 // generations are those of all our objects in a namespace.
-func (o *operator) generations(t *testing.T, namespace string) string {
+func (o *running) generations(t *testing.T, namespace string) string {
 	t.Helper()
 	return o.must(t, namespace, "get", "mqclusters,orderflows,mqconsumergroups,thirdpartyadapters", "-o", `jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.generation}{"\n"}{end}`)
 }
 
-func testDiff(t *testing.T, o *operator) {
+func testDiff(t *testing.T, o *running) {
 	for sentence, apply := range map[string][]string{"client-side": {"apply", "-k"}, "server-side": {"apply", "--server-side", "-k"}} {
 		t.Run(sentence, func(t *testing.T) {
 			namespace, folder := o.namespace(t), samples(t)
@@ -110,7 +110,7 @@ func testDiff(t *testing.T, o *operator) {
 	}
 }
 
-func testWait(t *testing.T, o *operator) {
+func testWait(t *testing.T, o *running) {
 	namespace := o.namespace(t)
 	folder := samples(t, "    replicas: 2 ", "    replicas: 0 ", "minReplicas: 1", "minReplicas: 0")
 	o.must(t, namespace, "apply", "-k", folder)
@@ -127,7 +127,7 @@ func testWait(t *testing.T, o *operator) {
 }
 
 // roll plays the Deployment controller, once the four groups want no pod.
-func (o *operator) roll(t *testing.T, namespace string) {
+func (o *running) roll(t *testing.T, namespace string) {
 	t.Helper()
 	deployments := &appsv1.DeploymentList{}
 	within(t, "no Deployment wants a pod", func() bool {
@@ -144,7 +144,7 @@ func (o *operator) roll(t *testing.T, namespace string) {
 	}
 }
 
-func testScale(t *testing.T, o *operator) {
+func testScale(t *testing.T, o *running) {
 	namespace, folder := o.namespace(t), samples(t)
 	o.must(t, namespace, "apply", "-k", folder)
 	o.settled(t, namespace)
@@ -177,7 +177,7 @@ func testScale(t *testing.T, o *operator) {
 	}
 }
 
-func testApplyAgain(t *testing.T, o *operator) {
+func testApplyAgain(t *testing.T, o *running) {
 	for _, manager := range []string{"argocd-controller", "kustomize-controller"} {
 		t.Run(manager, func(t *testing.T) {
 			// With deletionPolicy Delete the operator writes into the object too: its finalizer.

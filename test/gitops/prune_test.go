@@ -21,7 +21,7 @@ import (
 
 // testPrune deletes an MQCluster, and a flow and a group that take what they made on the brokers with them, in every order, with an adapter and its Secret
 // before or after them. None waits for what is gone. It is what the namespace's deletion does, too.
-func testPrune(t *testing.T, o *operator) {
+func testPrune(t *testing.T, o *running) {
 	mq := fake.Start(t, fake.Config{})
 	doomed := map[string][]client.Object{}
 	for i, order := range slices.Concat(permutations([]string{"cluster", "flow", "group"}), permutations([]string{"cluster", "flow", "group"})) {
@@ -61,7 +61,7 @@ func testPrune(t *testing.T, o *operator) {
 }
 
 // made says whether an object has done what its finalizer is for.
-func made(t *testing.T, o *operator, object client.Object) bool {
+func made(t *testing.T, o *running, object client.Object) bool {
 	if err := o.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
 		t.Fatal(err)
 	}
