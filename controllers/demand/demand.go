@@ -9,6 +9,8 @@
 package demand
 
 import (
+	"strings"
+
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -21,7 +23,7 @@ const longest = 256
 
 func of(object client.Object) string {
 	value := object.GetAnnotations()[v1alpha1.ReconcileAtAnnotation]
-	return value[:min(len(value), longest)]
+	return strings.ToValidUTF8(value[:min(len(value), longest)], "") // no half of a character, which no status could hold
 }
 
 // Pending reports whether there is a wish that was not heard yet; handled is the status's.

@@ -32,6 +32,7 @@ func TestAWishIsHeardOnce(t *testing.T) {
 		"it was taken back":                    {"", "09:00", false, "09:00"},
 		"one longer than a status holds":       {long, "", true, long[:256]},
 		"one longer than a status holds again": {long, long[:256], false, long[:256]},
+		"one cut within a character":           {long[:255] + "é", "", true, long[:255]},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			if got := demand.Pending(wishing(c.value), c.handled); got != c.pending {
