@@ -216,6 +216,16 @@ type MQClusterStatus struct {
 	LastVerifiedTime *metav1.Time `json:"lastVerifiedTime,omitempty"`
 }
 
+// Broker returns the master broker of that name; nil: it is not among those seen.
+func (s *MQClusterStatus) Broker(name string) *BrokerStatus {
+	for i := range s.Brokers {
+		if s.Brokers[i].Name == name {
+			return &s.Brokers[i]
+		}
+	}
+	return nil
+}
+
 // MQCluster is a RocketMQ cluster that flows and groups refer to. OrderFlow creates nothing for it: it reports the cluster's identity,
 // versions and features, and whether it can be reached with the given credentials.
 // +kubebuilder:object:root=true

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -74,11 +73,11 @@ func gatherDelayed(ctx context.Context, seen *inputs) {
 
 // levelsOf are the delay levels of a broker, as its MQCluster has them.
 func levelsOf(cluster *v1alpha1.MQCluster, broker string) ([]time.Duration, error) {
-	i := slices.IndexFunc(cluster.Status.Brokers, func(b v1alpha1.BrokerStatus) bool { return b.Name == broker })
-	if i < 0 {
+	known := cluster.Status.Broker(broker)
+	if known == nil {
 		return nil, errors.New("it is not in the status of the MQCluster yet")
 	}
-	return rocketmq.ParseDelayLevels(cluster.Status.Brokers[i].DelayLevels)
+	return rocketmq.ParseDelayLevels(known.DelayLevels)
 }
 
 func lookAtDelays(ctx context.Context, admin *topology.Admin, m topology.Master, group string, levels []time.Duration, found *delayed) error {

@@ -28,6 +28,7 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/lag"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/controllers/verification"
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
@@ -298,11 +299,11 @@ func (r *Reconciler) gatherBroker(ctx context.Context, seen *inputs) result.Resu
 // planVerification decides whether the group itself is read back at this look: at once where anything about it, or about its brokers, is not as it was when all was
 // well, else now and then.
 func (r *Reconciler) planVerification(seen *inputs) {
-	group, names := seen.group, []string{}
+	group, masters := seen.group, map[string]string{}
 	for _, m := range seen.broker.masters {
-		names = append(names, m.Name+"="+m.Addr)
+		masters[m.Name] = m.Addr
 	}
-	seen.state = fmt.Sprintf("%s %d %s %v", group.UID, group.Generation, seen.cluster.Status.Identity, names)
+	seen.state = verification.State(group, seen.cluster.Status.Identity, masters)
 	seen.stands = !demanded(group) && !seen.signals.Unseeded && group.Status.SeededTime != nil && condition.Is(group.Status.Conditions, v1alpha1.ConditionBrokerReady, metav1.ConditionTrue) &&
 		!r.Verified.IsDue(client.ObjectKeyFromObject(group), seen.state, r.Now())
 }

@@ -115,7 +115,7 @@ func (p *Pulse) targets(o objects) (targets []lag.Target) {
 		reports := p.Syncer.Reports(key)
 		targets = append(targets, lag.Target{
 			Name: key, Cluster: cluster, Group: g.Spec.Group, Topic: g.Spec.Topic, Pods: podsOf(g, ready, reports),
-			Consuming: ready > 0 && !suspensionTold(g).holds() && seeParking(&inputs{reports: reports}, p.Now()).parked == 0, Replayed: replayed(g, o.replays),
+			Consuming: ready > 0 && !suspensionTold(g).holds() && seeParking(&inputs{reports: reports}, p.Now()).parked == 0, Replayed: replayed(g, o.replays[key]),
 		})
 	}
 	return targets
@@ -158,7 +158,7 @@ type objects struct {
 	groups      []v1alpha1.MQConsumerGroup
 	clusters    map[types.NamespacedName]*v1alpha1.MQCluster
 	deployments map[types.NamespacedName]*appsv1.Deployment
-	replays     []v1alpha1.DeadLetterReplay
+	replays     map[types.NamespacedName][]*v1alpha1.DeadLetterReplay // by their group
 }
 
 // clusterOf is nil if there is none of that name.
@@ -191,7 +191,7 @@ func (p *Pulse) read(ctx context.Context) (objects, error) {
 	for i := range deploymentList.Items {
 		deployments[client.ObjectKeyFromObject(&deploymentList.Items[i])] = &deploymentList.Items[i]
 	}
-	return objects{groups.Items, clusters, deployments, replays.Items}, nil
+	return objects{groups.Items, clusters, deployments, byGroup(replays.Items)}, nil
 }
 
 // worthTelling reports whether a group's status lacks something, its lag aside: at once what a user or the number of pods waits for, the rest now and then.

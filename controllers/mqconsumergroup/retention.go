@@ -4,11 +4,13 @@
 package mqconsumergroup
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
@@ -47,12 +49,12 @@ func risks(seen *inputs, now time.Time) (at []risk, complete bool) {
 	}
 	complete = true
 	for _, h := range seen.heads {
-		i := slices.IndexFunc(seen.cluster.Status.Brokers, func(b v1alpha1.BrokerStatus) bool { return b.Name == h.Queue.Broker })
-		if h.Stored.IsZero() || i < 0 || seen.cluster.Status.Brokers[i].Retention == nil {
+		broker := seen.cluster.Status.Broker(h.Queue.Broker)
+		if h.Stored.IsZero() || broker == nil || broker.Retention == nil {
 			complete = false
 			continue
 		}
-		if r := riskOf(h, seen.cluster.Status.Brokers[i], now); r.reason != "" {
+		if r := riskOf(h, *broker, now); r.reason != "" {
 			at = append(at, r)
 		}
 	}
@@ -118,7 +120,7 @@ func (r risk) message(group string, more int) string {
 		b = fmt.Sprintf("%s in queue %s since %s, and the disk of broker %s is so full that it deletes the oldest whatever their age: make room on its disk; %s", what, r.head.Queue, stored, r.broker.Name, advice)
 	} else {
 		b = fmt.Sprintf("%s in queue %s since %s; broker %s keeps them for %s and may delete the first from %s on, at hour %s of its day: %s, or have fileReservedTime raised in the broker's configuration",
-			what, r.head.Queue, stored, r.broker.Name, hours(r.broker.Retention.Duration), r.end.UTC().Truncate(time.Minute).Format(time.RFC3339), orUnknown(r.broker.DeleteWhen), advice)
+			what, r.head.Queue, stored, r.broker.Name, hours(r.broker.Retention.Duration), r.end.UTC().Truncate(time.Minute).Format(time.RFC3339), cmp.Or(r.broker.DeleteWhen, "(unknown)"), advice)
 	}
 	if more > 0 {
 		b += fmt.Sprintf("; the same is true of %d more queues", more)
@@ -127,13 +129,6 @@ func (r risk) message(group string, more int) string {
 }
 
 func hours(d time.Duration) string { return fmt.Sprintf("%dh", int64(d/time.Hour)) }
-
-func orUnknown(text string) string {
-	if text == "" {
-		return "(unknown)"
-	}
-	return text
-}
 
 // retentionMoved reports whether that condition became True, or is it no more. That another message is the first is told with the next look.
 func retentionMoved(seen *inputs, now time.Time) bool {
@@ -167,12 +162,23 @@ func oldestMessage(seen *inputs, now time.Time) *metav1.Time {
 	return new(metav1.NewTime(oldest.Truncate(time.Second)))
 }
 
-// replayed are the ends of what replays of the group have gone through of its dead letters: each looked at all there were, and is done.
-func replayed(group *v1alpha1.MQConsumerGroup, replays []v1alpha1.DeadLetterReplay) map[rocketmq.Queue]int64 {
+// byGroup are the replays of each group.
+func byGroup(replays []v1alpha1.DeadLetterReplay) map[types.NamespacedName][]*v1alpha1.DeadLetterReplay {
+	groups := map[types.NamespacedName][]*v1alpha1.DeadLetterReplay{}
+	for i := range replays {
+		r := &replays[i]
+		group := types.NamespacedName{Namespace: r.Namespace, Name: r.Spec.GroupRef.Name}
+		groups[group] = append(groups[group], r)
+	}
+	return groups
+}
+
+// replayed are the ends of what the group's replays have gone through of its dead letters: each looked at all there were, and is done.
+func replayed(group *v1alpha1.MQConsumerGroup, replays []*v1alpha1.DeadLetterReplay) map[rocketmq.Queue]int64 {
 	var ends map[rocketmq.Queue]int64
 	for _, r := range replays {
 		whole := r.Spec.Mode != v1alpha1.ReplayModeDryRun && r.Spec.Window == nil && r.Spec.Filter == nil
-		if r.Namespace != group.Namespace || r.Spec.GroupRef.Name != group.Name || r.Status.CompletionTime == nil || !whole {
+		if r.Status.CompletionTime == nil || !whole {
 			continue
 		}
 		if ends == nil {

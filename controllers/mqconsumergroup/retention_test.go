@@ -137,7 +137,8 @@ func TestWhichDeadLettersReplaysHaveGoneThrough(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			older := done(func(r *v1alpha1.DeadLetterReplay) { *r.Status.Queues[0].End = min(3, test.want) })
-			if got := replayed(push(), []v1alpha1.DeadLetterReplay{done(test.change), older})[letters]; got != test.want {
+			replays := byGroup([]v1alpha1.DeadLetterReplay{done(test.change), older})
+			if got := replayed(push(), replays[client.ObjectKeyFromObject(push())])[letters]; got != test.want {
 				t.Errorf("it has gone through all before %d, want %d", got, test.want)
 			}
 		})

@@ -23,6 +23,7 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/index"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/controllers/verification"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
@@ -169,11 +170,11 @@ func claimOf(flow *v1alpha1.OrderFlow) claim.Claim {
 
 // stateOf is what there is to verify of a flow.
 func stateOf(flow *v1alpha1.OrderFlow, cluster *v1alpha1.MQCluster) string {
-	var brokers []string
+	masters := map[string]string{}
 	for _, b := range cluster.Status.Brokers {
-		brokers = append(brokers, b.Name+"="+b.Address)
+		masters[b.Name] = b.Address
 	}
-	return fmt.Sprintf("%s %d %s %v", flow.UID, flow.Generation, cluster.Status.Identity, brokers)
+	return verification.State(flow, cluster.Status.Identity, masters)
 }
 
 // verified reports whether the brokers were asked lately about just what is declared now, and all was well, and nobody demands that they are asked again.

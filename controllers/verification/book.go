@@ -4,10 +4,12 @@
 package verification
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -31,6 +33,11 @@ type entry struct {
 // broker at one moment for ever.
 func New(every time.Duration) *Book {
 	return &Book{every: every, entries: map[types.NamespacedName]entry{}}
+}
+
+// State names what there is to verify of an object: its spec, on the masters of a physical cluster, whose addresses go by their names.
+func State(object metav1.Object, identity string, masters map[string]string) string {
+	return fmt.Sprintf("%s %d %s %v", object.GetUID(), object.GetGeneration(), identity, masters)
 }
 
 // IsDue reports whether the object has to be read back: it was not in this state, or that was too long ago.
