@@ -101,6 +101,20 @@ func SameCircuits(a, b []AdapterUse) bool {
 	return slices.EqualFunc(a, b, func(a, b AdapterUse) bool { return a.Name == b.Name && a.Circuit == b.Circuit })
 }
 
+// CircuitsTurned reports whether they differ by more than that nobody knew, or knows, of a circuit that is closed.
+func CircuitsTurned(a, b []AdapterUse) bool {
+	known := func(uses []AdapterUse) []AdapterUse {
+		uses = slices.Clone(uses)
+		for i := range uses {
+			if uses[i].Circuit == CircuitUnknown || uses[i].Circuit == "" {
+				uses[i].Circuit = CircuitClosed
+			}
+		}
+		return uses
+	}
+	return !SameCircuits(known(a), known(b))
+}
+
 // RetryPlanEnd names what ends a retry plan.
 // +kubebuilder:validation:Enum=MaxAttempts;MaxDuration
 type RetryPlanEnd string

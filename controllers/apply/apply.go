@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -22,6 +23,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -38,9 +41,15 @@ type Applier struct {
 	client client.Client
 	live   client.Reader
 
+	// written are the versions of owners that were written last, by UID.
+	written *lru.Cache
+
 	mu      sync.Mutex
 	applied map[types.UID]applied
 }
+
+// maxWritten is how many of them are known: a cache is behind for a moment, and at most for those that are looked at in it.
+const maxWritten = 10000
 
 // applied is what an object was made to be.
 type applied struct {
@@ -48,9 +57,9 @@ type applied struct {
 	version     string
 }
 
-// New returns an Applier that writes by c, which may have a cache, though not of Secrets. live reads without a cache.
+// New returns an Applier that writes by c, which may have a cache. live reads without one: Secrets, and what the cache does not have.
 func New(c client.Client, live client.Reader) *Applier {
-	return &Applier{client: c, live: live, applied: map[types.UID]applied{}}
+	return &Applier{client: c, live: live, written: lru.New(maxWritten), applied: map[types.UID]applied{}}
 }
 
 // TakenError is an object of the wanted name that belongs to somebody else.
@@ -150,8 +159,9 @@ func (a *Applier) read(ctx context.Context, declared *unstructured.Unstructured)
 	}
 	found := empty.(client.Object) //nolint:forcetypeassert // declared was made from one
 	key := client.ObjectKeyFromObject(declared)
-	err = a.client.Get(ctx, key, found)
-	if apierrors.IsNotFound(err) {
+	if _, uncached := found.(*corev1.Secret); uncached {
+		err = a.live.Get(ctx, key, found)
+	} else if err = a.client.Get(ctx, key, found); apierrors.IsNotFound(err) {
 		err = a.live.Get(ctx, key, found)
 	}
 	switch {
@@ -332,9 +342,13 @@ func (a *Applier) Finalizer(ctx context.Context, object client.Object, name stri
 	}
 	// A merge patch replaces the whole list, so it must be of the list that was read.
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := a.client.Patch(ctx, object, patch, FieldOwner); client.IgnoreNotFound(err) != nil {
+	if err := a.client.Patch(ctx, object, patch, FieldOwner); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
 		return fmt.Errorf("set the finalizer of %s: %w", object.GetName(), err)
 	}
+	a.written.Add(object.GetUID(), object.GetResourceVersion())
 	return nil
 }
 
@@ -354,8 +368,27 @@ func (a *Applier) Status(ctx context.Context, before, after client.Object) error
 		return nil
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := a.client.Status().Patch(ctx, after, patch, FieldOwner); client.IgnoreNotFound(err) != nil {
+	if err := a.client.Status().Patch(ctx, after, patch, FieldOwner); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
 		return fmt.Errorf("write the status of %s: %w", after.GetName(), err)
 	}
+	a.written.Add(after.GetUID(), after.GetResourceVersion())
 	return nil
+}
+
+// Behind reports whether an owner as the cache has it is older than its last write: what is decided on it could not be written down. It is to be looked at anew when the
+// cache has more, which the result says.
+func (a *Applier) Behind(owner client.Object) (is bool, again reconcile.Result) {
+	written, known := a.written.Get(owner.GetUID())
+	if !known {
+		return false, reconcile.Result{}
+	}
+	order, err := resourceversion.CompareResourceVersion(owner.GetResourceVersion(), written.(string)) //nolint:forcetypeassert // nothing else is added
+	if err != nil || order >= 0 {
+		a.written.Remove(owner.GetUID())
+		return false, reconcile.Result{}
+	}
+	return true, reconcile.Result{RequeueAfter: cacheLag / 4}
 }

@@ -255,3 +255,24 @@ func said(flow *v1alpha1.OrderFlow) string {
 	}
 	return ""
 }
+
+func TestWhatTheCacheHasNotSeenYetIsNotDecidedOn(t *testing.T) {
+	w := newWorld(t)
+	old := w.owner.DeepCopy()
+	after := old.DeepCopy()
+	say(after, "seven")
+	if err := w.applier.Status(t.Context(), old, after); err != nil {
+		t.Fatal(err)
+	}
+	if behind, again := w.applier.Behind(old); !behind || again.RequeueAfter <= 0 {
+		t.Errorf("the version before the status that was written is behind: %t, and looked at again after %v", behind, again.RequeueAfter)
+	}
+	if behind, _ := w.applier.Behind(w.another); behind {
+		t.Error("an object of which nothing was written is behind")
+	}
+	for range 2 { // and remains so
+		if behind, _ := w.applier.Behind(after); behind {
+			t.Error("the version that was written is behind")
+		}
+	}
+}

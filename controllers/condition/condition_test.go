@@ -116,12 +116,15 @@ func TestOnlyWhatMattersToOthersWakesThem(t *testing.T) {
 	verified.Status.LastVerifiedTime = new(metav1.Now())
 	edited := at(1)
 	edited.Generation = 2
+	well := at(1)
+	well.Status.Conditions[0].Message = "finer"
 	p := ReadyChanged(func(o client.Object) []metav1.Condition { return o.(*v1alpha1.MQCluster).Status.Conditions })
 	for sentence, test := range map[string]struct {
 		before, after *v1alpha1.MQCluster
 		want          bool
 	}{
 		"another look":                    {at(1), verified, false},
+		"more is said of what is ready":   {at(1), well, false},
 		"another spec, not looked at yet": {at(1), edited, false},
 		"another spec, looked at":         {edited, at(2), true},
 		"no longer ready":                 {at(1), at(1, result.Wait("Slow", 0, "slow")), true},
@@ -130,6 +133,30 @@ func TestOnlyWhatMattersToOthersWakesThem(t *testing.T) {
 	} {
 		if got := p.Update(event.UpdateEvent{ObjectOld: test.before, ObjectNew: test.after}); got != test.want {
 			t.Errorf("%s: wakes %t, want %t", sentence, got, test.want)
+		}
+	}
+}
+
+func TestWhatTurnedIsToldBeforeWhatMerelyChanged(t *testing.T) {
+	of := func(r ...result.Result) *v1alpha1.MQCluster {
+		cluster := &v1alpha1.MQCluster{}
+		Set(&cluster.Status.Conditions, 0, time.Now(), Summary("fine", r...)...)
+		return cluster
+	}
+	slow, slower, wrong := of(result.Wait("Slow", 0, "slow")), of(result.Wait("Slow", 0, "slower")), of(result.Stall("Wrong", "wrong"))
+	p := Turned(func(o client.Object) []metav1.Condition { return o.(*v1alpha1.MQCluster).Status.Conditions })
+	for sentence, test := range map[string]struct {
+		before, after *v1alpha1.MQCluster
+		want          bool
+	}{
+		"became ready":        {slow, of(), true},
+		"is ready no more":    {of(), slow, true},
+		"stalls":              {slow, wrong, true},
+		"waits for more":      {slow, slower, false},
+		"is as it was before": {wrong, wrong, false},
+	} {
+		if got := p.Update(event.UpdateEvent{ObjectOld: test.before, ObjectNew: test.after}); got != test.want {
+			t.Errorf("%s: turned %t, want %t", sentence, got, test.want)
 		}
 	}
 }

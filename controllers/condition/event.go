@@ -37,7 +37,7 @@ func RecordReady(recorder events.EventRecorder, object runtime.Object, condition
 // onItsWay reports whether Ready says no more than that something takes its time; the zero Condition is that of an object nobody has looked at.
 func onItsWay(ready metav1.Condition) bool {
 	switch ready.Reason {
-	case "", v1alpha1.ReasonProgressing, v1alpha1.ReasonPodsNotReady, v1alpha1.ReasonGroupNotReady:
+	case "", v1alpha1.ReasonProgressing, v1alpha1.ReasonPodsNotReady, v1alpha1.ReasonGroupNotReady, v1alpha1.ReasonClusterNotReady, v1alpha1.ReasonAdapterNotReady:
 		return ready.Status != metav1.ConditionTrue
 	}
 	return false

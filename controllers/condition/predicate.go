@@ -4,6 +4,8 @@
 package condition
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -14,8 +16,8 @@ import (
 )
 
 // ReadyChanged lets through the changes of an object that matter to those who refer to it: it came or went, or Ready changed. A new spec
-// matters once Ready speaks of it: before, they could only wait for that. Everything else in a status, such as the time of the last look, would
-// wake them for nothing.
+// matters once Ready speaks of it: before, they could only wait for that. Everything else in a status, what is said of an object that goes on being Ready
+// included, would wake them for nothing.
 func ReadyChanged(conditions func(client.Object) []metav1.Condition) predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		return e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero() ||
@@ -23,11 +25,23 @@ func ReadyChanged(conditions func(client.Object) []metav1.Condition) predicate.P
 	}}
 }
 
+// Turned lets through of these what nobody should wait for: the object came or went, became Ready or is so no more, or stalls or does so no more.
+func Turned(conditions func(client.Object) []metav1.Condition) predicate.Predicate {
+	return predicate.And(ReadyChanged(conditions), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		was, is := conditions(e.ObjectOld), conditions(e.ObjectNew)
+		return slices.ContainsFunc([]string{v1alpha1.ConditionReady, v1alpha1.ConditionStalled}, func(kind string) bool {
+			return Is(was, kind, metav1.ConditionTrue) != Is(is, kind, metav1.ConditionTrue)
+		})
+	}})
+}
+
 func sameReady(a, b []metav1.Condition) bool {
 	before, after := meta.FindStatusCondition(a, v1alpha1.ConditionReady), meta.FindStatusCondition(b, v1alpha1.ConditionReady)
 	if before == nil || after == nil {
 		return before == after
 	}
-	return before.ObservedGeneration == after.ObservedGeneration && before.Status == after.Status && before.Reason == after.Reason &&
-		before.Message == after.Message
+	if before.ObservedGeneration != after.ObservedGeneration || before.Status != after.Status || before.Reason != after.Reason {
+		return false
+	}
+	return after.Status == metav1.ConditionTrue || before.Message == after.Message
 }

@@ -70,6 +70,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	if behind, again := r.Applier.Behind(cluster); behind {
+		return again, nil
+	}
 	before := cluster.DeepCopy()
 
 	seen := r.gather(ctx, cluster)

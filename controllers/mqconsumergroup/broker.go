@@ -46,7 +46,7 @@ func takeGroup(ctx context.Context, seen *inputs, done *steps) result.Result {
 	if done.claimed == identity {
 		return result.Result{}
 	}
-	exists, err := groupExists(ctx, seen.broker, name)
+	exists, err := groupExists(ctx, seen, name)
 	if err != nil {
 		return topology.Explain(err, "looking for group %s", name)
 	}
@@ -65,19 +65,31 @@ func takeGroup(ctx context.Context, seen *inputs, done *steps) result.Result {
 				"group %s is taken over once its present members have left; stop them: %s", name, list(strangers))
 		}
 	}
-	done.claimed = identity
-	return result.Wait(v1alpha1.ReasonProgressing, time.Millisecond, "taking group %s", name)
+	done.claimed, done.claims = identity, true
+	return result.Wait(v1alpha1.ReasonProgressing, 0, "taking group %s", name) // until the cache has the claim
 }
 
-// groupExists names a broker that has the group. It reads the whole list: asked for a single group, a broker with
-// autoCreateSubscriptionGroup makes it.
-func groupExists(ctx context.Context, b brokerFacts, name string) (broker string, err error) {
-	for _, m := range b.masters {
-		groups, err := b.admin.Groups(ctx, m.Addr)
+// groupExists names a broker that has the group. Asked for a single group, a broker with autoCreateSubscriptionGroup makes it: there the whole list is read.
+func groupExists(ctx context.Context, seen *inputs, name string) (broker string, err error) {
+	admin, asksMake := seen.broker.admin, true
+	if features := seen.cluster.Status.Features; features != nil {
+		asksMake = features.AutoCreateGroup != v1alpha1.FeatureOff
+	}
+	for _, m := range seen.broker.masters {
+		var has bool
+		if asksMake {
+			var groups map[string]rocketmq.GroupConfig
+			groups, err = admin.Groups(ctx, m.Addr)
+			_, has = groups[name]
+		} else if _, err = admin.GroupConfig(ctx, m.Addr, name); errors.Is(err, rocketmq.ErrNotFound) {
+			err = nil
+		} else {
+			has = true
+		}
 		if err != nil {
 			return "", err
 		}
-		if _, ok := groups[name]; ok {
+		if has {
 			return m.Name, nil
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/lru"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
@@ -66,11 +67,19 @@ func adaptersUsable(seen *inputs) result.Result {
 	return result.Result{}
 }
 
-func expressionsCompile(seen *inputs) result.Result { return compile(structure(seen).Expressions()) }
+func expressionsCompile(seen *inputs) result.Result {
+	return compile(seen.verdicts, structure(seen).Expressions())
+}
 
-func compile(list []worker.Expression) result.Result {
+// compile says which expression does not compile. It takes a good part of a millisecond, and at each look the same are asked for: so verdicts remember what came of it.
+func compile(verdicts *lru.Cache, list []worker.Expression) result.Result {
 	for _, e := range list {
-		if _, err := expression.Compile(e); err != nil {
+		known, is := verdicts.Get(e)
+		if !is {
+			_, known = expression.Compile(e)
+			verdicts.Add(e, known)
+		}
+		if err, _ := known.(error); err != nil {
 			return result.Stall(v1alpha1.ReasonInvalidExpression, "%v", err)
 		}
 	}
@@ -101,7 +110,11 @@ func nameFree(seen *inputs) result.Result {
 func brokersReached(seen *inputs) result.Result { return seen.reached }
 
 func topicThere(seen *inputs) result.Result {
-	if len(seen.broker.topic) == 0 {
+	switch {
+	case len(seen.broker.topic) > 0:
+	case seen.flow != nil && !condition.Is(seen.flow.Status.Conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue):
+		return result.Wait(v1alpha1.ReasonProgressing, lookAgain, "waiting for OrderFlow %s to make topic %s", seen.flow.Name, seen.group.Spec.Topic)
+	default:
 		return result.Stall(v1alpha1.ReasonTopicNotFound, "topic %s does not exist on any broker of cluster %s: create an OrderFlow that declares it; if the name is wrong, delete this object and create it anew",
 			seen.group.Spec.Topic, seen.group.Spec.ClusterRef.Name).Again(lookAgain)
 	}
@@ -110,11 +123,16 @@ func topicThere(seen *inputs) result.Result {
 
 // topicReadable: of a topic that may not be read no pod has a queue.
 func topicReadable(seen *inputs) result.Result {
-	if seen.closed != "" {
+	if closed(seen) {
 		return result.Stall(v1alpha1.ReasonTopicNotReadable, "nobody consumes topic %s, as OrderFlow %s gives it the permission Write: its messages wait in the broker; to let them be handled set spec.topic.permission there to ReadWrite, or to Read",
-			seen.group.Spec.Topic, seen.closed).Again(lookAgain)
+			seen.group.Spec.Topic, seen.flow.Name).Again(lookAgain)
 	}
 	return result.Result{}
+}
+
+// closed reports whether the topic's flow lets nobody consume.
+func closed(seen *inputs) bool {
+	return seen.flow != nil && seen.flow.Spec.Topic.Permission == v1alpha1.TopicWrite
 }
 
 func enoughQueues(seen *inputs) result.Result {

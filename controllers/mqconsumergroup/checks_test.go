@@ -88,6 +88,12 @@ func TestCheck(t *testing.T) {
 		}, result.Unknown, v1alpha1.ReasonBrokerUnreachable, "connection refused"},
 		"the topic does not exist": {func(seen *inputs) { seen.broker.topic = nil },
 			result.Stalled, v1alpha1.ReasonTopicNotFound, "topic Orders does not exist"},
+		"the topic is on its way": {func(seen *inputs) {
+			seen.broker.topic, seen.flow = nil, &v1alpha1.OrderFlow{ObjectMeta: metav1.ObjectMeta{Name: "order-paid"}}
+		}, result.Waiting, v1alpha1.ReasonProgressing, "waiting for OrderFlow order-paid to make topic Orders"},
+		"who was to make the topic cannot": {func(seen *inputs) {
+			seen.broker.topic, seen.flow = nil, &v1alpha1.OrderFlow{Status: v1alpha1.OrderFlowStatus{Conditions: []metav1.Condition{{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue}}}}
+		}, result.Stalled, v1alpha1.ReasonTopicNotFound, "topic Orders does not exist"},
 		"a broker does not filter by properties": {func(seen *inputs) {
 			seen.broker.refusals = map[string]error{"broker-b": fmt.Errorf("%w: no", rocketmq.ErrNoFilter)}
 		}, result.Stalled, v1alpha1.ReasonFilterDisabled, "broker broker-b does not filter by properties: set enablePropertyFilter=true"},

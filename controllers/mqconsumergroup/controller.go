@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/lru"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -32,6 +33,8 @@ const (
 	VerifyEvery = 5 * time.Minute
 	// SecretEvery is how often a group's Secret is read, more or less.
 	SecretEvery = 15 * time.Minute
+	// MaxVerdicts is how many expressions are known to compile or not.
+	MaxVerdicts = 10000
 )
 
 // Options are the operator's settings for all groups.
@@ -64,6 +67,8 @@ type Reconciler struct {
 	Verified *verification.Book
 	// SecretsRead remembers when a group's Secret was read; nil: it is at every look.
 	SecretsRead *verification.Book
+	// Verdicts remembers of expressions whether they compile.
+	Verdicts *lru.Cache
 	// Recorder sends events.
 	Recorder events.EventRecorder
 	// Now is the clock.
@@ -95,6 +100,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			r.SecretsRead.Forget(request.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if behind, again := r.Applier.Behind(group); behind {
+		return again, nil
 	}
 	if err := r.finalize(ctx, group); err != nil {
 		return apply.Again(err)
@@ -163,8 +171,9 @@ type steps struct {
 	// limits are what pods should run with, and made is what else was applied; nil if that was not reached.
 	limits *worker.Live
 	made   *workload
-	// claimed is the identity of the cluster the group is ours on; empty: not ours.
+	// claimed is the identity of the cluster the group is ours on; empty: not ours. claims says that it is so from this look on.
 	claimed string
+	claims  bool
 	// seeded is when every queue had a start offset for the first time.
 	seeded *time.Time
 	// madeLater are brokers that had the group no more, or not yet; seededLater are the offsets set after the group had begun.

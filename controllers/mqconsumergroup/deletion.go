@@ -139,8 +139,8 @@ func unhandled(seen *inputs, now time.Time) result.Result {
 
 func whoHandles(seen *inputs) string {
 	switch wanted := seen.group.Spec.Replicas; {
-	case seen.closed != "":
-		return "no pod gets them, since OrderFlow " + seen.closed + " gives the topic the permission Write: set it to Read"
+	case closed(seen):
+		return "no pod gets them, since OrderFlow " + seen.flow.Name + " gives the topic the permission Write: set it to Read"
 	case podsGoFirst(seen.group):
 		return "no pod handles them, since the deletion in the foreground takes pods away first"
 	case seen.suspended.holds():

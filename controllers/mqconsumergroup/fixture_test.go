@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/lru"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
@@ -94,7 +95,8 @@ func ready() *inputs {
 		return stats
 	}
 	return &inputs{
-		group: group, cluster: cluster, workerImage: "worker:1", operatorNamespace: "orderflow-system",
+		verdicts: lru.New(MaxVerdicts),
+		group:    group, cluster: cluster, workerImage: "worker:1", operatorNamespace: "orderflow-system",
 		adapters: map[string]*v1alpha1.ThirdPartyAdapter{"sms": sms()},
 		siblings: []v1alpha1.MQConsumerGroup{*group},
 		claims:   []claim.Claim{{Object: types.NamespacedName{Namespace: "shop", Name: "push"}, UID: group.UID, Created: noon}},

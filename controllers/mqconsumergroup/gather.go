@@ -18,6 +18,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
@@ -44,11 +45,12 @@ type inputs struct {
 	operatorNamespace string
 	privateNetworks   []string
 	tracing           Tracing
+	verdicts          *lru.Cache
 
 	// cluster is nil if there is none of that name.
 	cluster *v1alpha1.MQCluster
-	// closed is the OrderFlow whose topic this is, if its permission lets nobody consume.
-	closed string
+	// flow declares the topic; nil if none in the namespace does.
+	flow *v1alpha1.OrderFlow
 	// adapters by name; those that do not exist are missing.
 	adapters map[string]*v1alpha1.ThirdPartyAdapter
 	// siblings are the groups that refer to one of the adapters, this one included.
@@ -121,7 +123,7 @@ func (r *Reconciler) gather(ctx context.Context, group *v1alpha1.MQConsumerGroup
 	key := client.ObjectKeyFromObject(group)
 	seen := &inputs{
 		group: group, workerImage: r.Options.WorkerImage, operatorNamespace: r.Options.OperatorNamespace, privateNetworks: r.Options.PrivateNetworks,
-		tracing: r.Options.Tracing,
+		tracing: r.Options.Tracing, verdicts: r.Verdicts,
 		signals: r.Sampler.Signals(key), lost: r.Sampler.Lost(key), heads: r.Sampler.Heads(key), reports: r.Syncer.Reports(key),
 	}
 	seen.stuck = stuckQueues(seen, r.Now())
@@ -156,12 +158,12 @@ func (r *Reconciler) gatherReferences(ctx context.Context, seen *inputs) (err er
 		return err
 	}
 	var flows v1alpha1.OrderFlowList
-	if err := r.Client.List(ctx, &flows, client.InNamespace(namespace)); err != nil {
-		return fmt.Errorf("list the flows: %w", err)
+	if err := r.Client.List(ctx, &flows, client.InNamespace(namespace), client.MatchingFields{index.Topic: spec.Topic}, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list the flows with topic %s: %w", spec.Topic, err)
 	}
-	for _, f := range flows.Items {
-		if f.Spec.Topic.Name == spec.Topic && f.Spec.ClusterRef == spec.ClusterRef && f.Spec.Topic.Permission == v1alpha1.TopicWrite {
-			seen.closed = f.Name
+	for i := range flows.Items {
+		if f := &flows.Items[i]; f.Spec.ClusterRef == spec.ClusterRef && (seen.flow == nil || f.CreationTimestamp.Before(&seen.flow.CreationTimestamp)) {
+			seen.flow = f
 		}
 	}
 	seen.adapters = map[string]*v1alpha1.ThirdPartyAdapter{}

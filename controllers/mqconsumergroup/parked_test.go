@@ -126,17 +126,17 @@ func TestThePulseSeesThatPodsAreParked(t *testing.T) {
 	seen.reports = []workersync.Report{answers("a", worker.CircuitClosed, "")}
 	setStatus(seen.group, seen, steps{}, noon)
 	later := noon.Add(time.Minute)
-	if worthTelling(seen, later, later.Add(-lookAgain)) {
+	if worthTelling(seen, later, later.Add(-tellPeriod)) {
 		t.Fatal("nothing happened, and somebody is told")
 	}
 	seen.reports = []workersync.Report{silent("a")}
 	seen.pods = []corev1.Pod{runningPod("a")}
 	setStatus(seen.group, seen, steps{}, noon)
-	if seen.pods = nil; worthTelling(seen, later, later.Add(-lookAgain)) { // the pulse reads no pods
+	if seen.pods = nil; worthTelling(seen, later, later.Add(-tellPeriod)) { // the pulse reads no pods
 		t.Fatal("no pod answers, as before, and somebody is told")
 	}
 	seen.reports = []workersync.Report{parkedPod("a", "AddressRefused", 0)}
-	if !worthTelling(seen, later, later.Add(-lookAgain)) {
+	if !worthTelling(seen, later, later.Add(-tellPeriod)) {
 		t.Error("nobody is told")
 	}
 }

@@ -27,9 +27,12 @@ import (
 const (
 	// pulsePeriod lies between two looks at all groups.
 	pulsePeriod = time.Second
-	// lagPeriod lies between two wakes for a lag that merely moves; and only so many groups are woken for it with each pulse, those first that wait longest: where
-	// more than two hundred are busy at once, the API server is spared, and lags are as old as the interval between looks at a group at most.
-	lagPeriod   = 10 * time.Second
+	// tellPeriod lies between two wakes for what nobody waits for.
+	tellPeriod = 10 * time.Second
+	// quietLook lies between two looks at a group that is not busy.
+	quietLook = 5 * time.Second
+	// lagsAtPulse groups are woken with each pulse for a lag that merely moves, those first that wait longest: where more than two hundred are busy at once, the API
+	// server is spared, and lags are as old as the interval between looks at a group at most.
 	lagsAtPulse = 20
 )
 
@@ -47,14 +50,13 @@ type Pulse struct {
 	// Now is the clock.
 	Now func() time.Time
 
-	wake  chan event.TypedGenericEvent[*v1alpha1.MQConsumerGroup]
-	woken map[types.NamespacedName]time.Time
+	wake      chan event.TypedGenericEvent[*v1alpha1.MQConsumerGroup]
+	attention map[types.NamespacedName]attention
 }
 
 // NewPulse returns a Pulse made of p's dependencies.
 func NewPulse(p Pulse) *Pulse {
 	p.wake = make(chan event.TypedGenericEvent[*v1alpha1.MQConsumerGroup])
-	p.woken = map[types.NamespacedName]time.Time{}
 	return &p
 }
 
@@ -91,12 +93,13 @@ func (p *Pulse) Beat(ctx context.Context) ([]*v1alpha1.MQConsumerGroup, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, busy := range p.Sampler.Look(ctx, p.targets(objects)) {
-		if busy {
+	busy := p.Sampler.Look(ctx, p.targets(objects))
+	for name, is := range busy {
+		if is {
 			p.Syncer.Soon(name)
 		}
 	}
-	return p.choose(objects), nil
+	return p.choose(objects, busy), nil
 }
 
 // targets are the groups whose lag can be looked at.
@@ -121,36 +124,56 @@ func (p *Pulse) targets(o objects) (targets []lag.Target) {
 	return targets
 }
 
-// choose returns the groups whose status is worth writing: all that have something to tell, and a few whose lag merely moves.
-func (p *Pulse) choose(o objects) (woken []*v1alpha1.MQConsumerGroup) {
-	now, before := p.Now(), p.woken
-	p.woken = make(map[types.NamespacedName]time.Time, len(o.groups))
+// choose returns the groups whose status is worth writing: all that have something to tell, and a few whose lag merely moves. Those that are not busy, and had nothing to
+// tell, are looked at less often: without messages little changes.
+func (p *Pulse) choose(o objects, busy map[types.NamespacedName]bool) (woken []*v1alpha1.MQConsumerGroup) {
+	now, before := p.Now(), p.attention
+	p.attention = make(map[types.NamespacedName]attention, len(o.groups))
 	var lags []*v1alpha1.MQConsumerGroup
 	for i := range o.groups {
 		g := &o.groups[i]
 		key := client.ObjectKeyFromObject(g)
-		seen := &inputs{
-			group: g, cluster: o.clusterOf(g), suspended: suspensionTold(g), deployment: o.deployments[key], signals: p.Sampler.Signals(key), heads: p.Sampler.Heads(key), reports: p.Syncer.Reports(key),
+		a, known := before[key]
+		if !known {
+			a.woken = now // what a group that is new has to tell comes within seconds, and is written at once
 		}
-		seen.stuck = stuckQueues(seen, now)
-		last := before[key]
-		p.woken[key] = last
-		switch {
-		case worthTelling(seen, now, last):
-			p.woken[key] = now
-			woken = append(woken, g)
-		case now.Sub(last) >= lagPeriod && lagMoved(seen, now):
-			lags = append(lags, g)
+		if busy[key] || !now.Before(a.due) {
+			a.due = now.Add(quietLook)
+			seen := p.seen(o, g, now)
+			switch {
+			case worthTelling(seen, now, a.woken):
+				a = attention{woken: now}
+				woken = append(woken, g)
+			case lagMoved(seen, now):
+				a.due = time.Time{}
+				if now.Sub(a.woken) >= tellPeriod {
+					lags = append(lags, g)
+				}
+			}
 		}
+		p.attention[key] = a
 	}
 	slices.SortStableFunc(lags, func(a, b *v1alpha1.MQConsumerGroup) int {
-		return before[client.ObjectKeyFromObject(a)].Compare(before[client.ObjectKeyFromObject(b)])
+		return before[client.ObjectKeyFromObject(a)].woken.Compare(before[client.ObjectKeyFromObject(b)].woken)
 	})
 	for _, g := range lags[:min(len(lags), lagsAtPulse)] {
-		p.woken[client.ObjectKeyFromObject(g)] = now
+		p.attention[client.ObjectKeyFromObject(g)] = attention{woken: now}
 		woken = append(woken, g)
 	}
 	return woken
+}
+
+// attention is what the pulse gives a group: when it was last woken, and when it is looked at next; the zero time is at once.
+type attention struct{ woken, due time.Time }
+
+// seen is what is known of a group without a look at the brokers.
+func (p *Pulse) seen(o objects, g *v1alpha1.MQConsumerGroup, now time.Time) *inputs {
+	key := client.ObjectKeyFromObject(g)
+	seen := &inputs{
+		group: g, cluster: o.clusterOf(g), suspended: suspensionTold(g), deployment: o.deployments[key], signals: p.Sampler.Signals(key), heads: p.Sampler.Heads(key), reports: p.Syncer.Reports(key),
+	}
+	seen.stuck = stuckQueues(seen, now)
+	return seen
 }
 
 // objects are what a beat looks at.
@@ -203,20 +226,20 @@ func worthTelling(seen *inputs, now, last time.Time) bool {
 			return true
 		}
 	}
-	return reportsMoved(seen) || now.Sub(last) >= lookAgain && anythingMoved(seen, now)
+	return reportsMoved(seen) || now.Sub(last) >= tellPeriod && anythingMoved(seen, now)
 }
 
 // anythingMoved reports whether anything but the lag is not as the status says.
 func anythingMoved(seen *inputs, now time.Time) bool {
 	return seen.group.Status.SeededTime != nil && seen.signals.Unseeded ||
-		drainMoved(seen, now) || configMoved(seen) || parkingMoved(seen, now) || upstreamMoved(seen, now) || stuckMoved(seen) || retentionMoved(seen, now)
+		drainMoved(seen, now) || !v1alpha1.SameCircuits(adapterUses(seen), seen.group.Status.Adapters) || configMoved(seen) || parkingMoved(seen, now) || upstreamMoved(seen, now) || stuckMoved(seen) || retentionMoved(seen, now)
 }
 
 // reportsMoved reports whether pods report what the status has otherwise, but for who probes: in an outage that may change
 // every few seconds, for all groups at once, and is told at the interval.
 func reportsMoved(seen *inputs) bool {
 	status := &seen.group.Status
-	return !slices.Equal(skipped(seen), status.SkippedMessageIDs) || !v1alpha1.SameCircuits(adapterUses(seen), status.Adapters) || jumpsMoved(seen)
+	return !slices.Equal(skipped(seen), status.SkippedMessageIDs) || v1alpha1.CircuitsTurned(adapterUses(seen), status.Adapters) || jumpsMoved(seen)
 }
 
 // onlyLoss reports whether what was lost is all that stalls a group: the rest of its work goes on.

@@ -238,9 +238,13 @@ func TestLagsThatMoveEverywhereAtOnceAreToldOfOneAfterTheOther(t *testing.T) {
 	for i := range o.groups { // what they say is not what is so
 		o.groups[i].Status.Lag = new(int64(77))
 	}
+	if woken := w.pulse.choose(o, nil); len(woken) != 0 {
+		t.Errorf("%d groups are woken as soon as they are seen: what they have to tell first is told together", len(woken))
+	}
+	w.later += tellPeriod
 	told := map[string]bool{}
 	for range 3 {
-		woken := w.pulse.choose(o)
+		woken := w.pulse.choose(o, nil)
 		if len(woken) != lagsAtPulse {
 			t.Fatalf("%d groups are woken at once, want %d", len(woken), lagsAtPulse)
 		}
@@ -251,7 +255,7 @@ func TestLagsThatMoveEverywhereAtOnceAreToldOfOneAfterTheOther(t *testing.T) {
 	if len(told) != len(o.groups) {
 		t.Errorf("in three pulses %d of %d were woken", len(told), len(o.groups))
 	}
-	if woken := w.pulse.choose(o); len(woken) != 0 {
-		t.Errorf("%d groups are woken again within %s", len(woken), lagPeriod)
+	if woken := w.pulse.choose(o, nil); len(woken) != 0 {
+		t.Errorf("%d groups are woken again within %s", len(woken), tellPeriod)
 	}
 }

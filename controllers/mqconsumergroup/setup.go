@@ -28,6 +28,7 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/index"
 	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/topology"
 	"github.com/orderflow-dev/orderflow/controllers/wake"
 )
 
@@ -43,19 +44,20 @@ const (
 
 // SetupWithManager makes the manager call Reconcile: for changes of a group, of what it owns and refers to, and when pulse says so.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, pulse *Pulse) error {
-	specChanged := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	changed, specChanged := builder.WithPredicates(notMade()), builder.WithPredicates(notMade(), predicate.GenerationChangedPredicate{})
 	enqueue := handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, g *v1alpha1.MQConsumerGroup) []reconcile.Request {
 		return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(g)}}
 	})
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.MQConsumerGroup{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
-		Owns(&appsv1.Deployment{}).
-		Owns(&corev1.ConfigMap{}).
-		Owns(&corev1.ServiceAccount{}).
-		Owns(&corev1.Service{}).
+		For(&v1alpha1.MQConsumerGroup{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, claimed()))).
+		Owns(&appsv1.Deployment{}, changed).
+		Owns(&corev1.ConfigMap{}, changed).
+		Owns(&corev1.ServiceAccount{}, changed).
+		Owns(&corev1.Service{}, changed).
 		Owns(&policyv1.PodDisruptionBudget{}, specChanged).
 		Owns(&networkingv1.NetworkPolicy{}, specChanged).
-		Watches(&v1alpha1.MQCluster{}, handler.EnqueueRequestsFromMapFunc(r.groupsIn(index.Cluster, nameOf)), builder.WithPredicates(condition.ReadyChanged(clusterConditions))).
+		Watches(&v1alpha1.MQCluster{}, handler.EnqueueRequestsFromMapFunc(r.groupsIn(index.Cluster, nameOf)), builder.WithPredicates(topology.Changed())).
+		Watches(&v1alpha1.OrderFlow{}, handler.EnqueueRequestsFromMapFunc(r.groupsIn(index.Topic, topicOf)), builder.WithPredicates(topicChanged())).
 		Watches(&v1alpha1.ThirdPartyAdapter{}, handler.EnqueueRequestsFromMapFunc(r.groupsIn(index.Adapter, nameOf)), builder.WithPredicates(condition.ReadyChanged(adapterConditions))).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(sharesSettle, r.groupsIn(index.Adapter, adaptersOf)), builder.WithPredicates(shareChanged())).
 		WatchesRawSource(source.TypedChannel(pulse.wake, enqueue)).
@@ -63,8 +65,29 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, pulse *Pulse) error {
 		Complete(r)
 }
 
-func clusterConditions(o client.Object) []metav1.Condition {
-	return o.(*v1alpha1.MQCluster).Status.Conditions //nolint:forcetypeassert // of a watch on this kind
+// notMade leaves out that an object was made: the group has made it itself. One that has a status by the time it is first seen has changed since.
+func notMade() predicate.Predicate {
+	return predicate.Funcs{CreateFunc: func(e event.CreateEvent) bool {
+		d, is := e.Object.(*appsv1.Deployment)
+		return is && d.Status.ObservedGeneration > 0
+	}}
+}
+
+// claimed lets through that the cache has a claim: only then anything is written to the brokers.
+func claimed() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		was, is := e.ObjectOld.(*v1alpha1.MQConsumerGroup), e.ObjectNew.(*v1alpha1.MQConsumerGroup) //nolint:forcetypeassert // of a watch on this kind
+		return was.Status.ClusterIdentity != is.Status.ClusterIdentity
+	}}
+}
+
+// topicChanged lets through that a topic has come or is as declared, or may be read.
+func topicChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		was, is := e.ObjectOld.(*v1alpha1.OrderFlow), e.ObjectNew.(*v1alpha1.OrderFlow) //nolint:forcetypeassert // of a watch on this kind
+		return was.Spec.Topic.Permission != is.Spec.Topic.Permission ||
+			condition.Is(was.Status.Conditions, v1alpha1.ConditionTopicReady, metav1.ConditionTrue) != condition.Is(is.Status.Conditions, v1alpha1.ConditionTopicReady, metav1.ConditionTrue)
+	}}
 }
 
 func adapterConditions(o client.Object) []metav1.Condition {
@@ -91,6 +114,10 @@ func (r *Reconciler) groupsIn(field string, values func(changed client.Object) [
 }
 
 func nameOf(o client.Object) []string { return []string{o.GetName()} }
+
+func topicOf(o client.Object) []string {
+	return []string{o.(*v1alpha1.OrderFlow).Spec.Topic.Name} //nolint:forcetypeassert // of a watch on this kind
+}
 
 func adaptersOf(o client.Object) []string {
 	return o.(*v1alpha1.MQConsumerGroup).Spec.Handler.Adapters() //nolint:forcetypeassert // of a watch on this kind

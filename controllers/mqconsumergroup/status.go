@@ -120,7 +120,11 @@ func conditions(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now t
 	if parked.Status == metav1.ConditionTrue {
 		ready += "; but " + parked.Message
 	}
-	all := append(condition.Summary(ready, done.results()...),
+	summary := condition.Summary(ready, done.results()...)
+	if len(group.Status.Conditions) == 0 && done.claims {
+		return summary // the rest is found out next, and what is not known need not be said
+	}
+	all := append(summary,
 		brokerReady(done), workloadReady(seen, done), configCurrent(seen),
 		foreignConsumers(seen), parked, thirdPartyDown(group, seen, now), upstreamOrder(seen, now),
 		queueStuck(seen, now), retentionAtRisk(seen, now), follows(group),

@@ -135,7 +135,7 @@ func live(in *inputs) (worker.Live, error) {
 	if in.given != nil {
 		l.Handler, l.Adapters = in.given.Handler, in.given.Adapters
 	}
-	if wanted := workerHandler(&in.group.Spec.Handler); compile(wanted.Expressions()).IsDone() {
+	if wanted := workerHandler(&in.group.Spec.Handler); compile(in.verdicts, wanted.Expressions()).IsDone() {
 		l.Handler = &wanted
 	}
 	if adaptersUsable(in).IsDone() {

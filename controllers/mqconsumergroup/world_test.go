@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/lru"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -79,7 +80,8 @@ func newWorldOn(t *testing.T, nameServer string, change func(*v1alpha1.MQConsume
 	now := func() time.Time { return w.Now().Add(w.later) }
 	sampler.Now = func() time.Time { return time.Now().Add(w.later) }
 	w.r = &Reconciler{
-		Client: w.Client, Secrets: w.Client, Applier: w.Applier, Connector: w.Connector,
+		Verdicts: lru.New(MaxVerdicts),
+		Client:   w.Client, Secrets: w.Client, Applier: w.Applier, Connector: w.Connector,
 		Sampler: sampler, Syncer: syncer, Recorder: w.Recorder, Now: now,
 		Options: Options{WorkerImage: "worker:1", OperatorNamespace: "orderflow-system"},
 	}

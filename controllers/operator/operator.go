@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/lru"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -157,7 +158,7 @@ func addControllers(mgr ctrl.Manager, connector *topology.Connector, verified me
 	}
 	groups := &mqconsumergroup.Reconciler{
 		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Applier: applier, Connector: connector, Sampler: sampler, Syncer: syncer,
-		Verified: verified["MQConsumerGroup"], SecretsRead: verification.New(mqconsumergroup.SecretEvery),
+		Verified: verified["MQConsumerGroup"], SecretsRead: verification.New(mqconsumergroup.SecretEvery), Verdicts: lru.New(mqconsumergroup.MaxVerdicts),
 		Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
 		Options: mqconsumergroup.Options{
 			WorkerImage: o.WorkerImage, OperatorNamespace: o.Namespace, PrivateNetworks: o.PrivateNetworks,

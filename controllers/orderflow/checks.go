@@ -90,7 +90,7 @@ func planClaim(flow *v1alpha1.OrderFlow, seen facts) topicPlan {
 	return topicPlan{
 		claim:  seen.cluster.Status.Identity,
 		adopts: len(holders) > 0,
-		result: result.Wait(v1alpha1.ReasonProgressing, claimPause, "topic %s is claimed and is about to be written to %d brokers", topic.Name, len(seen.brokers)),
+		result: result.Wait(v1alpha1.ReasonProgressing, 0, "topic %s is claimed and is about to be written to %d brokers", topic.Name, len(seen.brokers)),
 	}
 }
 

@@ -15,7 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
@@ -32,8 +34,9 @@ import (
 const (
 	// interval between two looks at a flow: how old its summary of the consumers' lag may be.
 	interval = time.Minute
-	// settle is how long a change of a group waits for those of its siblings.
-	settle = 300 * time.Millisecond
+	// settle is how long it waits for those of its siblings that a group became Ready or stalls, or does so no more, and settleLong how long anything else of what is
+	// said of it waits: on its way a group has several things to say, and its flow would repeat each.
+	settle, settleLong = time.Second, 10 * time.Second
 	// lookAgain is how soon something on its way is looked at again.
 	lookAgain = 10 * time.Second
 	// timeout of what is read from the brokers for one flow, and of what is written to them. The status is written after it.
@@ -72,12 +75,25 @@ type Reconciler struct {
 
 // SetupWithManager makes the manager call Reconcile.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	turned := condition.Turned(groupConditions)
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.OrderFlow{}, builder.WithPredicates(demand.Changed())).
-		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, ownerOf), builder.WithPredicates(condition.ReadyChanged(groupConditions))).
-		Watches(&v1alpha1.MQCluster{}, handler.EnqueueRequestsFromMapFunc(r.flowsOn), builder.WithPredicates(condition.ReadyChanged(clusterConditions))).
+		For(&v1alpha1.OrderFlow{}, builder.WithPredicates(predicate.Or(demand.Changed(), claimed()))).
+		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, ownerOf), builder.WithPredicates(turned)).
+		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settleLong, ownerOf), builder.WithPredicates(condition.ReadyChanged(groupConditions), predicate.Not(turned))).
+		Watches(&v1alpha1.MQCluster{}, handler.EnqueueRequestsFromMapFunc(r.flowsOn), builder.WithPredicates(topology.Changed())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, RateLimiter: result.Backoff()}).
 		Complete(r)
+}
+
+// claimed lets through that the cache has a claim: only then the topic is written to the brokers.
+func claimed() predicate.Predicate {
+	identity := func(o client.Object) string {
+		if topic := o.(*v1alpha1.OrderFlow).Status.Topic; topic != nil { //nolint:forcetypeassert // of a watch on this kind
+			return topic.ClusterIdentity
+		}
+		return ""
+	}
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return identity(e.ObjectOld) != identity(e.ObjectNew) }}
 }
 
 // ownerOf is the flow a group belongs to.
@@ -93,14 +109,10 @@ func groupConditions(o client.Object) []metav1.Condition {
 	return o.(*v1alpha1.MQConsumerGroup).Status.Conditions //nolint:forcetypeassert // it is what is watched
 }
 
-func clusterConditions(o client.Object) []metav1.Condition {
-	return o.(*v1alpha1.MQCluster).Status.Conditions //nolint:forcetypeassert // it is what is watched
-}
-
 // flowsOn are the flows that refer to an MQCluster.
 func (r *Reconciler) flowsOn(ctx context.Context, cluster client.Object) []reconcile.Request {
 	flows := &v1alpha1.OrderFlowList{}
-	if err := r.Client.List(ctx, flows, client.InNamespace(cluster.GetNamespace()), client.MatchingFields{index.Cluster: cluster.GetName()}); err != nil {
+	if err := r.Client.List(ctx, flows, client.InNamespace(cluster.GetNamespace()), client.MatchingFields{index.Cluster: cluster.GetName()}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil // no cache to read from: every flow is looked at when there is
 	}
 	var requests []reconcile.Request
@@ -119,6 +131,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			r.Verified.Forget(request.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if behind, again := r.Applier.Behind(flow); behind {
+		return again, nil
 	}
 	if !flow.DeletionTimestamp.IsZero() {
 		return r.reconcileDeleted(ctx, flow)

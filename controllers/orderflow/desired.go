@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,9 +24,6 @@ const (
 	// ConsumerLabel names the consumer within it, on an MQConsumerGroup.
 	ConsumerLabel = "orderflow.dev/consumer"
 )
-
-// claimPause is how long a claim may take until it can be read back.
-const claimPause = 200 * time.Millisecond
 
 // messageTypeAttribute is RocketMQ's name of a topic's type.
 const messageTypeAttribute = "message.type"

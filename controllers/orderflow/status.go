@@ -48,13 +48,13 @@ func readiness(group *v1alpha1.MQConsumerGroup) result.Result {
 	text := fmt.Sprintf("MQConsumerGroup %s: %s", group.Name, condition.Describe(conditions, v1alpha1.ConditionReady))
 	switch {
 	case group.Status.ObservedGeneration != group.Generation:
-		return result.Wait(v1alpha1.ReasonGroupNotReady, lookAgain, "MQConsumerGroup %s: not looked at yet", group.Name)
+		return result.Wait(v1alpha1.ReasonGroupNotReady, 0, "MQConsumerGroup %s: not looked at yet", group.Name)
 	case condition.Is(conditions, v1alpha1.ConditionReady, metav1.ConditionTrue):
 		return result.Result{}
 	case condition.Is(conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue):
 		return result.Stall(v1alpha1.ReasonGroupNotReady, "%s", text)
 	}
-	return result.Wait(v1alpha1.ReasonGroupNotReady, lookAgain, "%s", text)
+	return result.Wait(v1alpha1.ReasonGroupNotReady, 0, "%s", text) // its changes wake the flow
 }
 
 // setStatus writes into the status how far the flow is, and returns the conditions that changed.

@@ -28,8 +28,9 @@ import (
 const (
 	// interval between two looks. Changes of a circuit come sooner, with the status of the groups.
 	interval = 30 * time.Second
-	// settle is how long a change of a group waits for those of others that use the adapter.
-	settle = 500 * time.Millisecond
+	// settle is how long a change of a group waits for those of others that use the adapter, and settleLong how long it waits that the pods of a group are heard for the
+	// first time, and find all well.
+	settle, settleLong = time.Second, 10 * time.Second
 	// parallel reconciles; each reads at most some Secrets.
 	parallel = 4
 )
@@ -61,6 +62,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ThirdPartyAdapter{}, builder.WithPredicates(demand.Changed())).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, adaptersOf), builder.WithPredicates(usesChanged())).
+		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settleLong, adaptersOf), builder.WithPredicates(circuitsHeard())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, RateLimiter: result.Backoff()}).
 		Complete(r)
 }
@@ -80,8 +82,16 @@ func adaptersOf(_ context.Context, object client.Object) []reconcile.Request {
 func usesChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, after := e.ObjectOld.(*v1alpha1.MQConsumerGroup), e.ObjectNew.(*v1alpha1.MQConsumerGroup) //nolint:forcetypeassert // as above
-		return before.Generation != after.Generation || !v1alpha1.SameCircuits(before.Status.Adapters, after.Status.Adapters) || drainedOf(before) != drainedOf(after)
+		return before.Generation != after.Generation || v1alpha1.CircuitsTurned(before.Status.Adapters, after.Status.Adapters) || drainedOf(before) != drainedOf(after)
 	}}
+}
+
+// circuitsHeard lets through that pods of a group tell for the first time that a circuit is closed.
+func circuitsHeard() predicate.Predicate {
+	return predicate.And(predicate.Not(usesChanged()), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, after := e.ObjectOld.(*v1alpha1.MQConsumerGroup), e.ObjectNew.(*v1alpha1.MQConsumerGroup) //nolint:forcetypeassert // as above
+		return !v1alpha1.SameCircuits(before.Status.Adapters, after.Status.Adapters)
+	}})
 }
 
 // Reconcile looks at the adapter once and writes down what it saw.
@@ -89,6 +99,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	adapter := &v1alpha1.ThirdPartyAdapter{}
 	if err := r.Client.Get(ctx, request.NamespacedName, adapter); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if behind, again := r.Applier.Behind(adapter); behind {
+		return again, nil
 	}
 	before := adapter.DeepCopy()
 

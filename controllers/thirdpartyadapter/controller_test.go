@@ -34,6 +34,13 @@ func TestACircuitIsWorthALookAndAProberIsNot(t *testing.T) {
 	if !usesChanged().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: group(v1alpha1.CircuitClosed, "")}) {
 		t.Error("a circuit closed, and nobody writes it down")
 	}
+	unknown, closed := event.UpdateEvent{ObjectOld: group(v1alpha1.CircuitUnknown, ""), ObjectNew: group(v1alpha1.CircuitClosed, "")}, event.UpdateEvent{ObjectOld: before, ObjectNew: group(v1alpha1.CircuitClosed, "")}
+	if usesChanged().Update(unknown) || !circuitsHeard().Update(unknown) {
+		t.Error("that all is well can wait for others that tell the same, and is to be written down")
+	}
+	if circuitsHeard().Update(closed) {
+		t.Error("a circuit that closed is written down at once, and looked at again for nothing")
+	}
 }
 
 // world is a namespace whose pods report what the test says.
@@ -195,7 +202,7 @@ func TestAnAdapterTellsHowItsThirdPartyIs(t *testing.T) {
 		},
 		"requests flow": {
 			reports: []workersync.Report{says(worker.CircuitClosed, "", late), {Err: errors.New("no answer")}},
-			circuit: v1alpha1.CircuitClosed, down: metav1.ConditionFalse, reason: v1alpha1.ReasonCircuitClosed, message: []string{"1 of 2 pods"},
+			circuit: v1alpha1.CircuitClosed, down: metav1.ConditionFalse, reason: v1alpha1.ReasonCircuitClosed, message: []string{"the pods that answer"},
 		},
 		"what no pod tells is not known": {
 			reports: []workersync.Report{{Err: errors.New("no answer")}},

@@ -25,7 +25,9 @@ func Soon(pause time.Duration, concerned func(context.Context, client.Object) []
 	}
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			add(ctx, q, e.Object)
+			if !e.IsInInitialList { // at the start all are looked at anyway
+				add(ctx, q, e.Object)
+			}
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			add(ctx, q, e.ObjectOld, e.ObjectNew)

@@ -26,8 +26,8 @@ import (
 const (
 	// period between passes, and between two calls of a group that is busy.
 	period = 2 * time.Second
-	// idlePeriod lies between two calls of a group that is not, a tenth more or less.
-	idlePeriod = 30 * time.Second
+	// idlePeriod lies between two calls of a group that is not, a tenth more or less: without messages a pod has nothing new to tell, and a call is a TLS handshake.
+	idlePeriod = 2 * time.Minute
 	// maxCalls in flight at once.
 	maxCalls = 32
 )

@@ -318,12 +318,12 @@ func TestWhatNobodyCanKeepIsNotPassedOver(t *testing.T) {
 	inBubble(t, 1, 1, func(t *testing.T, w *world) {
 		o := &noting{}
 		x := w.join("one", func(context.Context, *rocketmq.Message) outcome.Outcome {
+			w.fake.Inject(fake.Fault{Op: rocketmq.OpSend, Code: rocketmq.CodeMessageIllegal})
 			w.fake.Broker().Trim(w.queues[0], 1) // so that the broker cannot copy what is too large for us to send
 			return outcome.Kill("BadRequest", "")
 		}, o.observe)
 		w.awaitOwner(x)
 		w.fill(1)
-		w.fake.Inject(fake.Fault{Op: rocketmq.OpSend, Code: rocketmq.CodeMessageIllegal})
 		elapse(time.Minute)
 		if n := w.committed(); n != 0 || o.count("SendBackFailed") == 0 {
 			t.Errorf("%d committed, %d failures told of; want none passed over, and it told", n, o.count("SendBackFailed"))
