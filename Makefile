@@ -53,6 +53,10 @@ bin/govulncheck: hack/govulncheck/go.mod
 test: ## obtain what is needed (etcd, kube-apiserver, RocketMQ) and run all tests but e2e
 	$(LOCAL) exec -with rocketmq,assets -- $(GOTEST) $$(go list ./... | grep -vE '/test/(e2e|fault|bench|bench/control)$$')
 
+.PHONY: admission
+admission: ## apply what test/invalid has to a real API server, and print how many checks of the CRDs refuse something of it
+	$(LOCAL) exec -with assets -- go test -count 1 -v -run '^TestAdmission$$' ./test/admission
+
 .PHONY: e2e
 e2e: build ## run the product on a real cluster, from apply to delete
 	$(CLUSTER) go test -timeout 30m -v -skip '^TestControlPlane$$' ./test/e2e

@@ -41,15 +41,25 @@ type Applier struct {
 	client client.Client
 	live   client.Reader
 
-	// written are the versions of owners that were written last, by UID.
+	// written are the versions of owners that were written last, by UID, and when.
 	written *lru.Cache
 
 	mu      sync.Mutex
 	applied map[types.UID]applied
 }
 
-// maxWritten is how many of them are known: a cache is behind for a moment, and at most for those that are looked at in it.
-const maxWritten = 10000
+const (
+	// maxWritten is how many of them are known: a cache is behind for a moment, and at most for those that are looked at in it.
+	maxWritten = 10000
+	// maxBehind is for how long a cache is waited for: after that its watch hangs, or the API server was set back, and whoever decides on what is old is refused.
+	maxBehind = 30 * time.Second
+)
+
+// write is one.
+type write struct {
+	version string
+	at      time.Time
+}
 
 // applied is what an object was made to be.
 type applied struct {
@@ -348,7 +358,7 @@ func (a *Applier) Finalizer(ctx context.Context, object client.Object, name stri
 		}
 		return fmt.Errorf("set the finalizer of %s: %w", object.GetName(), err)
 	}
-	a.written.Add(object.GetUID(), object.GetResourceVersion())
+	a.written.Add(object.GetUID(), write{object.GetResourceVersion(), time.Now()})
 	return nil
 }
 
@@ -374,21 +384,22 @@ func (a *Applier) Status(ctx context.Context, before, after client.Object) error
 		}
 		return fmt.Errorf("write the status of %s: %w", after.GetName(), err)
 	}
-	a.written.Add(after.GetUID(), after.GetResourceVersion())
+	a.written.Add(after.GetUID(), write{after.GetResourceVersion(), time.Now()})
 	return nil
 }
 
 // Behind reports whether an owner as the cache has it is older than its last write: what is decided on it could not be written down. It is to be looked at anew when the
 // cache has more, which the result says.
 func (a *Applier) Behind(owner client.Object) (is bool, again reconcile.Result) {
-	written, known := a.written.Get(owner.GetUID())
-	if !known {
+	known, is := a.written.Get(owner.GetUID())
+	if !is {
 		return false, reconcile.Result{}
 	}
-	order, err := resourceversion.CompareResourceVersion(owner.GetResourceVersion(), written.(string)) //nolint:forcetypeassert // nothing else is added
-	if err != nil || order >= 0 {
+	last := known.(write) //nolint:forcetypeassert // nothing else is added
+	order, err := resourceversion.CompareResourceVersion(owner.GetResourceVersion(), last.version)
+	if err != nil || order >= 0 || time.Since(last.at) > maxBehind {
 		a.written.Remove(owner.GetUID())
 		return false, reconcile.Result{}
 	}
-	return true, reconcile.Result{RequeueAfter: cacheLag / 4}
+	return true, reconcile.Result{RequeueAfter: cacheLag / 2}
 }

@@ -144,16 +144,19 @@ func TestWhatTurnedIsToldBeforeWhatMerelyChanged(t *testing.T) {
 		return cluster
 	}
 	slow, slower, wrong := of(result.Wait("Slow", 0, "slow")), of(result.Wait("Slow", 0, "slower")), of(result.Stall("Wrong", "wrong"))
+	edited := &v1alpha1.MQCluster{}
+	Set(&edited.Status.Conditions, 1, time.Now(), Summary("fine")...)
 	p := Turned(func(o client.Object) []metav1.Condition { return o.(*v1alpha1.MQCluster).Status.Conditions })
 	for sentence, test := range map[string]struct {
 		before, after *v1alpha1.MQCluster
 		want          bool
 	}{
-		"became ready":        {slow, of(), true},
-		"is ready no more":    {of(), slow, true},
-		"stalls":              {slow, wrong, true},
-		"waits for more":      {slow, slower, false},
-		"is as it was before": {wrong, wrong, false},
+		"became ready":               {slow, of(), true},
+		"is ready no more":           {of(), slow, true},
+		"stalls":                     {slow, wrong, true},
+		"waits for more":             {slow, slower, false},
+		"is as it was before":        {wrong, wrong, false},
+		"is ready with another spec": {of(), edited, true},
 	} {
 		if got := p.Update(event.UpdateEvent{ObjectOld: test.before, ObjectNew: test.after}); got != test.want {
 			t.Errorf("%s: turned %t, want %t", sentence, got, test.want)

@@ -25,14 +25,25 @@ func ReadyChanged(conditions func(client.Object) []metav1.Condition) predicate.P
 	}}
 }
 
-// Turned lets through of these what nobody should wait for: the object came or went, became Ready or is so no more, or stalls or does so no more.
+// Turned lets through of these what nobody should wait for: the object came or goes, Ready speaks of another spec, or it became Ready, or stalls, or does so no more.
 func Turned(conditions func(client.Object) []metav1.Condition) predicate.Predicate {
 	return predicate.And(ReadyChanged(conditions), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		was, is := conditions(e.ObjectOld), conditions(e.ObjectNew)
+		if e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero() || spokenOf(was) != spokenOf(is) {
+			return true
+		}
 		return slices.ContainsFunc([]string{v1alpha1.ConditionReady, v1alpha1.ConditionStalled}, func(kind string) bool {
 			return Is(was, kind, metav1.ConditionTrue) != Is(is, kind, metav1.ConditionTrue)
 		})
 	}})
+}
+
+// spokenOf is the generation that Ready speaks of.
+func spokenOf(conditions []metav1.Condition) int64 {
+	if ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); ready != nil {
+		return ready.ObservedGeneration
+	}
+	return 0
 }
 
 func sameReady(a, b []metav1.Condition) bool {

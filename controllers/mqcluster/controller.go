@@ -60,7 +60,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// Reconcile looks at the cluster once and writes down what it saw.
+// Reconcile looks at the cluster once and writes down what it saw: the name servers tell the masters, each of which tells its version, its settings and how full
+// its disk is. Of these come the identity of the physical cluster, which claims are made on, and what brokers have on and off. It writes nothing but the status.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	cluster := &v1alpha1.MQCluster{}
 	if err := r.Client.Get(ctx, request.NamespacedName, cluster); err != nil {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -71,9 +72,10 @@ func takeGroup(ctx context.Context, seen *inputs, done *steps) result.Result {
 
 // groupExists names a broker that has the group. Asked for a single group, a broker with autoCreateSubscriptionGroup makes it: there the whole list is read.
 func groupExists(ctx context.Context, seen *inputs, name string) (broker string, err error) {
-	admin, asksMake := seen.broker.admin, true
-	if features := seen.cluster.Status.Features; features != nil {
-		asksMake = features.AutoCreateGroup != v1alpha1.FeatureOff
+	admin, status := seen.broker.admin, seen.cluster.Status
+	asksMake := status.Features == nil || status.Features.AutoCreateGroup != v1alpha1.FeatureOff
+	for _, m := range seen.broker.masters { // of a new one nobody knows
+		asksMake = asksMake || !slices.ContainsFunc(status.Brokers, func(b v1alpha1.BrokerStatus) bool { return b.Name == m.Name && b.Address == m.Addr })
 	}
 	for _, m := range seen.broker.masters {
 		var has bool

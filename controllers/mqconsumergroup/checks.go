@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/lru"
 
@@ -112,13 +113,29 @@ func brokersReached(seen *inputs) result.Result { return seen.reached }
 func topicThere(seen *inputs) result.Result {
 	switch {
 	case len(seen.broker.topic) > 0:
-	case seen.flow != nil && !condition.Is(seen.flow.Status.Conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue):
+	case makesTopic(seen.flow):
 		return result.Wait(v1alpha1.ReasonProgressing, lookAgain, "waiting for OrderFlow %s to make topic %s", seen.flow.Name, seen.group.Spec.Topic)
 	default:
 		return result.Stall(v1alpha1.ReasonTopicNotFound, "topic %s does not exist on any broker of cluster %s: create an OrderFlow that declares it; if the name is wrong, delete this object and create it anew",
 			seen.group.Spec.Topic, seen.group.Spec.ClusterRef.Name).Again(lookAgain)
 	}
 	return result.Result{}
+}
+
+// makesTopic reports whether an OrderFlow, nil if there is none, is about to make its topic. One that has made it once has not seen that it is gone.
+func makesTopic(flow *v1alpha1.OrderFlow) bool {
+	if flow == nil || !flow.DeletionTimestamp.IsZero() {
+		return false
+	}
+	topic := meta.FindStatusCondition(flow.Status.Conditions, v1alpha1.ConditionTopicReady)
+	if topic == nil {
+		return true
+	}
+	switch topic.Reason {
+	case v1alpha1.ReasonConflict, v1alpha1.ReasonAlreadyExists, v1alpha1.ReasonTopicMismatch:
+		return false
+	}
+	return topic.Status != metav1.ConditionTrue
 }
 
 // topicReadable: of a topic that may not be read no pod has a queue.

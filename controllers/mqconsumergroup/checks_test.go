@@ -92,7 +92,15 @@ func TestCheck(t *testing.T) {
 			seen.broker.topic, seen.flow = nil, &v1alpha1.OrderFlow{ObjectMeta: metav1.ObjectMeta{Name: "order-paid"}}
 		}, result.Waiting, v1alpha1.ReasonProgressing, "waiting for OrderFlow order-paid to make topic Orders"},
 		"who was to make the topic cannot": {func(seen *inputs) {
-			seen.broker.topic, seen.flow = nil, &v1alpha1.OrderFlow{Status: v1alpha1.OrderFlowStatus{Conditions: []metav1.Condition{{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue}}}}
+			seen.broker.topic, seen.flow = nil, &v1alpha1.OrderFlow{Status: v1alpha1.OrderFlowStatus{Conditions: []metav1.Condition{{Type: v1alpha1.ConditionTopicReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonConflict}}}}
+		}, result.Stalled, v1alpha1.ReasonTopicNotFound, "topic Orders does not exist"},
+		"who is to make the topic is held up by another consumer": {func(seen *inputs) {
+			seen.broker.topic, seen.flow = nil, &v1alpha1.OrderFlow{Status: v1alpha1.OrderFlowStatus{Conditions: []metav1.Condition{
+				{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue}, {Type: v1alpha1.ConditionTopicReady, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonBrokerRefused},
+			}}}
+		}, result.Waiting, v1alpha1.ReasonProgressing, "to make topic Orders"},
+		"the topic that was made is gone": {func(seen *inputs) {
+			seen.broker.topic, seen.flow = nil, &v1alpha1.OrderFlow{Status: v1alpha1.OrderFlowStatus{Conditions: []metav1.Condition{{Type: v1alpha1.ConditionTopicReady, Status: metav1.ConditionTrue}}}}
 		}, result.Stalled, v1alpha1.ReasonTopicNotFound, "topic Orders does not exist"},
 		"a broker does not filter by properties": {func(seen *inputs) {
 			seen.broker.refusals = map[string]error{"broker-b": fmt.Errorf("%w: no", rocketmq.ErrNoFilter)}

@@ -90,7 +90,10 @@ type Reconciler struct {
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// Reconcile takes the group as far towards what it declares as is possible now, and writes down where it stands.
+// Reconcile takes the group as far towards what it declares as is possible now, and writes down where it stands. On the brokers: the name is claimed for this object on
+// the physical cluster, then every master gets the group with its retry and dead-letter topics, and every queue a start offset. In Kubernetes, once nothing is in the way: the pods'
+// configuration, credentials, network policy and disruption budget, and a Deployment with as many pods as spec.replicas or the lag says. A group that is being
+// deleted is left on the brokers; with deletionPolicy Delete all its messages are handled first, then the pods stop, and it is deleted there.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	group := &v1alpha1.MQConsumerGroup{}
 	if err := r.Client.Get(ctx, request.NamespacedName, group); err != nil {

@@ -237,6 +237,17 @@ func TestTwoObjectsForOneGroup(t *testing.T) {
 	w.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonConflict, "belongs to MQConsumerGroup "+w.Namespace+"/push")
 }
 
+func TestTwoMQClustersThatAreOneHaveOneGroup(t *testing.T) {
+	w := newWorld(t, nil)
+	w.settle()
+	elsewhere := newWorldOn(t, w.mq.NameServer(), nil) // another namespace, and an MQCluster that has another identity and the same brokers
+	elsewhere.must(second(elsewhere.reconcile()))
+	elsewhere.want(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonConflict, "belongs to MQConsumerGroup "+w.Namespace+"/push")
+	apart := newWorld(t, nil) // brokers of their own
+	apart.settle()
+	apart.want(v1alpha1.ConditionBrokerReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+}
+
 func TestABrokerThatRefuses(t *testing.T) {
 	for sentence, test := range map[string]struct {
 		fault  fake.Fault
@@ -245,7 +256,7 @@ func TestABrokerThatRefuses(t *testing.T) {
 		says   string
 	}{
 		"one of two brokers cannot be written": {fake.Fault{Op: rocketmq.OpPutTopic, Host: "broker-b", Code: rocketmq.CodeSystemError, Remark: "disk full"},
-			metav1.ConditionUnknown, v1alpha1.ReasonPartlyApplied, "on 1 of 2 brokers only"},
+			metav1.ConditionUnknown, v1alpha1.ReasonPartlyApplied, "on 1 of 2 brokers only: broker broker-b"},
 		"offsets cannot be written": {fake.Fault{Op: rocketmq.OpCommitOffset, Code: rocketmq.CodeSystemError, Remark: "disk full"},
 			metav1.ConditionUnknown, v1alpha1.ReasonOffsetsNotSeeded, "disk full; no new pod starts before every queue has one"},
 		"no broker can be written": {fake.Fault{Op: rocketmq.OpPutGroup, Code: rocketmq.CodeSystemError, Remark: "disk full"},
@@ -259,6 +270,7 @@ func TestABrokerThatRefuses(t *testing.T) {
 			w.mq.Inject(test.fault)
 			_, _ = w.reconcile() // what it says is in the status
 			w.want(v1alpha1.ConditionBrokerReady, test.status, test.reason, test.says)
+			w.want(v1alpha1.ConditionReady, test.status, test.reason, test.says)
 			if w.deployment() != nil {
 				t.Error("pods were started before the broker was ready")
 			}

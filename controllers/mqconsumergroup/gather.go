@@ -4,12 +4,14 @@
 package mqconsumergroup
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -162,7 +164,7 @@ func (r *Reconciler) gatherReferences(ctx context.Context, seen *inputs) (err er
 		return fmt.Errorf("list the flows with topic %s: %w", spec.Topic, err)
 	}
 	for i := range flows.Items {
-		if f := &flows.Items[i]; f.Spec.ClusterRef == spec.ClusterRef && (seen.flow == nil || f.CreationTimestamp.Before(&seen.flow.CreationTimestamp)) {
+		if f := &flows.Items[i]; f.Spec.ClusterRef == spec.ClusterRef && (seen.flow == nil || rank(f, seen.flow) < 0) {
 			seen.flow = f
 		}
 	}
@@ -178,6 +180,17 @@ func (r *Reconciler) gatherReferences(ctx context.Context, seen *inputs) (err er
 	}
 	seen.suspended = suspensionOf(seen.group, seen.adapters)
 	return nil
+}
+
+// rank orders flows that declare one topic: who is not being deleted, then who is older, as claims have it.
+func rank(a, b *v1alpha1.OrderFlow) int {
+	if a.DeletionTimestamp.IsZero() != b.DeletionTimestamp.IsZero() {
+		if a.DeletionTimestamp.IsZero() {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(string(a.UID), string(b.UID)))
 }
 
 // gatherSiblings finds who shares the adapters' limits.

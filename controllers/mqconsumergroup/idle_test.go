@@ -68,12 +68,16 @@ func TestAGroupThatIsWellIsReadBackNowAndThen(t *testing.T) {
 		t.Errorf("it was read back from %d brokers, want all", got)
 	}
 	before = read()
+	verified := w.group.Status.LastVerifiedTime
 	w.group.Spec.Concurrency.PerPod = 7
 	w.Write(t, w.group)
 	_, err = w.reconcile()
 	w.must(err)
 	if got := read() - before; got != len(w.mq.Brokers()) {
 		t.Errorf("it was edited, and read back from %d brokers, want all", got)
+	}
+	if last := w.group.Status.LastVerifiedTime; !verified.Before(last) {
+		t.Errorf("it was verified at %v, and the status says %v", last, verified)
 	}
 }
 

@@ -36,7 +36,7 @@ const (
 	lagsAtPulse = 20
 )
 
-// Pulse looks at all groups every second: it drives the sampler, and wakes the reconciler for each group whose number of pods, circuits or
+// Pulse looks at all groups every second, and closer at those that are busy: it drives the sampler, and wakes the reconciler for each group whose number of pods, circuits or
 // lag is not what its status says.
 type Pulse struct {
 	// Client reads groups, clusters and Deployments from the cache.
@@ -226,16 +226,16 @@ func worthTelling(seen *inputs, now, last time.Time) bool {
 			return true
 		}
 	}
-	return reportsMoved(seen) || now.Sub(last) >= tellPeriod && anythingMoved(seen, now)
+	unseeded := seen.group.Status.SeededTime != nil && seen.signals.Unseeded // messages there wait for an offset
+	return reportsMoved(seen) || unseeded && now.Sub(last) >= lookAgain || now.Sub(last) >= tellPeriod && anythingMoved(seen, now)
 }
 
 // anythingMoved reports whether anything but the lag is not as the status says.
 func anythingMoved(seen *inputs, now time.Time) bool {
-	return seen.group.Status.SeededTime != nil && seen.signals.Unseeded ||
-		drainMoved(seen, now) || !v1alpha1.SameCircuits(adapterUses(seen), seen.group.Status.Adapters) || configMoved(seen) || parkingMoved(seen, now) || upstreamMoved(seen, now) || stuckMoved(seen) || retentionMoved(seen, now)
+	return drainMoved(seen, now) || !v1alpha1.SameCircuits(adapterUses(seen), seen.group.Status.Adapters) || configMoved(seen) || parkingMoved(seen, now) || upstreamMoved(seen, now) || stuckMoved(seen) || retentionMoved(seen, now)
 }
 
-// reportsMoved reports whether pods report what the status has otherwise, but for who probes: in an outage that may change
+// reportsMoved reports whether pods report what the status has otherwise, but for circuits that are known to be closed for the first time, and who probes: in an outage that may change
 // every few seconds, for all groups at once, and is told at the interval.
 func reportsMoved(seen *inputs) bool {
 	status := &seen.group.Status

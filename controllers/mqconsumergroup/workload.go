@@ -52,12 +52,20 @@ func (r *Reconciler) ensureLimits(ctx context.Context, seen *inputs, done *steps
 	}
 	r.Syncer.Expect(client.ObjectKeyFromObject(seen.group), workersync.Group{
 		ServerName: worker.SyncServerName(seen.group.Namespace, seen.group.Name), Credentials: credentials, Live: limits,
+		Unwatched: broadcasts(seen.group) || !seen.reached.IsDone(),
 	})
-	if len(seen.pods) != len(seen.reports) {
+	if podsChanged(seen) {
 		r.Syncer.Soon(client.ObjectKeyFromObject(seen.group))
 	}
 	done.limits = &limits
 	return result.Result{}
+}
+
+// podsChanged reports whether there are pods that were not asked yet, or reports of such as are gone.
+func podsChanged(seen *inputs) bool {
+	return len(seen.pods) != len(seen.reports) || slices.ContainsFunc(seen.pods, func(pod corev1.Pod) bool {
+		return !slices.ContainsFunc(seen.reports, func(r workersync.Report) bool { return r.Pod == pod.Name })
+	})
 }
 
 // ensureWorkload applies all objects of the group and says how far the pods are.

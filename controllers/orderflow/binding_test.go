@@ -8,6 +8,8 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
@@ -79,6 +81,34 @@ func TestTheOrderSystemIsBoundOnceNoGroupWouldMissItsFirstOrders(t *testing.T) {
 					"Secret order-paid-producer is written when MQConsumerGroup order-paid-push has its start offsets")
 			}
 		})
+	}
+}
+
+func TestNobodyIsBoundToATopicThatIsNowhere(t *testing.T) {
+	w := newWorld(t)
+	flow := w.Flow("order-paid", w.topic())
+	w.Create(t, flow)
+	w.mq.Inject(fake.Fault{Op: rocketmq.OpPutTopic, Code: rocketmq.CodeSystemError, Remark: "disk full"})
+	look := func() { // whose error, if there is one, the status tells
+		_, _ = w.reconciler().Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(flow)})
+		w.Read(t, flow)
+	}
+	look()
+	look()
+	group := w.Group("order-paid-push", "")
+	w.Read(t, group)
+	says(result.Stall(v1alpha1.ReasonAdapterNotFound, "there is no adapter"))(group)
+	if err := w.Status().Update(t.Context(), group); err != nil {
+		t.Fatal(err)
+	}
+	look()
+	if w.secret(t, "order-paid-producer") != nil {
+		t.Error("the order system may send, and the group, which nobody waits for, has no queue to begin in")
+	}
+	w.mq.Heal()
+	look()
+	if w.secret(t, "order-paid-producer") == nil {
+		t.Error("the topic is there, and nobody is bound to it")
 	}
 }
 

@@ -5,6 +5,7 @@ package orderflow
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
@@ -129,8 +130,8 @@ func judge(flow *v1alpha1.OrderFlow, plan topicPlan, brokers []brokerTopic) resu
 	return result.Worst(worst, plan.held)
 }
 
-// mayBind says what keeps the binding from being written: a cluster that cannot be asked; and, before it is written for the first time, a group
-// that begins at Latest and has no start offsets yet, since it would miss the orders sent before. Nobody waits for a stalled group: a third party
+// mayBind says what keeps the binding from being written: a cluster that cannot be asked; and, before it is written for the first time, a topic that is on no broker, as no
+// group can begin there, and a group that begins at Latest and has no start offsets yet, since it would miss the orders sent before. Nobody waits for a stalled group: a third party
 // that is set up wrongly must not keep the order system from sending.
 func mayBind(flow *v1alpha1.OrderFlow, seen facts, p progress) result.Result {
 	if !seen.reached.IsDone() || flow.Status.Binding != nil {
@@ -138,6 +139,9 @@ func mayBind(flow *v1alpha1.OrderFlow, seen facts, p progress) result.Result {
 	}
 	if failed := result.Worst(p.applied...); failed.State == result.Unknown {
 		return failed
+	}
+	if len(p.brokers) > 0 && !slices.ContainsFunc(p.brokers, func(b brokerTopic) bool { return b.found != nil }) {
+		return p.topic
 	}
 	for _, group := range p.groups {
 		if group != nil && group.Spec.Consume.StartFrom.Position == v1alpha1.StartLatest && group.Status.SeededTime == nil &&

@@ -75,7 +75,7 @@ type Reconciler struct {
 
 // SetupWithManager makes the manager call Reconcile.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	turned := condition.Turned(groupConditions)
+	turned := predicate.Or(condition.Turned(groupConditions), seeded())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.OrderFlow{}, builder.WithPredicates(predicate.Or(demand.Changed(), claimed()))).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, ownerOf), builder.WithPredicates(turned)).
@@ -94,6 +94,14 @@ func claimed() predicate.Predicate {
 		return ""
 	}
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return identity(e.ObjectOld) != identity(e.ObjectNew) }}
+}
+
+// seeded lets through that a group has its start offsets: producers may send when all have.
+func seeded() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		was, is := e.ObjectOld.(*v1alpha1.MQConsumerGroup), e.ObjectNew.(*v1alpha1.MQConsumerGroup) //nolint:forcetypeassert // it is what is watched
+		return (was.Status.SeededTime == nil) != (is.Status.SeededTime == nil)
+	}}
 }
 
 // ownerOf is the flow a group belongs to.
@@ -122,7 +130,9 @@ func (r *Reconciler) flowsOn(ctx context.Context, cluster client.Object) []recon
 	return requests
 }
 
-// Reconcile brings one flow a step further and writes down how far it is.
+// Reconcile brings one flow a step further and writes down how far it is: the topic is claimed on the physical cluster, then put on every master and read back; an
+// MQConsumerGroup is applied for each consumer, and those of consumers that are declared no more are deleted; at last comes the Secret that producers send by, since who
+// can send before a group has its start offsets sends what that group never sees. A flow that is being deleted leaves its topic, unless deletionPolicy is Delete.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	flow := &v1alpha1.OrderFlow{}
 	if err := r.Client.Get(ctx, request.NamespacedName, flow); err != nil {

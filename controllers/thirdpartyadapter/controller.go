@@ -94,7 +94,8 @@ func circuitsHeard() predicate.Predicate {
 	}})
 }
 
-// Reconcile looks at the adapter once and writes down what it saw.
+// Reconcile looks at the adapter once and writes down what it saw: whether the Secrets it names can be used, which groups use it and what share of its limits each of
+// their pods has, and how the third party is, by what pods report. It writes nothing but the status; groups take the limits to the pods.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	adapter := &v1alpha1.ThirdPartyAdapter{}
 	if err := r.Client.Get(ctx, request.NamespacedName, adapter); err != nil {

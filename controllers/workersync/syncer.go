@@ -28,6 +28,8 @@ const (
 	period = 2 * time.Second
 	// idlePeriod lies between two calls of a group that is not, a tenth more or less: without messages a pod has nothing new to tell, and a call is a TLS handshake.
 	idlePeriod = 2 * time.Minute
+	// unwatchedPeriod is the idlePeriod of a group of which nobody else sees whether messages move.
+	unwatchedPeriod = 30 * time.Second
 	// maxCalls in flight at once.
 	maxCalls = 32
 )
@@ -40,6 +42,8 @@ type Group struct {
 	Credentials Credentials
 	// Live is what the pods should run with.
 	Live worker.Live
+	// Unwatched says that no broker tells whether messages wait for the group or move: nobody calls Soon when they do.
+	Unwatched bool
 }
 
 // Report is what came of the last call of a pod.
@@ -259,12 +263,16 @@ func (s *state) heard(reports []Report) {
 		s.due = time.Time{}
 		return
 	}
-	s.due = time.Now().Add(idlePeriod + time.Duration((rand.Float64()-0.5)/5*float64(idlePeriod)))
+	period := idlePeriod
+	if s.group.Unwatched {
+		period = unwatchedPeriod
+	}
+	s.due = time.Now().Add(period + time.Duration((rand.Float64()-0.5)/5*float64(period)))
 	s.hangUp()
 }
 
 // busy reports whether the pods of a group have anything to tell that may be different in two seconds: they handle messages, some circuit is not closed, they do
-// not all run with what they should, or not all of them were heard twice.
+// not all run with what they should or can use their credentials, or not all of them were heard twice.
 func busy(before, reports []Report, revision string) bool {
 	if len(before) != len(reports) {
 		return true
@@ -275,7 +283,7 @@ func busy(before, reports []Report, revision string) bool {
 			is.Parked || is.InFlight > 0 || is.Waiting > 0 || is.QueuesHeld > 0 || is.Handled != was.Answer.Handled || is.Queues != was.Answer.Queues {
 			return true
 		}
-		if slices.ContainsFunc(is.Adapters, func(a worker.AdapterReport) bool { return !unsuspected(a) }) {
+		if slices.ContainsFunc(is.Adapters, func(a worker.AdapterReport) bool { return !unsuspected(a) || a.CredentialProblem != "" }) {
 			return true
 		}
 	}

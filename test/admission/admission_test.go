@@ -78,7 +78,9 @@ func TestAdmission(t *testing.T) {
 			same[id] = c.sentence
 		})
 	}
-	t.Logf("%d invalid manifests", len(refused))
+	if t.Logf("%d invalid manifests", len(refused)); len(refused) < 200 {
+		t.Error("want 200 at least")
+	}
 	t.Run("every check refuses a manifest", func(t *testing.T) { wantAllBroken(t, all, found) })
 	t.Run("every field that cannot change has an update that is refused", func(t *testing.T) { wantAllChanged(t, all, refused) })
 	t.Run("every way to consume is accepted, or refused with its sentence", func(t *testing.T) { testProduct(t, api) })

@@ -141,7 +141,7 @@ func scale(t *testing.T, r *record) {
 		r.figure("broker_calls_per_s_5000", "", `total("broker_calls_5000") / total("idle_s_5000")`)
 		r.figure("broker_calls_5000_vs_allowed", "x <= 1.0",
 			`(total("broker_calls_5000") / total("idle_s_5000")) / (2.0 * total("broker_calls_100") / total("idle_s_100") + 5.0 + 5000.0 / 30.0)`)
-		s.update(t, r)
+		s.updates(t, r)
 		s.restart(t, r)
 	})
 	r.Sample("ready_5000_raw_s", readyRaw(t, *large, m).Seconds())

@@ -30,7 +30,8 @@
 // restart_5000_vs_sync: 200 groups get another number of pods while there is no operator; from the start of its process to the first Deployment that has it, by the time in which
 // a process reads the same objects into plain informers. A Deployment of another group that changes fails the run.
 //
-// reconcile_p99_ms: 50 groups a second get other pods; from when a watch shows the change to when it shows the status that speaks of it, which comes after the Deployment.
+// reconcile_p99_ms: 50 groups a second get other pods, and reconcile_p99_ms_at_5 five; from when a watch shows the change to when it shows the status that speaks of it, which
+// comes after the Deployment.
 //
 // # Limits
 //
