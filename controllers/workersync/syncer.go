@@ -283,11 +283,16 @@ func busy(before, reports []Report, revision string) bool {
 			is.Parked || is.InFlight > 0 || is.Waiting > 0 || is.QueuesHeld > 0 || is.Handled != was.Answer.Handled || is.Queues != was.Answer.Queues {
 			return true
 		}
-		if slices.ContainsFunc(is.Adapters, func(a worker.AdapterReport) bool { return !unsuspected(a) || a.CredentialProblem != "" }) {
+		if slices.ContainsFunc(is.Adapters, troubled) {
 			return true
 		}
 	}
 	return false
+}
+
+// troubled reports whether a pod has something against a third party, or against the credentials it has for it.
+func troubled(seen worker.AdapterReport) bool {
+	return !unsuspected(seen) || seen.CredentialProblem != ""
 }
 
 // unsuspected reports whether nothing is known against a third party.
