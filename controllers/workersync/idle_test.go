@@ -6,6 +6,8 @@ package workersync
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
 )
@@ -39,6 +41,7 @@ func TestWhoHasSomethingToTellIsAskedAgainAtOnce(t *testing.T) {
 		"a pod whose queue is held":              {idle(), answer(func(a *worker.SyncResponse) { a.QueuesHeld = 1 }), true},
 		"a pod that got a queue":                 {idle(), answer(func(a *worker.SyncResponse) { a.Queues = 5 }), true},
 		"a pod with an open circuit":             {idle(), answer(func(a *worker.SyncResponse) { a.Adapters[0].Circuit = worker.CircuitOpen }), true},
+		"a pod that cannot use its credentials":  {idle(), answer(func(a *worker.SyncResponse) { a.Adapters[0].CredentialProblem = "no key" }), true},
 		"a pod that waits for another's probe":   {idle(), answer(func(a *worker.SyncResponse) { a.Adapters[0].Held = true }), true},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -47,4 +50,16 @@ func TestWhoHasSomethingToTellIsAskedAgainAtOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWhoIsSeenByNobodyElseIsAskedMoreOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for unwatched, period := range map[bool]time.Duration{false: idlePeriod, true: unwatchedPeriod} {
+			s := &state{group: Group{Unwatched: unwatched}}
+			s.heard(nil)
+			if due := time.Until(s.due); due < period*9/10 || due > period*11/10 {
+				t.Errorf("where nobody sees its messages (%t) an idle group is asked again in %v, want about %v", unwatched, due, period)
+			}
+		}
+	})
 }
