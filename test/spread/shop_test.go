@@ -114,7 +114,7 @@ func (s *shop) operate() (reports func() []workersync.Report, stop func()) {
 			return doors[address].Dial(ctx, network, address)
 		},
 	})
-	syncer.Expect(name, workersync.Group{ServerName: worker.SyncServerName("shop", bubble.Group), Credentials: s.credentials})
+	syncer.Expect(name, workersync.Group{ServerName: worker.SyncServerName("shop", bubble.Group), Credentials: s.credentials, Unwatched: true}) // there is no pulse
 	ctx, cancel := context.WithCancel(s.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- syncer.Start(ctx) }()
