@@ -352,14 +352,18 @@ func (a *Applier) Finalizer(ctx context.Context, object client.Object, name stri
 	}
 	// A merge patch replaces the whole list, so it must be of the list that was read.
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := a.client.Patch(ctx, object, patch, FieldOwner); err != nil {
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
+	if err := a.note(object, a.client.Patch(ctx, object, patch, FieldOwner)); err != nil {
 		return fmt.Errorf("set the finalizer of %s: %w", object.GetName(), err)
 	}
-	a.written.Add(object.GetUID(), write{object.GetResourceVersion(), time.Now()})
 	return nil
+}
+
+// note remembers what a write, which ended with err, has made of an owner. That the owner has gone meanwhile is no error.
+func (a *Applier) note(owner client.Object, err error) error {
+	if err == nil {
+		a.written.Add(owner.GetUID(), write{owner.GetResourceVersion(), time.Now()})
+	}
+	return client.IgnoreNotFound(err)
 }
 
 // Again answers the queue where a write failed. That the object has changed since it was read is no error: it is looked at anew, when the
@@ -378,13 +382,9 @@ func (a *Applier) Status(ctx context.Context, before, after client.Object) error
 		return nil
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := a.client.Status().Patch(ctx, after, patch, FieldOwner); err != nil {
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
+	if err := a.note(after, a.client.Status().Patch(ctx, after, patch, FieldOwner)); err != nil {
 		return fmt.Errorf("write the status of %s: %w", after.GetName(), err)
 	}
-	a.written.Add(after.GetUID(), write{after.GetResourceVersion(), time.Now()})
 	return nil
 }
 

@@ -23,7 +23,10 @@ type Claim struct {
 
 // Winner returns the oldest claim. claims has at least one, and holds only those on one physical cluster.
 func Winner(claims []Claim) Claim {
-	return slices.MinFunc(claims, func(a, b Claim) int {
-		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.UID, b.UID))
-	})
+	return slices.MinFunc(claims, Compare)
+}
+
+// Compare is negative where a goes before b: it is older.
+func Compare(a, b Claim) int {
+	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.UID, b.UID))
 }

@@ -4,8 +4,6 @@
 package condition
 
 import (
-	"slices"
-
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,22 +18,24 @@ import (
 // included, would wake them for nothing.
 func ReadyChanged(conditions func(client.Object) []metav1.Condition) predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		return e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero() ||
-			!sameReady(conditions(e.ObjectOld), conditions(e.ObjectNew))
+		return goes(e) || !sameReady(conditions(e.ObjectOld), conditions(e.ObjectNew))
 	}}
 }
 
 // Turned lets through of these what nobody should wait for: the object came or goes, Ready speaks of another spec, or it became Ready, or stalls, or does so no more.
 func Turned(conditions func(client.Object) []metav1.Condition) predicate.Predicate {
-	return predicate.And(ReadyChanged(conditions), predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		was, is := conditions(e.ObjectOld), conditions(e.ObjectNew)
-		if e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero() || spokenOf(was) != spokenOf(is) {
-			return true
-		}
-		return slices.ContainsFunc([]string{v1alpha1.ConditionReady, v1alpha1.ConditionStalled}, func(kind string) bool {
+		turned := func(kind string) bool {
 			return Is(was, kind, metav1.ConditionTrue) != Is(is, kind, metav1.ConditionTrue)
-		})
-	}})
+		}
+		return goes(e) || spokenOf(was) != spokenOf(is) || turned(v1alpha1.ConditionReady) || turned(v1alpha1.ConditionStalled)
+	}}
+}
+
+// goes reports whether the object is being deleted from now on.
+func goes(e event.UpdateEvent) bool {
+	return e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
 }
 
 // spokenOf is the generation that Ready speaks of.

@@ -66,7 +66,7 @@ func takeGroup(ctx context.Context, seen *inputs, done *steps) result.Result {
 				"group %s is taken over once its present members have left; stop them: %s", name, list(strangers))
 		}
 	}
-	done.claimed, done.claims = identity, true
+	done.claimed = identity
 	return result.Wait(v1alpha1.ReasonProgressing, 0, "taking group %s", name) // until the cache has the claim
 }
 
@@ -77,25 +77,32 @@ func groupExists(ctx context.Context, seen *inputs, name string) (broker string,
 	for _, m := range seen.broker.masters { // of a new one nobody knows
 		asksMake = asksMake || !slices.ContainsFunc(status.Brokers, func(b v1alpha1.BrokerStatus) bool { return b.Name == m.Name && b.Address == m.Addr })
 	}
+	look := among
+	if !asksMake {
+		look = asked
+	}
 	for _, m := range seen.broker.masters {
-		var has bool
-		if asksMake {
-			var groups map[string]rocketmq.GroupConfig
-			groups, err = admin.Groups(ctx, m.Addr)
-			_, has = groups[name]
-		} else if _, err = admin.GroupConfig(ctx, m.Addr, name); errors.Is(err, rocketmq.ErrNotFound) {
-			err = nil
-		} else {
-			has = true
-		}
-		if err != nil {
-			return "", err
-		}
-		if has {
-			return m.Name, nil
+		if has, err := look(ctx, admin, m.Addr, name); err != nil || has {
+			return m.Name, err
 		}
 	}
 	return "", nil
+}
+
+// among looks for a group in the broker's list.
+func among(ctx context.Context, admin *topology.Admin, addr, name string) (has bool, err error) {
+	groups, err := admin.Groups(ctx, addr)
+	_, has = groups[name]
+	return has, err
+}
+
+// asked asks the broker for the group.
+func asked(ctx context.Context, admin *topology.Admin, addr, name string) (has bool, err error) {
+	_, err = admin.GroupConfig(ctx, addr, name)
+	if errors.Is(err, rocketmq.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // list names a few of many.

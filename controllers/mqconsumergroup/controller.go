@@ -174,9 +174,8 @@ type steps struct {
 	// limits are what pods should run with, and made is what else was applied; nil if that was not reached.
 	limits *worker.Live
 	made   *workload
-	// claimed is the identity of the cluster the group is ours on; empty: not ours. claims says that it is so from this look on.
+	// claimed is the identity of the cluster the group is ours on; empty: not ours.
 	claimed string
-	claims  bool
 	// seeded is when every queue had a start offset for the first time.
 	seeded *time.Time
 	// madeLater are brokers that had the group no more, or not yet; seededLater are the offsets set after the group had begun.

@@ -4,14 +4,12 @@
 package mqconsumergroup
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -182,15 +180,15 @@ func (r *Reconciler) gatherReferences(ctx context.Context, seen *inputs) (err er
 	return nil
 }
 
-// rank orders flows that declare one topic: who is not being deleted, then who is older, as claims have it.
+// rank orders flows that declare one topic: who stays goes before who is being deleted, else the claim decides.
 func rank(a, b *v1alpha1.OrderFlow) int {
-	if a.DeletionTimestamp.IsZero() != b.DeletionTimestamp.IsZero() {
-		if a.DeletionTimestamp.IsZero() {
+	if stays := a.DeletionTimestamp.IsZero(); stays != b.DeletionTimestamp.IsZero() {
+		if stays {
 			return -1
 		}
 		return 1
 	}
-	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(string(a.UID), string(b.UID)))
+	return claim.Compare(claim.Claim{UID: a.UID, Created: a.CreationTimestamp.Time}, claim.Claim{UID: b.UID, Created: b.CreationTimestamp.Time})
 }
 
 // gatherSiblings finds who shares the adapters' limits.

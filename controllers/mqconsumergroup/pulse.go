@@ -135,7 +135,7 @@ func (p *Pulse) choose(o objects, busy map[types.NamespacedName]bool) (woken []*
 		key := client.ObjectKeyFromObject(g)
 		a, known := before[key]
 		if !known {
-			a.woken = now // what a group that is new has to tell comes within seconds, and is written at once
+			a.woken = now // what a group that is new has to tell comes within seconds, and is written together
 		}
 		if busy[key] || !now.Before(a.due) {
 			a.due = now.Add(quietLook)

@@ -121,8 +121,8 @@ func conditions(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now t
 		ready += "; but " + parked.Message
 	}
 	summary := condition.Summary(ready, done.results()...)
-	if len(group.Status.Conditions) == 0 && done.claims {
-		return summary // the rest is found out next, and what is not known need not be said
+	if len(group.Status.Conditions) == 0 && done.claimed != "" {
+		return summary // the first look has made a claim; the rest is found out next
 	}
 	all := append(summary,
 		brokerReady(done), workloadReady(seen, done), configCurrent(seen),

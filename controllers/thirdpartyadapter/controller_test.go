@@ -202,7 +202,7 @@ func TestAnAdapterTellsHowItsThirdPartyIs(t *testing.T) {
 		},
 		"requests flow": {
 			reports: []workersync.Report{says(worker.CircuitClosed, "", late), {Err: errors.New("no answer")}},
-			circuit: v1alpha1.CircuitClosed, down: metav1.ConditionFalse, reason: v1alpha1.ReasonCircuitClosed, message: []string{"the pods that answer"},
+			circuit: v1alpha1.CircuitClosed, down: metav1.ConditionFalse, reason: v1alpha1.ReasonCircuitClosed, message: []string{"1 of 2 pods"},
 		},
 		"what no pod tells is not known": {
 			reports: []workersync.Report{{Err: errors.New("no answer")}},

@@ -145,7 +145,7 @@ func thirdPartyDown(status *v1alpha1.ThirdPartyAdapterStatus, v view) metav1.Con
 		c.Message = fmt.Sprintf("%d of %d pods stopped calling the third party, since it fails: messages wait in the broker and no retry is used up%s; last error: %s",
 			v.open+v.halfOpen, v.pods, v.probing, status.LastError)
 	case v.answered > 0:
-		c.Reason, c.Message = v1alpha1.ReasonCircuitClosed, "requests flow, as the pods that answer report"
+		c.Reason, c.Message = v1alpha1.ReasonCircuitClosed, fmt.Sprintf("requests flow, as %d of %d pods report", v.answered, v.pods)
 	default:
 		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, v1alpha1.ReasonNotRead, "no pod of the groups that use the adapter has answered"
 	}

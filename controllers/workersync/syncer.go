@@ -263,11 +263,11 @@ func (s *state) heard(reports []Report) {
 		s.due = time.Time{}
 		return
 	}
-	period := idlePeriod
+	pause := idlePeriod
 	if s.group.Unwatched {
-		period = unwatchedPeriod
+		pause = unwatchedPeriod
 	}
-	s.due = time.Now().Add(period + time.Duration((rand.Float64()-0.5)/5*float64(period)))
+	s.due = time.Now().Add(pause + time.Duration((rand.Float64()-0.5)/5*float64(pause)))
 	s.hangUp()
 }
 

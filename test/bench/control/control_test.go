@@ -114,18 +114,24 @@ func calls(t *testing.T, r *record) {
 	r.figure("broker_calls_per_s_100", "", `total("broker_calls_100") / total("idle_s_100")`)
 }
 
+// ready compares in turns.
 func ready(t *testing.T, r *record) {
-	var m model
-	n := max(*large/5, 5)
-	t.Run("operator", func(t *testing.T) {
-		s := newStage(t, n)
-		r.Sample("ready_1000_s", s.took.Seconds())
-		m = modelOf(t, s.server)
-	})
-	r.Sample("ready_1000_raw_s", readyRaw(t, n, m).Seconds())
+	for range readyRounds {
+		var m model
+		n := max(*large/5, 5)
+		t.Run("operator", func(t *testing.T) {
+			s := newStage(t, n)
+			r.Sample("ready_1000_s", s.took.Seconds())
+			m = modelOf(t, s.server)
+		})
+		r.Sample("ready_1000_raw_s", readyRaw(t, n, m).Seconds())
+	}
 	r.figure("ready_1000_s", "", `median("ready_1000_s")`)
 	r.figure("ready_1000_vs_raw", "x <= 1.5", `median("ready_1000_s") / median("ready_1000_raw_s")`)
 }
+
+// readyRounds of a thousand groups; five thousand are made once.
+const readyRounds = 2
 
 func scale(t *testing.T, r *record) {
 	var m model
