@@ -26,11 +26,11 @@ import (
 const (
 	// interval between two looks at a group that is not Ready, or is but for what its pods will tell.
 	interval = 30 * time.Second
-	// quietInterval is the interval where all is well: members are listed, and what was changed behind our back is seen. What Kubernetes, the sampler or the pods have to
-	// tell comes at once.
-	quietInterval = 2 * time.Minute
-	// VerifyEvery is how often a group is read back from its brokers where nothing changes, more or less.
+	// VerifyEvery is how often a group that is well is looked at, more or less: it is read back from its brokers, and its members are listed. What Kubernetes, the sampler
+	// or the pods have to tell comes at once.
 	VerifyEvery = 5 * time.Minute
+	// quietInterval is the interval where all is well; that a verification is due comes before.
+	quietInterval = 2 * VerifyEvery
 	// SecretEvery is how often a group's Secret is read, more or less.
 	SecretEvery = 15 * time.Minute
 	// MaxVerdicts is how many expressions are known to compile or not.
@@ -135,7 +135,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	r.record(group, before, changed)
 	r.recordRepairs(group, done)
-	return result.Reconcile(intervalOf(done), append(done.results(), drainPace(group, seen, r.Now()))...)
+	verify := result.Result{After: r.Verified.Until(request.NamespacedName, r.Now())}
+	return result.Reconcile(intervalOf(done), append(done.results(), drainPace(group, seen, r.Now()), verify)...)
 }
 
 func intervalOf(done steps) time.Duration {

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -32,8 +33,9 @@ import (
 )
 
 const (
-	// interval between two looks at a flow: how old its summary of the consumers' lag may be.
-	interval = time.Minute
+	// interval between two looks at a flow that is not Ready, and how old the summary of its consumers' lag and pods may be. A flow that is well is looked at when its
+	// topic is to be read back, which comes before quietInterval.
+	interval, quietInterval = time.Minute, 2 * VerifyEvery
 	// settle is how long it waits for those of its siblings that a group became Ready or stalls, or does so no more, and settleLong how long anything else of what is
 	// said of it waits: on its way a group has several things to say, and its flow would repeat each.
 	settle, settleLong = time.Second, 10 * time.Second
@@ -80,6 +82,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.OrderFlow{}, builder.WithPredicates(predicate.Or(demand.Changed(), claimed()))).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, ownerOf), builder.WithPredicates(turned)).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settleLong, ownerOf), builder.WithPredicates(condition.ReadyChanged(groupConditions), predicate.Not(turned))).
+		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(interval, ownerOf), builder.WithPredicates(counted())).
 		Watches(&v1alpha1.MQCluster{}, handler.EnqueueRequestsFromMapFunc(r.flowsOn), builder.WithPredicates(topology.Changed())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, RateLimiter: result.Backoff()}).
 		Complete(r)
@@ -101,6 +104,14 @@ func seeded() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		was, is := e.ObjectOld.(*v1alpha1.MQConsumerGroup), e.ObjectNew.(*v1alpha1.MQConsumerGroup) //nolint:forcetypeassert // it is what is watched
 		return (was.Status.SeededTime == nil) != (is.Status.SeededTime == nil)
+	}}
+}
+
+// counted lets through that a group has another lag, or another number of pods.
+func counted() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		was, is := e.ObjectOld.(*v1alpha1.MQConsumerGroup).Status, e.ObjectNew.(*v1alpha1.MQConsumerGroup).Status //nolint:forcetypeassert // it is what is watched
+		return !ptr.Equal(was.Lag, is.Lag) || was.ReadyReplicas != is.ReadyReplicas
 	}}
 }
 
@@ -179,7 +190,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return apply.Again(err)
 	}
 	r.record(flow, done, changed)
-	answer, err := result.Reconcile(interval, done.results()...)
+	pace := interval
+	if result.Worst(done.results()...).IsDone() {
+		pace = quietInterval
+	}
+	answer, err := result.Reconcile(pace, append(done.results(), result.Result{After: r.Verified.Until(request.NamespacedName, r.Now())})...)
 	answer.RequeueAfter = listenAgain(flow, seen.traffic, answer.RequeueAfter, r.Now())
 	return answer, err
 }

@@ -51,6 +51,20 @@ func (b *Book) IsDue(name types.NamespacedName, state string, now time.Time) boo
 	return !known || e.state != state || !now.Before(e.due)
 }
 
+// Until is how long it is until the object has to be read back, a second at least. 0: nothing is remembered of it.
+func (b *Book) Until(name types.NamespacedName, now time.Time) time.Duration {
+	if b == nil {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e, known := b.entries[name]
+	if !known {
+		return 0
+	}
+	return max(e.due.Sub(now), time.Second)
+}
+
 // Note writes down that the object was read back in this state, and all was well.
 func (b *Book) Note(name types.NamespacedName, state string, now time.Time) {
 	if b == nil {

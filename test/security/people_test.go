@@ -45,17 +45,18 @@ func testPeople(t *testing.T, i *installation.Installation) {
 				RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 				Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: role}},
 			})
+			i.AwaitMay(t, access(role, shop, level.verbs[0], resource))
 			for what, allowed := range may {
 				if strings.HasSuffix(what, "/scale") && crd.Spec.Versions[0].Subresources.Scale == nil {
 					continue
 				}
 				for _, verb := range []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"} {
-					if got, want := ask(t, i, role, shop, verb, what), slices.Contains(allowed, verb); got != want {
+					if got, want := i.May(t, access(role, shop, verb, what)), slices.Contains(allowed, verb); got != want {
 						t.Errorf("%s may %s %s: %t, want %t", role, verb, what, got, want)
 					}
 				}
 			}
-			if ask(t, i, role, "default", "get", resource) || ask(t, i, role, shop, "get", "secrets") {
+			if i.May(t, access(role, "default", "get", resource)) || i.May(t, access(role, shop, "get", "secrets")) {
 				t.Errorf("%s may read elsewhere, or else", role)
 			}
 		}
@@ -74,18 +75,16 @@ func wantAggregated(t *testing.T, i *installation.Installation, name, level stri
 	}
 }
 
-func ask(t *testing.T, i *installation.Installation, user, namespace, verb, what string) bool {
-	t.Helper()
+// access is the question whether the user may do that to OrderFlow's kinds, or to Secrets.
+func access(user, namespace, verb, what string) authorizationv1.SubjectAccessReviewSpec {
 	group := v1alpha1.GroupVersion.Group
 	resource, subresource, _ := strings.Cut(what, "/")
 	if resource == "secrets" {
 		group = ""
 	}
-	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: &authorizationv1.ResourceAttributes{
+	return authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: &authorizationv1.ResourceAttributes{
 		Namespace: namespace, Verb: verb, Group: group, Resource: resource, Subresource: subresource,
-	}}}
-	i.Create(t, review)
-	return review.Status.Allowed
+	}}
 }
 
 func crds(t *testing.T) []*apiextensionsv1.CustomResourceDefinition {
