@@ -5,12 +5,9 @@ package apply
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"reflect"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -61,12 +58,6 @@ type write struct {
 	at      time.Time
 }
 
-// applied is what an object was made to be.
-type applied struct {
-	declaration [sha256.Size]byte
-	version     string
-}
-
 // New returns an Applier that writes by c, which may have a cache. live reads without one: Secrets, and what the cache does not have.
 func New(c client.Client, live client.Reader) *Applier {
 	return &Applier{client: c, live: live, written: lru.New(maxWritten), applied: map[types.UID]applied{}}
@@ -89,9 +80,6 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("%s %s exists and belongs to %s", e.Kind, e.Name, by)
 }
 
-// appliedAnnotation is the digest of what an object was last made to be, for an operator that begins to know: what is no longer declared cannot be seen otherwise.
-const appliedAnnotation = "orderflow.dev/applied"
-
 // Apply makes one object as its owner declares it, and reads what it is then back into it. Nothing is sent if it was applied like this before, by whatever
 // operator, and nobody changed it since. *TakenError: it exists and is not the owner's.
 func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error {
@@ -103,8 +91,7 @@ func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error 
 	if err != nil {
 		return err
 	}
-	mark := hex.EncodeToString(sum[:8])
-	if found != nil && (a.unchanged(found, sum) || a.stands(found, declared, sum, mark)) {
+	if found != nil && (a.unchanged(found, sum) || a.stands(found, declared, sum)) {
 		reflect.ValueOf(object).Elem().Set(reflect.ValueOf(found).Elem()) // both are what the scheme makes of the kind
 		return nil
 	}
@@ -112,7 +99,7 @@ func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error 
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[appliedAnnotation] = mark
+	annotations[appliedAnnotation] = mark(sum, generationToBe(declared, found, sum))
 	declared.SetAnnotations(annotations)
 	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(declared), FieldOwner, client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply %s %s: %w", declared.GetKind(), object.GetName(), err)
@@ -183,75 +170,6 @@ func (a *Applier) read(ctx context.Context, declared *unstructured.Unstructured)
 	return found, nil
 }
 
-func digest(declared *unstructured.Unstructured) ([sha256.Size]byte, error) {
-	text, err := declared.MarshalJSON() // keys come sorted
-	if err != nil {
-		return [sha256.Size]byte{}, fmt.Errorf("write %s %s: %w", declared.GetKind(), declared.GetName(), err)
-	}
-	return sha256.Sum256(text), nil
-}
-
-func (a *Applier) unchanged(found client.Object, sum [sha256.Size]byte) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.applied[found.GetUID()] == applied{sum, version(found)}
-}
-
-// stands reports whether an object that this operator did not apply is as declared all the same, and then remembers it.
-func (a *Applier) stands(found client.Object, declared *unstructured.Unstructured, sum [sha256.Size]byte, mark string) bool {
-	if found.GetAnnotations()[appliedAnnotation] != mark {
-		return false
-	}
-	have, err := runtime.DefaultUnstructuredConverter.ToUnstructured(found)
-	if err != nil || !contains(have["metadata"], declared.Object["metadata"]) {
-		return false
-	}
-	for field, value := range declared.Object {
-		if field != "apiVersion" && field != "kind" && !contains(have[field], value) {
-			return false
-		}
-	}
-	a.remember(found, sum)
-	return true
-}
-
-// contains reports whether all that want says is so in have, which may say more.
-func contains(have, want any) bool {
-	switch want := want.(type) {
-	case map[string]any:
-		fields, is := have.(map[string]any)
-		for name, value := range want {
-			if is = is && contains(fields[name], value); !is {
-				return false
-			}
-		}
-		return is
-	case []any:
-		return slices.EqualFunc(items(have), want, contains)
-	}
-	return have == want
-}
-
-func items(value any) []any {
-	list, _ := value.([]any)
-	return list
-}
-
-func (a *Applier) remember(object client.Object, sum [sha256.Size]byte) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.applied[object.GetUID()] = applied{sum, version(object)}
-}
-
-// version changes when somebody else writes what OrderFlow wrote: the generation where there is one, since the resource version also
-// moves with the status.
-func version(object client.Object) string {
-	if generation := object.GetGeneration(); generation != 0 {
-		return "generation " + strconv.FormatInt(generation, 10)
-	}
-	return object.GetResourceVersion()
-}
-
 func taken(kind string, found client.Object) error {
 	e := &TakenError{Kind: kind, Name: found.GetName()}
 	if by := metav1.GetControllerOf(found); by != nil {
@@ -295,12 +213,6 @@ func dropNulls(value any) {
 			dropNulls(item)
 		}
 	}
-}
-
-func (a *Applier) forget(object client.Object) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.applied, object.GetUID())
 }
 
 // Prune deletes the owner's objects in list that are not among the names to keep. list is empty; its type and opts (namespace, labels)

@@ -13,5 +13,5 @@
 //   - Status is patched once per reconcile, only if it changed, and only over the version it was decided on.
 //
 // Limits: a label or annotation of ours that somebody changes by hand is put right with the next change of the object, or at the next start.
-// What was applied is remembered in memory, some 100 bytes an object; a restart applies everything once.
+// What was applied is remembered in memory, some 100 bytes an object, and on the object: a new operator applies what is not marked as it would mark it.
 package apply

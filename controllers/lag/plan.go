@@ -22,7 +22,7 @@ const (
 
 // need is how urgently a topic, or the two topics of a group, should be read.
 type need struct {
-	topics []string
+	topic, group string // one of them
 	// busy goes before what is not; late, in the intervals that passed since the last time, decides among equals.
 	busy bool
 	late float64
@@ -43,7 +43,7 @@ func (s *Sampler) plan(view *clusterView, targets []Target, now time.Time) []str
 			if known := view.topics[t.Topic]; known != nil {
 				read = known.read
 			}
-			main[t.Topic] = &need{topics: []string{t.Topic}, late: now.Sub(read).Seconds()}
+			main[t.Topic] = &need{topic: t.Topic, late: now.Sub(read).Seconds()}
 		}
 		main[t.Topic].busy = main[t.Topic].busy || busy
 		interval := quietInterval
@@ -51,7 +51,7 @@ func (s *Sampler) plan(view *clusterView, targets []Target, now time.Time) []str
 			interval = groupTopicInterval
 		}
 		if late := now.Sub(group.ownTopics).Seconds() / interval.Seconds(); late >= 1 {
-			own = append(own, need{topics: []string{rocketmq.RetryTopic(t.Group), rocketmq.DeadLetterTopic(t.Group)}, busy: interval < quietInterval, late: late})
+			own = append(own, need{group: t.Group, busy: interval < quietInterval, late: late})
 		}
 	}
 	return choose(main, own)
@@ -72,15 +72,23 @@ func choose(main map[string]*need, own []need) (topics []string) {
 			return cmp.Compare(b.late, a.late)
 		})
 		for _, n := range list {
-			if calls -= len(n.topics); calls < 0 {
+			read := n.topics()
+			if calls -= len(read); calls < 0 {
 				return
 			}
-			topics = append(topics, n.topics...)
+			topics = append(topics, read...)
 		}
 	}
 	take(own, forOwn)
 	take(needs, passCalls-len(topics))
 	return topics
+}
+
+func (n need) topics() []string {
+	if n.group != "" {
+		return []string{rocketmq.RetryTopic(n.group), rocketmq.DeadLetterTopic(n.group)}
+	}
+	return []string{n.topic}
 }
 
 func b2i(b bool) int {

@@ -14,7 +14,7 @@ func mains(n, oldest int) map[string]*need {
 	topics := map[string]*need{}
 	for i := range n {
 		topic := fmt.Sprintf("topic-%d", i)
-		topics[topic] = &need{topics: []string{topic}, late: 1}
+		topics[topic] = &need{topic: topic, late: 1}
 		if i == oldest {
 			topics[topic].late = 9
 		}
@@ -25,7 +25,7 @@ func mains(n, oldest int) map[string]*need {
 func TestAPassReadsWhatIsMostUrgent(t *testing.T) {
 	own := func(n int) (list []need) {
 		for i := range n {
-			list = append(list, need{topics: []string{fmt.Sprintf("retry-%d", i), fmt.Sprintf("dead-%d", i)}, late: 1})
+			list = append(list, need{group: fmt.Sprint(i), late: 1})
 		}
 		return list
 	}

@@ -154,12 +154,21 @@ func physical(cluster *v1alpha1.MQCluster) string {
 
 func (s *Sampler) forget(targets []Target, byCluster map[string][]Target) {
 	maps.DeleteFunc(s.clusters, func(key string, _ *clusterView) bool { return byCluster[key] == nil })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := 0
+	for _, t := range targets {
+		if s.groups[t.Name] != nil {
+			known++
+		}
+	}
+	if known == len(s.groups) { // as nearly always
+		return
+	}
 	wanted := make(map[types.NamespacedName]bool, len(targets))
 	for _, t := range targets {
 		wanted[t.Name] = true
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	maps.DeleteFunc(s.groups, func(name types.NamespacedName, _ *groupView) bool { return !wanted[name] })
 }
 

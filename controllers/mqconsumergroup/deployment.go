@@ -87,6 +87,17 @@ func pinnedImage(in *inputs, template *corev1.PodTemplateSpec) (image string, an
 	return image, map[string]string{annotationDefaultImage: image, annotationTemplate: hash}
 }
 
+// Slim leaves of a Deployment what a group reads of one that it has made: the number of pods, and the structure they run from.
+func Slim(d *appsv1.Deployment) {
+	kept := appsv1.DeploymentSpec{Replicas: d.Spec.Replicas}
+	for _, v := range d.Spec.Template.Spec.Volumes {
+		if v.Name == structureVolume {
+			kept.Template.Spec.Volumes = []corev1.Volume{v}
+		}
+	}
+	d.Spec = kept
+}
+
 // structureOf names the ConfigMap a Deployment's pods run from. Empty: none.
 func structureOf(d *appsv1.Deployment) string {
 	for _, v := range d.Spec.Template.Spec.Volumes {

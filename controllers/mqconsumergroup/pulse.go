@@ -5,12 +5,10 @@ package mqconsumergroup
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,23 +37,22 @@ const (
 // Pulse looks at all groups every second, and closer at those that are busy: it drives the sampler, and wakes the reconciler for each group whose number of pods, circuits or
 // lag is not what its status says.
 type Pulse struct {
-	// Client reads groups, clusters and Deployments from the cache.
-	Client client.Reader
 	// Sampler is driven by the pulse.
 	Sampler *lag.Sampler
 	// Syncer knows the pods.
 	Syncer *workersync.Syncer
-	// Logger for what goes wrong.
-	Logger *slog.Logger
 	// Now is the clock.
 	Now func() time.Time
 
+	objects   *objects
 	wake      chan event.TypedGenericEvent[*v1alpha1.MQConsumerGroup]
 	attention map[types.NamespacedName]attention
+	looked    []lag.Target // by the last beat; its space is used again
 }
 
 // NewPulse returns a Pulse made of p's dependencies.
 func NewPulse(p Pulse) *Pulse {
+	p.objects, p.attention = newObjects(), map[types.NamespacedName]attention{}
 	p.wake = make(chan event.TypedGenericEvent[*v1alpha1.MQConsumerGroup])
 	return &p
 }
@@ -68,11 +65,7 @@ func (p *Pulse) Start(ctx context.Context) error {
 	ticker := time.NewTicker(pulsePeriod)
 	defer ticker.Stop()
 	for {
-		groups, err := p.Beat(ctx)
-		if err != nil && ctx.Err() == nil {
-			p.Logger.WarnContext(ctx, "cannot look at the groups", "error", err)
-		}
-		for _, group := range groups {
+		for _, group := range p.Beat(ctx) {
 			select {
 			case p.wake <- event.TypedGenericEvent[*v1alpha1.MQConsumerGroup]{Object: group}:
 			case <-ctx.Done():
@@ -88,29 +81,27 @@ func (p *Pulse) Start(ctx context.Context) error {
 }
 
 // Beat looks at all groups once and returns those to be reconciled.
-func (p *Pulse) Beat(ctx context.Context) ([]*v1alpha1.MQConsumerGroup, error) {
-	objects, err := p.read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	busy := p.Sampler.Look(ctx, p.targets(objects))
+func (p *Pulse) Beat(ctx context.Context) []*v1alpha1.MQConsumerGroup {
+	busy := p.Sampler.Look(ctx, p.targets())
 	for name, is := range busy {
 		if is {
 			p.Syncer.Soon(name)
 		}
 	}
-	return p.choose(objects, busy), nil
+	return p.choose(busy)
 }
 
 // targets are the groups whose lag can be looked at.
-func (p *Pulse) targets(o objects) (targets []lag.Target) {
-	for i := range o.groups {
-		g := &o.groups[i]
+func (p *Pulse) targets() []lag.Target {
+	o := p.objects
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	targets, replays := p.looked[:0], o.replaysByGroup()
+	for key, g := range o.groups {
 		cluster := o.clusterOf(g)
 		if cluster == nil || g.Status.ClusterIdentity == "" || broadcasts(g) { // whose positions no broker has
 			continue
 		}
-		key := client.ObjectKeyFromObject(g)
 		var ready int32
 		if d := o.deployments[key]; d != nil {
 			ready = d.Status.ReadyReplicas
@@ -118,28 +109,29 @@ func (p *Pulse) targets(o objects) (targets []lag.Target) {
 		reports := p.Syncer.Reports(key)
 		targets = append(targets, lag.Target{
 			Name: key, Cluster: cluster, Group: g.Spec.Group, Topic: g.Spec.Topic, Pods: podsOf(g, ready, reports),
-			Consuming: ready > 0 && !suspensionTold(g).holds() && seeParking(&inputs{reports: reports}, p.Now()).parked == 0, Replayed: replayed(g, o.replays[key]),
+			Consuming: ready > 0 && !suspensionTold(g).holds() && seeParking(&inputs{reports: reports}, p.Now()).parked == 0, Replayed: replayed(g, replays[key]),
 		})
 	}
+	p.looked = targets
 	return targets
 }
 
 // choose returns the groups whose status is worth writing: all that have something to tell, and a few whose lag merely moves. Those that are not busy, and had nothing to
 // tell, are looked at less often: without messages little changes.
-func (p *Pulse) choose(o objects, busy map[types.NamespacedName]bool) (woken []*v1alpha1.MQConsumerGroup) {
-	now, before := p.Now(), p.attention
-	p.attention = make(map[types.NamespacedName]attention, len(o.groups))
+func (p *Pulse) choose(busy map[types.NamespacedName]bool) (woken []*v1alpha1.MQConsumerGroup) {
+	p.objects.mu.Lock()
+	defer p.objects.mu.Unlock()
+	now := p.Now()
+	maps.DeleteFunc(p.attention, func(key types.NamespacedName, _ attention) bool { return p.objects.groups[key] == nil })
 	var lags []*v1alpha1.MQConsumerGroup
-	for i := range o.groups {
-		g := &o.groups[i]
-		key := client.ObjectKeyFromObject(g)
-		a, known := before[key]
+	for key, g := range p.objects.groups {
+		a, known := p.attention[key]
 		if !known {
 			a.woken = now // what a group that is new has to tell comes within seconds, and is written together
 		}
 		if busy[key] || !now.Before(a.due) {
 			a.due = now.Add(quietLook)
-			seen := p.seen(o, g, now)
+			seen := p.seen(key, g, now)
 			switch {
 			case worthTelling(seen, now, a.woken):
 				a = attention{woken: now}
@@ -150,11 +142,11 @@ func (p *Pulse) choose(o objects, busy map[types.NamespacedName]bool) (woken []*
 					lags = append(lags, g)
 				}
 			}
+			p.attention[key] = a
 		}
-		p.attention[key] = a
 	}
 	slices.SortStableFunc(lags, func(a, b *v1alpha1.MQConsumerGroup) int {
-		return before[client.ObjectKeyFromObject(a)].woken.Compare(before[client.ObjectKeyFromObject(b)].woken)
+		return p.attention[client.ObjectKeyFromObject(a)].woken.Compare(p.attention[client.ObjectKeyFromObject(b)].woken)
 	})
 	for _, g := range lags[:min(len(lags), lagsAtPulse)] {
 		p.attention[client.ObjectKeyFromObject(g)] = attention{woken: now}
@@ -167,54 +159,12 @@ func (p *Pulse) choose(o objects, busy map[types.NamespacedName]bool) (woken []*
 type attention struct{ woken, due time.Time }
 
 // seen is what is known of a group without a look at the brokers.
-func (p *Pulse) seen(o objects, g *v1alpha1.MQConsumerGroup, now time.Time) *inputs {
-	key := client.ObjectKeyFromObject(g)
+func (p *Pulse) seen(key types.NamespacedName, g *v1alpha1.MQConsumerGroup, now time.Time) *inputs {
 	seen := &inputs{
-		group: g, cluster: o.clusterOf(g), suspended: suspensionTold(g), deployment: o.deployments[key], signals: p.Sampler.Signals(key), heads: p.Sampler.Heads(key), reports: p.Syncer.Reports(key),
+		group: g, cluster: p.objects.clusterOf(g), suspended: suspensionTold(g), deployment: p.objects.deployments[key], signals: p.Sampler.Signals(key), heads: p.Sampler.Heads(key), reports: p.Syncer.Reports(key),
 	}
 	seen.stuck = stuckQueues(seen, now)
 	return seen
-}
-
-// objects are what a beat looks at.
-type objects struct {
-	groups      []v1alpha1.MQConsumerGroup
-	clusters    map[types.NamespacedName]*v1alpha1.MQCluster
-	deployments map[types.NamespacedName]*appsv1.Deployment
-	replays     map[types.NamespacedName][]*v1alpha1.DeadLetterReplay // by their group
-}
-
-// clusterOf is nil if there is none of that name.
-func (o objects) clusterOf(g *v1alpha1.MQConsumerGroup) *v1alpha1.MQCluster {
-	return o.clusters[types.NamespacedName{Namespace: g.Namespace, Name: g.Spec.ClusterRef.Name}]
-}
-
-func (p *Pulse) read(ctx context.Context) (objects, error) {
-	var groups v1alpha1.MQConsumerGroupList
-	var clusterList v1alpha1.MQClusterList
-	var deploymentList appsv1.DeploymentList
-	var replays v1alpha1.DeadLetterReplayList
-	if err := p.Client.List(ctx, &groups, client.UnsafeDisableDeepCopy); err != nil {
-		return objects{}, fmt.Errorf("list groups: %w", err)
-	}
-	if err := p.Client.List(ctx, &clusterList, client.UnsafeDisableDeepCopy); err != nil {
-		return objects{}, fmt.Errorf("list clusters: %w", err)
-	}
-	if err := p.Client.List(ctx, &deploymentList, client.HasLabels{labelGroup}, client.UnsafeDisableDeepCopy); err != nil {
-		return objects{}, fmt.Errorf("list deployments: %w", err)
-	}
-	if err := p.Client.List(ctx, &replays, client.UnsafeDisableDeepCopy); err != nil {
-		return objects{}, fmt.Errorf("list replays: %w", err)
-	}
-	clusters := map[types.NamespacedName]*v1alpha1.MQCluster{}
-	for i := range clusterList.Items {
-		clusters[client.ObjectKeyFromObject(&clusterList.Items[i])] = &clusterList.Items[i]
-	}
-	deployments := map[types.NamespacedName]*appsv1.Deployment{}
-	for i := range deploymentList.Items {
-		deployments[client.ObjectKeyFromObject(&deploymentList.Items[i])] = &deploymentList.Items[i]
-	}
-	return objects{groups.Items, clusters, deployments, byGroup(replays.Items)}, nil
 }
 
 // worthTelling reports whether a group's status lacks something, its lag aside: at once what a user or the number of pods waits for, the rest now and then.

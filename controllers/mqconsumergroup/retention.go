@@ -10,7 +10,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
@@ -160,17 +159,6 @@ func oldestMessage(seen *inputs, now time.Time) *metav1.Time {
 		return was
 	}
 	return new(metav1.NewTime(oldest.Truncate(time.Second)))
-}
-
-// byGroup are the replays of each group.
-func byGroup(replays []v1alpha1.DeadLetterReplay) map[types.NamespacedName][]*v1alpha1.DeadLetterReplay {
-	groups := map[types.NamespacedName][]*v1alpha1.DeadLetterReplay{}
-	for i := range replays {
-		r := &replays[i]
-		group := types.NamespacedName{Namespace: r.Namespace, Name: r.Spec.GroupRef.Name}
-		groups[group] = append(groups[group], r)
-	}
-	return groups
 }
 
 // replayed are the ends of what the group's replays have gone through of its dead letters: each looked at all there were, and is done.

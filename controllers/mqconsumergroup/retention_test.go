@@ -9,7 +9,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
@@ -136,9 +135,13 @@ func TestWhichDeadLettersReplaysHaveGoneThrough(t *testing.T) {
 		"it is of a namesake":     {func(r *v1alpha1.DeadLetterReplay) { r.Namespace = "other" }, 0},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			older := done(func(r *v1alpha1.DeadLetterReplay) { *r.Status.Queues[0].End = min(3, test.want) })
-			replays := byGroup([]v1alpha1.DeadLetterReplay{done(test.change), older})
-			if got := replayed(push(), replays[client.ObjectKeyFromObject(push())])[letters]; got != test.want {
+			replay, older := done(test.change), done(func(r *v1alpha1.DeadLetterReplay) {
+				r.Name, *r.Status.Queues[0].End = "older", min(3, test.want)
+			})
+			o := newObjects()
+			o.put(&replay)
+			o.put(&older)
+			if got := replayed(push(), o.replaysByGroup()[client.ObjectKeyFromObject(push())])[letters]; got != test.want {
 				t.Errorf("it has gone through all before %d, want %d", got, test.want)
 			}
 		})
@@ -220,31 +223,27 @@ func TestDeadLettersAreAtRiskUntilAReplayHasGoneThroughThem(t *testing.T) {
 
 func TestLagsThatMoveEverywhereAtOnceAreToldOfOneAfterTheOther(t *testing.T) {
 	w := newWorld(t, nil)
-	o := objects{}
 	w.consuming()
 	w.settle()
-	for range 3 * lagsAtPulse {
-		o.groups = append(o.groups, *w.group.DeepCopy())
-	}
-	for i := range o.groups {
-		o.groups[i].Name = w.group.Name + strings.Repeat("x", i+1)
-	}
+	o := newObjects()
+	o.put(w.cluster)
+	w.pulse.objects = o
 	var targets []lag.Target
-	for i := range o.groups {
-		targets = append(targets, lag.Target{Name: client.ObjectKeyFromObject(&o.groups[i]), Cluster: w.cluster, Group: w.group.Spec.Group, Topic: "Orders"})
+	for i := range 3 * lagsAtPulse {
+		g := w.group.DeepCopy()
+		g.Name += strings.Repeat("x", i+1)
+		g.Status.Lag = new(int64(77)) // which is not what is so
+		o.put(g)
+		targets = append(targets, lag.Target{Name: client.ObjectKeyFromObject(g), Cluster: w.cluster, Group: g.Spec.Group, Topic: "Orders"})
 	}
 	w.pulse.Sampler.Look(t.Context(), targets)
-	o.clusters = map[types.NamespacedName]*v1alpha1.MQCluster{client.ObjectKeyFromObject(w.cluster): w.cluster}
-	for i := range o.groups { // what they say is not what is so
-		o.groups[i].Status.Lag = new(int64(77))
-	}
-	if woken := w.pulse.choose(o, nil); len(woken) != 0 {
+	if woken := w.pulse.choose(nil); len(woken) != 0 {
 		t.Errorf("%d groups are woken as soon as they are seen: what they have to tell first is told together", len(woken))
 	}
 	w.later += tellPeriod
 	told := map[string]bool{}
 	for range 3 {
-		woken := w.pulse.choose(o, nil)
+		woken := w.pulse.choose(nil)
 		if len(woken) != lagsAtPulse {
 			t.Fatalf("%d groups are woken at once, want %d", len(woken), lagsAtPulse)
 		}
@@ -255,7 +254,7 @@ func TestLagsThatMoveEverywhereAtOnceAreToldOfOneAfterTheOther(t *testing.T) {
 	if len(told) != len(o.groups) {
 		t.Errorf("in three pulses %d of %d were woken", len(told), len(o.groups))
 	}
-	if woken := w.pulse.choose(o, nil); len(woken) != 0 {
+	if woken := w.pulse.choose(nil); len(woken) != 0 {
 		t.Errorf("%d groups are woken again within %s", len(woken), tellPeriod)
 	}
 }

@@ -44,6 +44,9 @@ const (
 
 // SetupWithManager makes the manager call Reconcile: for changes of a group, of what it owns and refers to, and when pulse says so.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, pulse *Pulse) error {
+	if err := pulse.objects.follow(context.Background(), mgr.GetCache()); err != nil {
+		return err
+	}
 	changed, specChanged := builder.WithPredicates(notMade()), builder.WithPredicates(notMade(), predicate.GenerationChangedPredicate{})
 	enqueue := handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, g *v1alpha1.MQConsumerGroup) []reconcile.Request {
 		return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(g)}}

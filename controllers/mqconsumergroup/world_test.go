@@ -11,7 +11,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/lru"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -85,7 +87,7 @@ func newWorldOn(t *testing.T, nameServer string, change func(*v1alpha1.MQConsume
 		Sampler: sampler, Syncer: syncer, Recorder: w.Recorder, Now: now,
 		Options: Options{WorkerImage: "worker:1", OperatorNamespace: "orderflow-system"},
 	}
-	w.pulse = NewPulse(Pulse{Client: w.Client, Sampler: sampler, Syncer: syncer, Logger: logger, Now: now})
+	w.pulse = NewPulse(Pulse{Sampler: sampler, Syncer: syncer, Now: now})
 
 	w.cluster = w.Cluster(nameServer)
 	w.cluster.Status = v1alpha1.MQClusterStatus{
@@ -238,12 +240,24 @@ func (w *world) beats(time time.Duration) {
 	w.beat()
 }
 
+// show has the pulse see what is there, as informers would.
+func (w *world) show() {
+	w.t.Helper()
+	w.pulse.objects = newObjects()
+	for _, list := range []client.ObjectList{&v1alpha1.MQConsumerGroupList{}, &v1alpha1.MQClusterList{}, &appsv1.DeploymentList{}, &v1alpha1.DeadLetterReplayList{}} {
+		w.must(w.List(w.t.Context(), list, client.InNamespace(w.Namespace)))
+		w.must(meta.EachListItem(list, func(object runtime.Object) error {
+			w.pulse.objects.put(object)
+			return nil
+		}))
+	}
+}
+
 // beat lets the pulse look once, and says whether the group was woken.
 func (w *world) beat() bool {
 	w.t.Helper()
-	woken, err := w.pulse.Beat(w.t.Context())
-	w.must(err)
-	for _, g := range woken {
+	w.show()
+	for _, g := range w.pulse.Beat(w.t.Context()) {
 		if g.UID == w.group.UID {
 			return true
 		}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -69,8 +71,15 @@ type Options struct {
 // surveyEvery is for how long the name servers' list of brokers answers for all: thousands of objects ask for it.
 const surveyEvery = 5 * time.Second
 
-// New makes the manager with all it runs. The connector gets the manager's way to read Secrets; whoever made it closes it.
+// gcPercent of the process, unless GOGC says otherwise: most of its memory is what informers hold, which lives long, and a collection of garbage that waits for as much
+// again, as Go's default does, would double it.
+const gcPercent = 50
+
+// New makes the manager with all it runs, in a process that is its alone. The connector gets the manager's way to read Secrets; whoever made it closes it.
 func New(config *rest.Config, connector *topology.Connector, o Options, log *slog.Logger) (ctrl.Manager, error) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("register the kinds: %w", err)
@@ -102,7 +111,7 @@ func New(config *rest.Config, connector *topology.Connector, o Options, log *slo
 
 func managerOptions(o Options, scheme *runtime.Scheme) ctrl.Options {
 	label := labels.SelectorFromSet(labels.Set{"app.kubernetes.io/managed-by": "orderflow"})
-	ours, pods := cache.ByObject{Label: label}, cache.ByObject{Label: label, Transform: slimPod}
+	ours := cache.ByObject{Label: label}
 	namespaces := map[string]cache.Config{}
 	for _, namespace := range o.Watch {
 		namespaces[namespace] = cache.Config{}
@@ -115,7 +124,7 @@ func managerOptions(o Options, scheme *runtime.Scheme) ctrl.Options {
 			DefaultTransform:  slim,
 			// Of the kinds that are not OrderFlow's only its own objects are watched and held in memory.
 			ByObject: map[client.Object]cache.ByObject{
-				&appsv1.Deployment{}: ours, &corev1.Pod{}: pods, &corev1.ConfigMap{}: ours, &corev1.Service{}: ours, &corev1.ServiceAccount{}: ours,
+				&appsv1.Deployment{}: ours, &corev1.Pod{}: ours, &corev1.ConfigMap{}: ours, &corev1.Service{}: ours, &corev1.ServiceAccount{}: ours,
 				&policyv1.PodDisruptionBudget{}: ours, &networkingv1.NetworkPolicy{}: ours,
 			},
 		},
@@ -144,7 +153,7 @@ func addControllers(mgr ctrl.Manager, connector *topology.Connector, verified me
 		Dial:   o.DialPod,
 	})
 	pulse := mqconsumergroup.NewPulse(mqconsumergroup.Pulse{
-		Client: mgr.GetClient(), Sampler: sampler, Syncer: syncer, Logger: log.With("component", "pulse"), Now: time.Now,
+		Sampler: sampler, Syncer: syncer, Now: time.Now,
 	})
 	clusters := &mqcluster.Reconciler{
 		Client: mgr.GetClient(), Applier: applier, Connector: connector, Verified: verified["MQCluster"], Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,

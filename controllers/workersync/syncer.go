@@ -156,12 +156,12 @@ func (s *Syncer) Forget(name types.NamespacedName) {
 	}
 }
 
-// Reports of the last pass over a group, by pod name. Empty: there was no pod, or no pass.
+// Reports of the last pass over a group, by pod name. Empty: there was no pod, or no pass. They are not to be changed.
 func (s *Syncer) Reports(name types.NamespacedName) []Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known := s.groups[name]; known != nil {
-		return slices.Clone(known.reports)
+		return known.reports
 	}
 	return nil
 }

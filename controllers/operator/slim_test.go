@@ -1,0 +1,70 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package operator
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+)
+
+func TestWhatReconcilersReadIsHeld(t *testing.T) {
+	meta := func(more map[string]string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{
+			Namespace: "shop", Name: "push", UID: "1", Generation: 3, Labels: map[string]string{"a": "b"}, Annotations: more,
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Owner", Name: "owner", UID: "2", Controller: new(true)}},
+		}
+	}
+	full := func(more map[string]string) metav1.ObjectMeta {
+		m := meta(more)
+		m.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "somebody"}}
+		return m
+	}
+	structure := corev1.Volume{Name: "structure", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "push-1"}}}}
+	status := appsv1.DeploymentStatus{ReadyReplicas: 2}
+	conditions := []metav1.Condition{{Type: "Ready", Status: "True", Reason: "Ready", Message: "all is well", ObservedGeneration: 3}}
+	for sentence, c := range map[string]struct{ object, want any }{
+		"of a Deployment its pods' number and structure": {
+			&appsv1.Deployment{ObjectMeta: full(map[string]string{"mark": "1", corev1.LastAppliedConfigAnnotation: "{}"}), Status: status, Spec: appsv1.DeploymentSpec{
+				Replicas: new(int32(2)), Selector: &metav1.LabelSelector{}, Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+					Containers: []corev1.Container{{Name: "worker"}}, Volumes: []corev1.Volume{{Name: "live"}, structure},
+				}},
+			}},
+			&appsv1.Deployment{ObjectMeta: meta(map[string]string{"mark": "1"}), Status: status, Spec: appsv1.DeploymentSpec{
+				Replicas: new(int32(2)), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Volumes: []corev1.Volume{structure}}},
+			}},
+		},
+		"of a NetworkPolicy what is said of it": {
+			&networkingv1.NetworkPolicy{ObjectMeta: full(map[string]string{"mark": "1"}), Spec: networkingv1.NetworkPolicySpec{PolicyTypes: []networkingv1.PolicyType{"Egress"}}},
+			&networkingv1.NetworkPolicy{ObjectMeta: meta(map[string]string{"mark": "1"})},
+		},
+		"of a pod its status": {
+			&corev1.Pod{ObjectMeta: full(map[string]string{"theirs": "1"}), Spec: corev1.PodSpec{NodeName: "n"}, Status: corev1.PodStatus{PodIP: "10.0.0.1"}},
+			&corev1.Pod{ObjectMeta: meta(nil), Status: corev1.PodStatus{PodIP: "10.0.0.1"}},
+		},
+		"of a ConfigMap all": {
+			&corev1.ConfigMap{ObjectMeta: full(nil), Data: map[string]string{"a": "1"}},
+			&corev1.ConfigMap{ObjectMeta: meta(nil), Data: map[string]string{"a": "1"}},
+		},
+		"of a group all": {
+			&v1alpha1.MQConsumerGroup{ObjectMeta: full(nil), Spec: v1alpha1.MQConsumerGroupSpec{Topic: "Orders"}, Status: v1alpha1.MQConsumerGroupStatus{Conditions: conditions}},
+			&v1alpha1.MQConsumerGroup{ObjectMeta: meta(nil), Spec: v1alpha1.MQConsumerGroupSpec{Topic: "Orders"}, Status: v1alpha1.MQConsumerGroupStatus{Conditions: conditions}},
+		},
+		"of what is gone its name": {toolscache.DeletedFinalStateUnknown{Key: "shop/push"}, toolscache.DeletedFinalStateUnknown{Key: "shop/push"}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			held, err := slim(c.object)
+			if diff := cmp.Diff(c.want, held); err != nil || diff != "" {
+				t.Errorf("error %v, held (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
