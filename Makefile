@@ -106,7 +106,7 @@ bench-runtime: ## the data plane against the official clients, on a real broker;
 
 .PHONY: bench-control
 bench-control: ## the operator with thousands of objects against a raw client, on a real API server; BENCH=name for a part, GROUPS=n for fewer
-	$(LOCAL) exec -with rocketmq,assets -- go test -count 1 -timeout 60m -v -run '^TestControl$$/$(BENCH)' ./test/bench/control $(if $(GROUPS),-control.groups $(GROUPS))
+	$(LOCAL) exec -with assets -- go test -count 1 -timeout 60m -v -run '^TestControl$$/$(BENCH)' ./test/bench/control $(if $(GROUPS),-control.groups $(GROUPS))
 
 .PHONY: evidence
 evidence: ## recompute the figures of out/*.json from their samples and print them beside their goals

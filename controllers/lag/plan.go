@@ -29,8 +29,8 @@ type need struct {
 }
 
 // plan chooses the topics to be read in a pass. Those with a group for which messages wait or move, or which has no pods and may have to get one, go first, then those
-// read longest ago.
-func (s *Sampler) plan(view *clusterView, targets []Target, now time.Time) []string {
+// read longest ago. ofGroups are the groups whose own topics are among them.
+func (s *Sampler) plan(view *clusterView, targets []Target, now time.Time) (topics []string, ofGroups map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	main := make(map[string]*need, len(view.topics))
@@ -38,14 +38,16 @@ func (s *Sampler) plan(view *clusterView, targets []Target, now time.Time) []str
 	for _, t := range targets {
 		group := s.group(t.Name)
 		busy := t.Pods.Ready == 0 || now.Sub(group.active) < busyFor
-		if main[t.Topic] == nil {
+		topic := main[t.Topic]
+		if topic == nil {
 			var read time.Time
 			if known := view.topics[t.Topic]; known != nil {
 				read = known.read
 			}
-			main[t.Topic] = &need{topic: t.Topic, late: now.Sub(read).Seconds()}
+			topic = &need{topic: t.Topic, late: now.Sub(read).Seconds()}
+			main[t.Topic] = topic
 		}
-		main[t.Topic].busy = main[t.Topic].busy || busy
+		topic.busy = topic.busy || busy
 		interval := quietInterval
 		if now.Sub(group.active) < quietAfter {
 			interval = groupTopicInterval
@@ -58,7 +60,8 @@ func (s *Sampler) plan(view *clusterView, targets []Target, now time.Time) []str
 }
 
 // choose takes as many as a pass can read.
-func choose(main map[string]*need, own []need) (topics []string) {
+func choose(main map[string]*need, own []need) (topics []string, ofGroups map[string]bool) {
+	ofGroups = map[string]bool{}
 	needs := make([]need, 0, len(main))
 	for _, n := range main {
 		needs = append(needs, *n)
@@ -77,11 +80,14 @@ func choose(main map[string]*need, own []need) (topics []string) {
 				return
 			}
 			topics = append(topics, read...)
+			if n.group != "" {
+				ofGroups[n.group] = true
+			}
 		}
 	}
 	take(own, forOwn)
 	take(needs, passCalls-len(topics))
-	return topics
+	return topics, ofGroups
 }
 
 func (n need) topics() []string {

@@ -180,12 +180,13 @@ func (s *Sampler) lookAt(ctx context.Context, view *clusterView, targets []Targe
 	if err := view.survey(ctx, s.connector, targets[0].Cluster, now); err != nil {
 		return nil, err
 	}
-	moved, err := view.read(ctx, s.plan(view, targets, now), now)
+	topics, own := s.plan(view, targets, now)
+	moved, err := view.read(ctx, topics, now)
 	if err != nil {
 		view.surveyed = time.Time{} // the brokers may have moved
 		return nil, err
 	}
-	looked, open := s.take(view, targets, moved, now)
+	looked, open := s.take(view, targets, own, moved, now)
 	answers := view.ask(ctx, open)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,14 +196,17 @@ func (s *Sampler) lookAt(ctx context.Context, view *clusterView, targets []Targe
 	return looked, nil
 }
 
-// take takes in what was read, and returns the groups that were looked at, whether messages wait or move there, and what is still open. moved are the groups that committed something.
-func (s *Sampler) take(view *clusterView, targets []Target, moved map[string]bool, now time.Time) (looked map[types.NamespacedName]bool, open []question) {
+// take takes in what was read, and returns the groups that were looked at, whether messages wait or move there, and what is still open. own are the groups whose own topics were
+// read, and moved those that committed something.
+func (s *Sampler) take(view *clusterView, targets []Target, own, moved map[string]bool, now time.Time) (looked map[types.NamespacedName]bool, open []question) {
 	looked = map[types.NamespacedName]bool{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range targets {
 		group := s.group(t.Name)
-		group.takeOwn(view, t, now)
+		if own[t.Group] {
+			group.takeOwn(view, t, now)
+		}
 		if moved[t.Group] {
 			group.active = now
 		}

@@ -15,21 +15,32 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/lag"
+	"github.com/orderflow-dev/orderflow/controllers/workersync"
 )
 
 // objects are what the pulse looks at every second: those of the cache as they were last told of, found by their names. A list of thousands each second, most of which are as they
 // were, would be most of what an idle operator does. Its methods that are told of changes lock it; who reads it holds the lock.
 type objects struct {
 	mu          sync.Mutex
-	groups      map[types.NamespacedName]*v1alpha1.MQConsumerGroup
+	groups      map[types.NamespacedName]*watched
 	clusters    map[types.NamespacedName]*v1alpha1.MQCluster
 	deployments map[types.NamespacedName]*appsv1.Deployment
 	replays     map[types.NamespacedName]*v1alpha1.DeadLetterReplay
 }
 
+// watched is a group, with how the sampler was told of it last.
+type watched struct {
+	group *v1alpha1.MQConsumerGroup
+	// target was made of the reports, and is stale once anything else it was made of has changed. One without a cluster is none.
+	target  lag.Target
+	reports []workersync.Report
+	stale   bool
+}
+
 func newObjects() *objects {
 	return &objects{
-		groups: map[types.NamespacedName]*v1alpha1.MQConsumerGroup{}, clusters: map[types.NamespacedName]*v1alpha1.MQCluster{},
+		groups: map[types.NamespacedName]*watched{}, clusters: map[types.NamespacedName]*v1alpha1.MQCluster{},
 		deployments: map[types.NamespacedName]*appsv1.Deployment{}, replays: map[types.NamespacedName]*v1alpha1.DeadLetterReplay{},
 	}
 }
@@ -53,15 +64,36 @@ func (o *objects) put(object any) {
 	defer o.mu.Unlock()
 	switch is := object.(type) {
 	case *v1alpha1.MQConsumerGroup:
-		o.groups[client.ObjectKeyFromObject(is)] = is
+		key := client.ObjectKeyFromObject(is)
+		if o.groups[key] == nil {
+			o.groups[key] = &watched{}
+		}
+		o.groups[key].group = is
+		o.changed(key)
 	case *v1alpha1.MQCluster:
 		o.clusters[client.ObjectKeyFromObject(is)] = is
+		o.changedAll()
 	case *appsv1.Deployment:
-		if is.Labels[labelGroup] != "" {
-			o.deployments[client.ObjectKeyFromObject(is)] = is
+		if key := client.ObjectKeyFromObject(is); is.Labels[labelGroup] != "" {
+			o.deployments[key] = is
+			o.changed(key)
 		}
 	case *v1alpha1.DeadLetterReplay:
 		o.replays[client.ObjectKeyFromObject(is)] = is
+		o.changedAll()
+	}
+}
+
+func (o *objects) changed(group types.NamespacedName) {
+	if w := o.groups[group]; w != nil {
+		w.stale = true
+	}
+}
+
+// changedAll is for what changes seldom, and for many.
+func (o *objects) changedAll() {
+	for _, w := range o.groups {
+		w.stale = true
 	}
 }
 
@@ -76,10 +108,13 @@ func (o *objects) drop(object any) {
 		delete(o.groups, client.ObjectKeyFromObject(is))
 	case *v1alpha1.MQCluster:
 		delete(o.clusters, client.ObjectKeyFromObject(is))
+		o.changedAll()
 	case *appsv1.Deployment:
 		delete(o.deployments, client.ObjectKeyFromObject(is))
+		o.changed(client.ObjectKeyFromObject(is))
 	case *v1alpha1.DeadLetterReplay:
 		delete(o.replays, client.ObjectKeyFromObject(is))
+		o.changedAll()
 	}
 }
 

@@ -97,23 +97,38 @@ func (p *Pulse) targets() []lag.Target {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	targets, replays := p.looked[:0], o.replaysByGroup()
-	for key, g := range o.groups {
-		cluster := o.clusterOf(g)
-		if cluster == nil || g.Status.ClusterIdentity == "" || broadcasts(g) { // whose positions no broker has
-			continue
-		}
-		var ready int32
-		if d := o.deployments[key]; d != nil {
-			ready = d.Status.ReadyReplicas
-		}
+	for key, w := range o.groups {
 		reports := p.Syncer.Reports(key)
-		targets = append(targets, lag.Target{
-			Name: key, Cluster: cluster, Group: g.Spec.Group, Topic: g.Spec.Topic, Pods: podsOf(g, ready, reports),
-			Consuming: ready > 0 && !suspensionTold(g).holds() && seeParking(&inputs{reports: reports}, p.Now()).parked == 0, Replayed: replayed(g, replays[key]),
-		})
+		if w.stale || w.target.Pods.Parked || !sameReports(reports, w.reports) {
+			w.target, w.reports, w.stale = p.target(key, w.group, reports, replays[key]), reports, false
+		}
+		if w.target.Cluster != nil {
+			targets = append(targets, w.target)
+		}
 	}
 	p.looked = targets
 	return targets
+}
+
+// sameReports reports whether no pass over the group was made between the two.
+func sameReports(a, b []workersync.Report) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+// target is the group as the sampler has to know it, without a cluster where its lag cannot be looked at.
+func (p *Pulse) target(key types.NamespacedName, g *v1alpha1.MQConsumerGroup, reports []workersync.Report, replays []*v1alpha1.DeadLetterReplay) lag.Target {
+	cluster := p.objects.clusterOf(g)
+	if cluster == nil || g.Status.ClusterIdentity == "" || broadcasts(g) { // whose positions no broker has
+		return lag.Target{}
+	}
+	var ready int32
+	if d := p.objects.deployments[key]; d != nil {
+		ready = d.Status.ReadyReplicas
+	}
+	return lag.Target{
+		Name: key, Cluster: cluster, Group: g.Spec.Group, Topic: g.Spec.Topic, Pods: podsOf(g, ready, reports),
+		Consuming: ready > 0 && !suspensionTold(g).holds() && seeParking(&inputs{reports: reports}, p.Now()).parked == 0, Replayed: replayed(g, replays),
+	}
 }
 
 // choose returns the groups whose status is worth writing: all that have something to tell, and a few whose lag merely moves. Those that are not busy, and had nothing to
@@ -124,7 +139,8 @@ func (p *Pulse) choose(busy map[types.NamespacedName]bool) (woken []*v1alpha1.MQ
 	now := p.Now()
 	maps.DeleteFunc(p.attention, func(key types.NamespacedName, _ attention) bool { return p.objects.groups[key] == nil })
 	var lags []*v1alpha1.MQConsumerGroup
-	for key, g := range p.objects.groups {
+	for key, w := range p.objects.groups {
+		g := w.group
 		a, known := p.attention[key]
 		if !known {
 			a.woken = now // what a group that is new has to tell comes within seconds, and is written together

@@ -51,8 +51,11 @@ func suspensionOf(group *v1alpha1.MQConsumerGroup, adapters map[string]*v1alpha1
 
 // suspensionTold is what the status says: for who has not read the adapters.
 func suspensionTold(group *v1alpha1.MQConsumerGroup) suspension {
+	if group.Status.Suspension == nil {
+		return suspension{}
+	}
 	parked := meta.FindStatusCondition(group.Status.Conditions, v1alpha1.ConditionParked)
-	if group.Status.Suspension == nil || parked == nil {
+	if parked == nil {
 		return suspension{}
 	}
 	return suspension{parked.Reason, ""}

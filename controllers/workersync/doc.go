@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package workersync is the operator's side of the sync call: it asks every worker pod how it is, and carries
-// changed limits to it. Pods that have anything to tell are asked every two seconds, those that are idle and well every two minutes, spread over them. What makes a group
+// changed limits to it. Pods that have anything to tell are asked every two seconds, those that are idle and well every five minutes, spread over them. What makes a group
 // be asked at once: other limits or credentials, a pod that came or went, a lag, a third party that is not well for anybody who calls it.
 //
 //	reconciler ──Expect(group, credentials, limits)──▶ Syncer ──POST /sync──▶ pods of the group

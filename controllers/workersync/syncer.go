@@ -27,7 +27,7 @@ const (
 	// period between passes, and between two calls of a group that is busy.
 	period = 2 * time.Second
 	// idlePeriod lies between two calls of a group that is not, a tenth more or less: without messages a pod has nothing new to tell, and a call is a TLS handshake.
-	idlePeriod = 2 * time.Minute
+	idlePeriod = 5 * time.Minute
 	// unwatchedPeriod is the idlePeriod of a group of which nobody else sees whether messages move.
 	unwatchedPeriod = 30 * time.Second
 	// maxCalls in flight at once.

@@ -12,6 +12,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/orderflow-dev/orderflow/hack/local/rocketmq"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
 	"github.com/orderflow-dev/orderflow/test/broker"
 )
@@ -102,7 +103,7 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 func real200(t *testing.T, r *record) {
-	s := newStageAt(t, max(*large/25, 5), broker.Shared(t).NameServer())
+	s := newStageAt(t, max(*large/25, 5), broker.Own(t, rocketmq.Options{}).NameServer())
 	r.Sample("ready_200_real_s", s.took.Seconds())
 	r.figure("ready_200_real_s", "", `median("ready_200_real_s")`)
 }
