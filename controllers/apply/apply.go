@@ -218,7 +218,7 @@ func dropNulls(value any) {
 // Prune deletes the owner's objects in list that are not among the names to keep. list is empty; its type and opts (namespace, labels)
 // say what is looked for.
 func (a *Applier) Prune(ctx context.Context, owner client.Object, list client.ObjectList, keep []string, opts ...client.ListOption) error {
-	if err := a.client.List(ctx, list, append(opts, client.InNamespace(owner.GetNamespace()))...); err != nil {
+	if err := a.client.List(ctx, list, append(opts, client.InNamespace(owner.GetNamespace()), client.UnsafeDisableDeepCopy)...); err != nil {
 		return fmt.Errorf("list what may be left over: %w", err)
 	}
 	return meta.EachListItem(list, func(item runtime.Object) error {

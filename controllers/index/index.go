@@ -23,8 +23,8 @@ const (
 	Cluster = "spec.clusterRef.name"
 	// Adapter is each ThirdPartyAdapter that an MQConsumerGroup refers to, within its namespace.
 	Adapter = "spec.handler.adapterRef.name"
-	// PodGroup is the MQConsumerGroup that a Pod belongs to, within its namespace.
-	PodGroup = "metadata.labels." + v1alpha1.ConsumerGroupLabel
+	// Owner is the MQConsumerGroup that a Pod or a ConfigMap belongs to, within its namespace.
+	Owner = "metadata.labels." + v1alpha1.ConsumerGroupLabel
 )
 
 // kind is a kind with its indexes.
@@ -45,13 +45,14 @@ func kinds() []kind {
 			Topic:   of(func(f *v1alpha1.OrderFlow) []string { return []string{f.Spec.Topic.Name} }),
 			Cluster: of(func(f *v1alpha1.OrderFlow) []string { return []string{f.Spec.ClusterRef.Name} }),
 		}},
-		{&corev1.Pod{}, map[string]client.IndexerFunc{PodGroup: of(podGroup)}},
+		{&corev1.Pod{}, map[string]client.IndexerFunc{Owner: labelled}},
+		{&corev1.ConfigMap{}, map[string]client.IndexerFunc{Owner: labelled}},
 	}
 }
 
-// podGroup is the label of a group's pods.
-func podGroup(p *corev1.Pod) []string {
-	if group := p.Labels[v1alpha1.ConsumerGroupLabel]; group != "" {
+// labelled is the group in an object's label.
+func labelled(o client.Object) []string {
+	if group := o.GetLabels()[v1alpha1.ConsumerGroupLabel]; group != "" {
 		return []string{group}
 	}
 	return nil

@@ -30,7 +30,7 @@
 // of the operator restarts no pod by itself, and one that changes the template replaces the pods with its own image.
 //
 // Number of pods: spec.replicas, or package scaling's decision, made from package lag's signals and the pods' own reports. Pulse looks at
-// these every second, of groups without messages every five, and wakes the reconciler when something changed that a user would want to know, so that nothing is written
+// these every second, of groups without messages every ten, and wakes the reconciler when something changed that a user would want to know, so that nothing is written
 // otherwise. What nobody waits for (a lag that moves, pods that are heard for the first time and are well) is told together, every ten seconds at most.
 //
 // Parked pods hand out no message. What passes by itself (a circuit, a limit) leaves a group Ready; what somebody has to change makes it

@@ -28,7 +28,7 @@ const (
 	// tellPeriod lies between two wakes for what nobody waits for.
 	tellPeriod = 10 * time.Second
 	// quietLook lies between two looks at a group that is not busy.
-	quietLook = 5 * time.Second
+	quietLook = 10 * time.Second
 	// lagsAtPulse groups are woken with each pulse for a lag that merely moves, those first that wait longest: where more than two hundred are busy at once, the API
 	// server is spared, and lags are as old as the interval between looks at a group at most.
 	lagsAtPulse = 20

@@ -18,6 +18,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/index"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/scaling"
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
@@ -103,7 +104,7 @@ func (r *Reconciler) ensureWorkload(ctx context.Context, seen *inputs, done *ste
 	if progress.IsDone() {
 		// No pod needs the structures of before any more.
 		err := r.Applier.Prune(ctx, seen.group, &corev1.ConfigMapList{}, []string{config.Name},
-			client.MatchingLabels{labelGroup: seen.group.Name, labelConfig: "structure"})
+			client.MatchingFields{index.Owner: seen.group.Name}, client.MatchingLabels{labelConfig: "structure"})
 		if err != nil {
 			return result.Fail(v1alpha1.ReasonApplyFailed, err, "removing old configuration")
 		}
@@ -200,7 +201,7 @@ func (r *Reconciler) ensureCredentials(ctx context.Context, seen *inputs) (worke
 	if failed.IsDone() {
 		r.SecretsRead.Note(key, state, r.Now())
 	}
-	return credentials, failed
+	return credentials.Public(), failed
 }
 
 // credentials are those of the group's Secret, renewed if need be.

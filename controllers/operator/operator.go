@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
-	"runtime/debug"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -71,15 +69,8 @@ type Options struct {
 // surveyEvery is for how long the name servers' list of brokers answers for all: thousands of objects ask for it.
 const surveyEvery = 5 * time.Second
 
-// gcPercent of the process, unless GOGC says otherwise: most of its memory is what informers hold, which lives long, and a collection of garbage that waits for as much
-// again, as Go's default does, would double it.
-const gcPercent = 50
-
 // New makes the manager with all it runs, in a process that is its alone. The connector gets the manager's way to read Secrets; whoever made it closes it.
 func New(config *rest.Config, connector *topology.Connector, o Options, log *slog.Logger) (ctrl.Manager, error) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("register the kinds: %w", err)
@@ -99,6 +90,9 @@ func New(config *rest.Config, connector *topology.Connector, o Options, log *slo
 	objects := metric.New(func(ctx context.Context) (metric.Objects, error) { return metric.Read(ctx, mgr.GetCache(), verified) })
 	if err := metrics.Registry.Register(objects); err != nil {
 		return nil, fmt.Errorf("register the metrics: %w", err)
+	}
+	if err := mgr.Add(collector{}); err != nil {
+		return nil, fmt.Errorf("add the collector of garbage: %w", err)
 	}
 	if err := addControllers(mgr, connector, verified, o, log); err != nil {
 		return nil, err
@@ -121,7 +115,7 @@ func managerOptions(o Options, scheme *runtime.Scheme) ctrl.Options {
 		MapperProvider: func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return mapper(scheme) },
 		Cache: cache.Options{
 			DefaultNamespaces: namespaces,
-			DefaultTransform:  slim,
+			DefaultTransform:  newSlimmer().slim,
 			// Of the kinds that are not OrderFlow's only its own objects are watched and held in memory.
 			ByObject: map[client.Object]cache.ByObject{
 				&appsv1.Deployment{}: ours, &corev1.Pod{}: ours, &corev1.ConfigMap{}: ours, &corev1.Service{}: ours, &corev1.ServiceAccount{}: ours,

@@ -61,7 +61,7 @@ func TestWhatReconcilersReadIsHeld(t *testing.T) {
 		"of what is gone its name": {toolscache.DeletedFinalStateUnknown{Key: "shop/push"}, toolscache.DeletedFinalStateUnknown{Key: "shop/push"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			held, err := slim(c.object)
+			held, err := newSlimmer().slim(c.object)
 			if diff := cmp.Diff(c.want, held); err != nil || diff != "" {
 				t.Errorf("error %v, held (-want +got):\n%s", err, diff)
 			}

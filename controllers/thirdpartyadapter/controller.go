@@ -5,10 +5,12 @@ package thirdpartyadapter
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,8 +28,9 @@ import (
 )
 
 const (
-	// interval between two looks. Changes of a circuit come sooner, with the status of the groups.
-	interval = 30 * time.Second
+	// interval between two looks. Changes of a circuit come sooner, with the status of the groups. quietInterval is that of an adapter that names no Secret, and whose pods have
+	// nothing to do: what they meet when they have leaves messages to be tried again, which wakes it.
+	interval, quietInterval = 30 * time.Second, 5 * time.Minute
 	// settle is how long a change of a group waits for those of others that use the adapter, and settleLong how long it waits that the pods of a group are heard for the
 	// first time, and find all well.
 	settle, settleLong = time.Second, 10 * time.Second
@@ -63,6 +66,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.ThirdPartyAdapter{}, builder.WithPredicates(demand.Changed())).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, adaptersOf), builder.WithPredicates(usesChanged())).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settleLong, adaptersOf), builder.WithPredicates(circuitsHeard())).
+		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(interval, adaptersOf), builder.WithPredicates(counted())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, RateLimiter: result.Backoff()}).
 		Complete(r)
 }
@@ -83,6 +87,14 @@ func usesChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, after := e.ObjectOld.(*v1alpha1.MQConsumerGroup), e.ObjectNew.(*v1alpha1.MQConsumerGroup) //nolint:forcetypeassert // as above
 		return before.Generation != after.Generation || v1alpha1.CircuitsTurned(before.Status.Adapters, after.Status.Adapters) || drainedOf(before) != drainedOf(after)
+	}}
+}
+
+// counted lets through that other numbers of a group's messages wait: its pods are busy.
+func counted() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, after := e.ObjectOld.(*v1alpha1.MQConsumerGroup).Status, e.ObjectNew.(*v1alpha1.MQConsumerGroup).Status //nolint:forcetypeassert // as above
+		return !ptr.Equal(before.Lag, after.Lag) || !ptr.Equal(before.RetryLag, after.RetryLag) || !ptr.Equal(before.DeadLetters, after.DeadLetters)
 	}}
 }
 
@@ -117,5 +129,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return apply.Again(err)
 	}
 	r.record(adapter, changed)
-	return result.Reconcile(interval, results...)
+	return result.Reconcile(pace(seen, r.Now()), results...)
+}
+
+// pace is the interval to the next look. Pods that are busy, or do not answer, were asked a moment ago.
+func pace(seen facts, now time.Time) time.Duration {
+	lately := func(r workersync.Report) bool { return now.Sub(r.Time) < interval }
+	if len(seen.secrets) > 0 || slices.ContainsFunc(seen.reports, lately) {
+		return interval
+	}
+	return quietInterval
 }

@@ -78,9 +78,13 @@ func (c *Connector) Connect(ctx context.Context, cluster *v1alpha1.MQCluster) (*
 	return p.admin, result.Result{}
 }
 
+// readBuffer of a connection: there are two for each MQCluster at least, and most answers are small.
+const readBuffer = 4 << 10
+
 func (c *Connector) open(nameServers []string, trust Trust) (*pooled, error) {
 	p := &pooled{nameServers: slices.Clone(nameServers), trust: trust}
 	config := c.Client
+	config.ReadBuffer = readBuffer
 	config.Credentials = func() rocketmq.Credentials { return *p.credentials.Load() }
 	if trust.Verify {
 		config.TLS = trust.config

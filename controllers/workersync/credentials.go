@@ -4,6 +4,7 @@
 package workersync
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -127,6 +128,12 @@ func (c Credentials) Data() map[string][]byte {
 		data[previousCertificateKey], data[previousTokenKey] = c.PreviousCertificate, []byte(c.PreviousToken)
 	}
 	return data
+}
+
+// Public are the credentials without the pods' private key: all that who calls pods needs, and all of thousands of groups that stays in memory.
+func (c Credentials) Public() Credentials {
+	c.Key, c.Certificate = nil, bytes.Clone(c.Certificate) // whose buffer was larger
+	return c
 }
 
 // tokens are those a pod may expect, the newest first.

@@ -38,7 +38,7 @@ const (
 type Group struct {
 	// ServerName in the pods' certificate.
 	ServerName string
-	// Credentials of the group's Secret.
+	// Credentials of the group's Secret; the private key is not needed.
 	Credentials Credentials
 	// Live is what the pods should run with.
 	Live worker.Live

@@ -38,7 +38,7 @@ func echo(b *testing.B, fields string, body []byte) (addr string) {
 }
 
 func echoOn(conn net.Conn, fields string, body []byte) {
-	r := bufio.NewReaderSize(conn, readBuffer)
+	r := bufio.NewReaderSize(conn, defaultReadBuffer)
 	var reply []byte
 	for {
 		prefix, err := r.Peek(4)

@@ -40,6 +40,9 @@ type Config struct {
 	// instead of used. Default 100 s, below the 120 s at which brokers and name
 	// servers close, so that no request meets that edge.
 	IdleTimeout time.Duration
+	// ReadBuffer is how much is read ahead of a connection, in bytes. Default
+	// 64 KiB.
+	ReadBuffer int
 	// MaxFrame bounds frames, sent and received, in bytes. Default
 	// [DefaultMaxFrame].
 	MaxFrame int
@@ -109,6 +112,9 @@ func NewClient(cfg Config) *Client {
 	}
 	if cfg.IdleTimeout == 0 {
 		cfg.IdleTimeout = defaultIdleTimeout
+	}
+	if cfg.ReadBuffer == 0 {
+		cfg.ReadBuffer = defaultReadBuffer
 	}
 	if cfg.MaxFrame == 0 {
 		cfg.MaxFrame = DefaultMaxFrame

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	readBuffer = 64 << 10
+	defaultReadBuffer = 64 << 10
 	// keepBuffer is the largest write buffer kept for the next write.
 	keepBuffer = 1 << 20
 	// stallTimeout: a peer that owed an answer for so long, said nothing at all
@@ -252,7 +252,7 @@ func (k *conn) release() {
 
 // read hands replies to their callers until the connection fails.
 func (k *conn) read() error {
-	r := bufio.NewReaderSize(k.netConn, readBuffer)
+	r := bufio.NewReaderSize(k.netConn, k.client.cfg.ReadBuffer)
 	for {
 		cmd, err := ReadFrame(r, k.client.cfg.MaxFrame)
 		if errors.Is(err, io.EOF) {
