@@ -7,11 +7,16 @@ import (
 	"context"
 	"os"
 	"runtime/debug"
+	"time"
 )
 
-// gcPercent of the process once its caches are filled, unless GOGC says otherwise: most of its memory is what informers hold, which lives long, and a collection of garbage that
-// waits for as much again, as Go's default does, would double it. While they fill more collections would make its start longer.
-const gcPercent = 50
+const (
+	// gcPercent of the process, unless GOGC says otherwise: most of its memory is what informers hold, which lives long, and a collection of garbage that waits for as much again, as
+	// Go's default does, would double it.
+	gcPercent = 50
+	// gcAfter the caches are filled it is set: before, collections would make the start longer.
+	gcAfter = time.Minute
+)
 
 // collector sets it.
 type collector struct{}
@@ -21,9 +26,13 @@ func (collector) NeedLeaderElection() bool { return false }
 
 // Start is called when the caches are filled.
 func (collector) Start(ctx context.Context) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+	if os.Getenv("GOGC") != "" {
+		return nil
 	}
-	<-ctx.Done()
+	select {
+	case <-time.After(gcAfter):
+		debug.SetGCPercent(gcPercent)
+	case <-ctx.Done():
+	}
 	return nil
 }
