@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/orderflow-dev/orderflow/test/evidence"
 	"github.com/orderflow-dev/orderflow/test/ledger"
@@ -99,13 +100,13 @@ func (s *Stub) Reset(ctx context.Context) error {
 
 // call sends in, if not nil, as JSON and decodes the answer into out, if not nil.
 func (s service) call(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader = http.NoBody
+	var body []byte
 	if in != nil {
 		encoded, err := json.Marshal(in)
 		if err != nil {
 			return fmt.Errorf("encoding %s: %w", path, err)
 		}
-		body = bytes.NewReader(encoded)
+		body = encoded
 	}
 	response, err := s.do(ctx, method, path, body)
 	if err != nil {
@@ -122,28 +123,42 @@ func (s service) call(ctx context.Context, method, path string, in, out any) err
 }
 
 func (s service) stream(ctx context.Context, path string) (io.ReadCloser, error) {
-	response, err := s.do(ctx, http.MethodGet, path, http.NoBody)
+	response, err := s.do(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return nil, err
 	}
 	return response.Body, nil
 }
 
+const (
+	// unserved is what the API server's proxy says, having sent nothing, while it knows no pod of a Service: a cluster that was not heard of for minutes takes its nodes for lost
+	// until their kubelets were heard again.
+	unserved = "no endpoints available for service"
+	// serveTime is for how long that may be so.
+	serveTime = 2 * time.Minute
+)
+
 // do fails for every answer but 2xx, with what the answer says.
-func (s service) do(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, method, s.base+path, body)
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := s.client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode/100 != 2 {
-		defer response.Body.Close()
+func (s service) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+	for began := time.Now(); ; {
+		request, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(body))
+		if err != nil {
+			return nil, err
+		}
+		request.Header.Set("Content-Type", "application/json")
+		response, err := s.client.Do(request)
+		if err != nil || response.StatusCode/100 == 2 {
+			return response, err
+		}
 		said, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10))
-		return nil, fmt.Errorf("%s %s: %s: %s", method, path, response.Status, bytes.TrimSpace(said))
+		response.Body.Close()
+		if !bytes.Contains(said, []byte(unserved)) || time.Since(began) > serveTime {
+			return nil, fmt.Errorf("%s %s: %s: %s", method, path, response.Status, bytes.TrimSpace(said))
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Second):
+		}
 	}
-	return response, nil
 }

@@ -25,7 +25,8 @@
 // (the claim in the status, eight objects, the status when the pods are ready), reads nothing, calls no broker, and sends no event.
 //
 // idle_*: nobody changes anything and no message was ever sent, 100 s after all was Ready. Writes are counted by the API server, whoever made them, but for leases; CPU and memory
-// are the process's by /proc; objects are all of OrderFlow's kinds.
+// are the process's by /proc; objects are all of OrderFlow's kinds. Where all was made within less than five minutes, as with 1,000, no group is due to be read back in that minute, and no idle pod to
+// be asked.
 //
 // restart_5000_vs_sync: 200 groups get another number of pods while there is no operator; from the start of its process to the first Deployment that has it, by the time in which
 // a process reads the same objects into plain informers. A Deployment of another group that changes fails the run.
