@@ -95,17 +95,12 @@ func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error 
 		reflect.ValueOf(object).Elem().Set(reflect.ValueOf(found).Elem()) // both are what the scheme makes of the kind
 		return nil
 	}
-	annotations := declared.GetAnnotations()
-	if annotations == nil {
-		annotations = map[string]string{}
-	}
-	annotations[appliedAnnotation] = mark(sum, generationToBe(declared, found, sum))
-	declared.SetAnnotations(annotations)
-	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(declared), FieldOwner, client.ForceOwnership); err != nil {
+	made, err := a.send(ctx, declared, sum, found)
+	if err != nil {
 		return fmt.Errorf("apply %s %s: %w", declared.GetKind(), object.GetName(), err)
 	}
-	a.remember(declared, sum)
-	return runtime.DefaultUnstructuredConverter.FromUnstructured(declared.Object, object)
+	a.remember(made, sum)
+	return runtime.DefaultUnstructuredConverter.FromUnstructured(made.Object, object)
 }
 
 // ApplyOver is Apply, over the version of the object that its owner has read; empty: there was none. It is a conflict if the object was written since: see Again. One that

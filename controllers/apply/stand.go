@@ -4,22 +4,33 @@
 package apply
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// appliedAnnotation is the digest of what an object was last made to be, for an operator that begins to know: what is no longer declared cannot be seen otherwise. Where
-// the kind has generations it has that of the object as well, by which it is seen whether anybody wrote the spec since.
+// appliedAnnotation is the digest of what an object was last made to be, for an operator that begins to know: what is no longer declared cannot be seen otherwise. For the kinds of
+// StandsByGeneration it has the object's generation as well, by which it is seen whether anybody wrote the spec since. That may be too low, so that the object is applied once
+// more than need be, but never too high: the next write of somebody else would be taken for ours.
 const appliedAnnotation = "orderflow.dev/applied"
+
+const (
+	deployment = "Deployment"
+	policy     = "NetworkPolicy"
+	budget     = "PodDisruptionBudget"
+)
+
+// StandsByGeneration says of a kind that its objects are known to be as declared by their generation and metadata alone: a cache need not hold their specs.
+func StandsByGeneration(kind string) bool {
+	return kind == deployment || kind == policy || kind == budget
+}
 
 // applied is what an object was made to be.
 type applied struct {
@@ -43,33 +54,50 @@ func (a *Applier) unchanged(found client.Object, sum [sha256.Size]byte) bool {
 
 // mark is the value of the annotation. No generation: 0.
 func mark(sum [sha256.Size]byte, generation int64) string {
-	mark := hex.EncodeToString(sum[:8])
+	text := hex.EncodeToString(sum[:8])
 	if generation != 0 {
-		mark += "-" + strconv.FormatInt(generation, 10)
+		text += "-" + strconv.FormatInt(generation, 10)
 	}
-	return mark
+	return text
 }
 
-// generationToBe is the generation that an object will have once it is applied, 0 for the kinds of the core group, which have none. Where it is wrong, since nothing of the spec
-// changes, or somebody else changes it at the same moment, the next operator applies the object once more.
-func generationToBe(declared *unstructured.Unstructured, found client.Object, sum [sha256.Size]byte) int64 {
-	if declared.GroupVersionKind().Group == corev1.GroupName {
-		return 0
+// send applies an object with its mark, and returns what it is then. found is what it was, nil if there was none.
+func (a *Applier) send(ctx context.Context, declared *unstructured.Unstructured, sum [sha256.Size]byte, found client.Object) (*unstructured.Unstructured, error) {
+	var generation int64
+	switch kind := declared.GetKind(); {
+	case !StandsByGeneration(kind):
+	case found == nil:
+		generation = 1
+	case kind == deployment: // whose generation moves with every change of its annotations
+		generation = found.GetGeneration() + 1
+	default:
+		generation = found.GetGeneration()
 	}
-	if found == nil {
-		return 1
+	made, err := a.sendMarked(ctx, declared, mark(sum, generation))
+	if err == nil && generation != 0 && made.GetGeneration() > generation && made.GetKind() != deployment { // the spec has changed, which seldom happens
+		return a.sendMarked(ctx, declared, mark(sum, made.GetGeneration()))
 	}
-	was, generation, _ := strings.Cut(found.GetAnnotations()[appliedAnnotation], "-")
-	if at, _ := strconv.ParseInt(generation, 10, 64); was == mark(sum, 0) && at >= found.GetGeneration() {
-		return found.GetGeneration() // nobody wrote the spec since
-	}
-	return found.GetGeneration() + 1
+	return made, err
 }
 
-// stands reports whether an object that this operator did not apply is as declared all the same, and then remembers it. What has a generation is not compared beyond its
-// metadata: a cache need not have its spec.
+func (a *Applier) sendMarked(ctx context.Context, declared *unstructured.Unstructured, mark string) (*unstructured.Unstructured, error) {
+	made := declared.DeepCopy()
+	annotations := made.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[appliedAnnotation] = mark
+	made.SetAnnotations(annotations)
+	return made, a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(made), FieldOwner, client.ForceOwnership)
+}
+
+// stands reports whether an object that this operator did not apply is as declared all the same, and then remembers it.
 func (a *Applier) stands(found client.Object, declared *unstructured.Unstructured, sum [sha256.Size]byte) bool {
-	if found.GetAnnotations()[appliedAnnotation] != mark(sum, found.GetGeneration()) {
+	var generation int64
+	if StandsByGeneration(declared.GetKind()) {
+		generation = found.GetGeneration()
+	}
+	if found.GetAnnotations()[appliedAnnotation] != mark(sum, generation) {
 		return false
 	}
 	have, err := runtime.DefaultUnstructuredConverter.ToUnstructured(found)
@@ -77,7 +105,7 @@ func (a *Applier) stands(found client.Object, declared *unstructured.Unstructure
 		return false
 	}
 	for field, value := range declared.Object {
-		compared := field == "metadata" || found.GetGeneration() == 0 && field != "apiVersion" && field != "kind"
+		compared := field == "metadata" || generation == 0 && field != "apiVersion" && field != "kind"
 		if compared && !contains(have[field], value) {
 			return false
 		}

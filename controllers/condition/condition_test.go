@@ -163,3 +163,27 @@ func TestWhatTurnedIsToldBeforeWhatMerelyChanged(t *testing.T) {
 		}
 	}
 }
+
+func TestOtherCountsWake(t *testing.T) {
+	of := func(lag, retry, dead int64, ready int32) *v1alpha1.MQConsumerGroup {
+		return &v1alpha1.MQConsumerGroup{Status: v1alpha1.MQConsumerGroupStatus{Lag: &lag, RetryLag: &retry, DeadLetters: &dead, ReadyReplicas: ready}}
+	}
+	for sentence, c := range map[string]struct {
+		after *v1alpha1.MQConsumerGroup
+		want  bool
+	}{
+		"as it was":              {of(1, 2, 3, 4), false},
+		"another lag":            {of(0, 2, 3, 4), true},
+		"another lag of such":    {of(1, 0, 3, 4), true},
+		"another dead letter":    {of(1, 2, 4, 4), true},
+		"another pod":            {of(1, 2, 3, 5), true},
+		"nothing known any more": {&v1alpha1.MQConsumerGroup{}, true},
+	} {
+		if got := Counted().Update(event.UpdateEvent{ObjectOld: of(1, 2, 3, 4), ObjectNew: c.after}); got != c.want {
+			t.Errorf("%s: wakes %t, want %t", sentence, got, c.want)
+		}
+	}
+	if g := of(0, 0, 0, 0); Counted().Create(event.CreateEvent{Object: g}) || Counted().Delete(event.DeleteEvent{Object: g}) {
+		t.Error("one that comes or goes wakes by its counts")
+	}
+}

@@ -6,6 +6,7 @@ package condition
 import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -31,6 +32,18 @@ func Turned(conditions func(client.Object) []metav1.Condition) predicate.Predica
 		}
 		return goes(e) || spokenOf(was) != spokenOf(is) || turned(v1alpha1.ConditionReady) || turned(v1alpha1.ConditionStalled)
 	}}
+}
+
+// Counted lets through that other numbers of a group's messages wait, or that it has another number of pods.
+func Counted() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		DeleteFunc: func(event.DeleteEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			was, is := e.ObjectOld.(*v1alpha1.MQConsumerGroup).Status, e.ObjectNew.(*v1alpha1.MQConsumerGroup).Status //nolint:forcetypeassert // of a watch on this kind
+			return !ptr.Equal(was.Lag, is.Lag) || !ptr.Equal(was.RetryLag, is.RetryLag) || !ptr.Equal(was.DeadLetters, is.DeadLetters) || was.ReadyReplicas != is.ReadyReplicas
+		},
+	}
 }
 
 // goes reports whether the object is being deleted from now on.

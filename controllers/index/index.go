@@ -23,8 +23,8 @@ const (
 	Cluster = "spec.clusterRef.name"
 	// Adapter is each ThirdPartyAdapter that an MQConsumerGroup refers to, within its namespace.
 	Adapter = "spec.handler.adapterRef.name"
-	// Owner is the MQConsumerGroup that a Pod or a ConfigMap belongs to, within its namespace.
-	Owner = "metadata.labels." + v1alpha1.ConsumerGroupLabel
+	// GroupLabel is the MQConsumerGroup that a Pod or a ConfigMap belongs to by its label, within its namespace.
+	GroupLabel = "metadata.labels." + v1alpha1.ConsumerGroupLabel
 )
 
 // kind is a kind with its indexes.
@@ -45,8 +45,8 @@ func kinds() []kind {
 			Topic:   of(func(f *v1alpha1.OrderFlow) []string { return []string{f.Spec.Topic.Name} }),
 			Cluster: of(func(f *v1alpha1.OrderFlow) []string { return []string{f.Spec.ClusterRef.Name} }),
 		}},
-		{&corev1.Pod{}, map[string]client.IndexerFunc{Owner: labelled}},
-		{&corev1.ConfigMap{}, map[string]client.IndexerFunc{Owner: labelled}},
+		{&corev1.Pod{}, map[string]client.IndexerFunc{GroupLabel: labelled}},
+		{&corev1.ConfigMap{}, map[string]client.IndexerFunc{GroupLabel: labelled}},
 	}
 }
 

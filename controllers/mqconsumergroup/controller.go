@@ -24,12 +24,12 @@ import (
 )
 
 const (
-	// interval between two looks at a group that is not Ready, or is but for what its pods will tell.
+	// interval between two looks at a group that is not Ready, or has members that OrderFlow did not start.
 	interval = 30 * time.Second
 	// VerifyEvery is how often a group that is well is looked at, more or less: it is read back from its brokers, and its members are listed. What Kubernetes, the sampler
 	// or the pods have to tell comes at once.
 	VerifyEvery = 5 * time.Minute
-	// quietInterval is the interval where all is well; that a verification is due comes before.
+	// quietInterval is the interval where all is well: a net, as a verification is due before.
 	quietInterval = 2 * VerifyEvery
 	// SecretEvery is how often a group's Secret is read, more or less.
 	SecretEvery = 15 * time.Minute
@@ -135,12 +135,20 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	r.record(group, before, changed)
 	r.recordRepairs(group, done)
-	verify := result.Result{After: r.Verified.Until(request.NamespacedName, r.Now())}
-	return result.Reconcile(intervalOf(done), append(done.results(), drainPace(group, seen, r.Now()), verify)...)
+	return result.Reconcile(intervalOf(seen, done), append(done.results(), drainPace(group, seen, r.Now()), r.verifyPace(group))...)
 }
 
-func intervalOf(done steps) time.Duration {
-	if result.Worst(done.results()...).IsDone() {
+// verifyPace asks for a look when the group is to be read back.
+func (r *Reconciler) verifyPace(group *v1alpha1.MQConsumerGroup) result.Result {
+	if !group.DeletionTimestamp.IsZero() {
+		return result.Result{}
+	}
+	return result.Result{After: r.Verified.Until(client.ObjectKeyFromObject(group), r.Now())}
+}
+
+// intervalOf is short where strangers are among the members, too: somebody is about to stop them.
+func intervalOf(seen *inputs, done steps) time.Duration {
+	if result.Worst(done.results()...).IsDone() && len(foreign(seen)) == 0 {
 		return quietInterval
 	}
 	return interval

@@ -463,7 +463,10 @@ func TestAStrangerThatJoinsARunningGroupIsToldOf(t *testing.T) {
 	w.must(second(w.reconcile()))
 	w.Events()
 	w.join("10.0.0.9@1234")
-	w.must(second(w.reconcile()))
+	answer, err := w.reconcile()
+	if w.must(err); answer.RequeueAfter > interval*11/10 {
+		t.Errorf("somebody is about to stop the stranger, and it is looked for in %v", answer.RequeueAfter)
+	}
 	w.want(v1alpha1.ConditionForeignConsumers, metav1.ConditionTrue, v1alpha1.ReasonForeignConsumersOnline, "1 members of the group are no pods of this object", "10.0.0.9@1234", "stop them")
 	if events := w.Events(); len(events) != 1 || !strings.HasPrefix(events[0], "Warning ForeignConsumersOnline") {
 		t.Errorf("the events are %q", events)

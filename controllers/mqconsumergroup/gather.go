@@ -371,7 +371,7 @@ func gatherMembers(ctx context.Context, mu *sync.Mutex, seen *inputs, m topology
 // Pods lists the pods of a group that have processes or may get some: those that are over, as evicted ones are, stay listed for hours.
 func Pods(ctx context.Context, reader client.Reader, group types.NamespacedName) ([]corev1.Pod, error) {
 	var pods corev1.PodList
-	if err := reader.List(ctx, &pods, client.InNamespace(group.Namespace), client.MatchingFields{index.Owner: group.Name}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := reader.List(ctx, &pods, client.InNamespace(group.Namespace), client.MatchingFields{index.GroupLabel: group.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list the pods: %w", err)
 	}
 	return slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool {

@@ -56,8 +56,11 @@ func TestAGroupThatIsWellIsReadBackNowAndThen(t *testing.T) {
 	w, _ := readyWorld(t)
 	read := func() int { return len(w.mq.Calls(rocketmq.OpGroupConfig)) }
 	before := read()
-	_, err := w.reconcile()
+	answer, err := w.reconcile()
 	w.must(err)
+	if answer.RequeueAfter <= interval || answer.RequeueAfter > VerifyEvery*5/4 {
+		t.Errorf("it is looked at again in %v, want to about %v", answer.RequeueAfter, VerifyEvery)
+	}
 	if got := read() - before; got != 0 {
 		t.Errorf("it was read back a moment ago, and is again from %d brokers", got)
 	}

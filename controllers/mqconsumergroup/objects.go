@@ -38,6 +38,12 @@ type watched struct {
 	stale   bool
 }
 
+// current reports whether the target is of now. While a pod is parked that depends on the time.
+func (w *watched) current(reports []workersync.Report) bool {
+	same := len(reports) == len(w.reports) && (len(reports) == 0 || &reports[0] == &w.reports[0]) // no pass over the group was made
+	return same && !w.stale && !w.target.Pods.Parked
+}
+
 func newObjects() *objects {
 	return &objects{
 		groups: map[types.NamespacedName]*watched{}, clusters: map[types.NamespacedName]*v1alpha1.MQCluster{},
@@ -74,10 +80,11 @@ func (o *objects) put(object any) {
 		o.clusters[client.ObjectKeyFromObject(is)] = is
 		o.changedAll()
 	case *appsv1.Deployment:
-		if key := client.ObjectKeyFromObject(is); is.Labels[labelGroup] != "" {
-			o.deployments[key] = is
-			o.changed(key)
+		key := client.ObjectKeyFromObject(is)
+		if o.deployments[key] = is; is.Labels[labelGroup] == "" {
+			delete(o.deployments, key)
 		}
+		o.changed(key)
 	case *v1alpha1.DeadLetterReplay:
 		o.replays[client.ObjectKeyFromObject(is)] = is
 		o.changedAll()

@@ -13,6 +13,7 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/lag"
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
 )
 
@@ -45,11 +46,11 @@ func TestTheSamplerIsToldOfAGroupAsItIsNow(t *testing.T) {
 		"nothing changed":        {func(*objects) {}, []seen{{"Orders", "physical", 40, true}}},
 		"more pods are ready":    {func(o *objects) { o.put(deployment(3)) }, []seen{{"Orders", "physical", 60, true}}},
 		"its Deployment is gone": {func(o *objects) { o.drop(deployment(2)) }, []seen{{"Orders", "physical", 0, false}}},
-		"somebody else's Deployment bears its name": {func(o *objects) {
+		"its Deployment has lost the group's label": {func(o *objects) {
 			other := deployment(9)
 			other.Labels = nil
 			o.put(other)
-		}, []seen{{"Orders", "physical", 40, true}}},
+		}, []seen{{"Orders", "physical", 0, false}}},
 		"its cluster is another": {func(o *objects) { o.put(cluster("moved")) }, []seen{{"Orders", "moved", 40, true}}},
 		"its cluster is gone":    {func(o *objects) { o.drop(cluster("physical")) }, nil},
 		"it is suspended": {func(o *objects) {
@@ -82,5 +83,25 @@ func TestTheSamplerIsToldOfAGroupAsItIsNow(t *testing.T) {
 				t.Errorf("the sampler is told otherwise (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestATargetIsMadeAnewWhereItMayBeAnother(t *testing.T) {
+	pass, another := []workersync.Report{{Pod: "a"}}, []workersync.Report{{Pod: "a"}}
+	for sentence, c := range map[string]struct {
+		watched watched
+		reports []workersync.Report
+		want    bool
+	}{
+		"nothing was heard since":          {watched{reports: pass}, pass, true},
+		"there were no pods, and are none": {watched{}, nil, true},
+		"its pods were asked since":        {watched{reports: pass}, another, false},
+		"its pods are gone":                {watched{reports: pass}, nil, false},
+		"an object of its was changed":     {watched{reports: pass, stale: true}, pass, false},
+		"a pod of it is parked, which may be for more than a moment by now": {watched{reports: pass, target: lag.Target{Pods: lag.Pods{Parked: true}}}, pass, false},
+	} {
+		if got := c.watched.current(c.reports); got != c.want {
+			t.Errorf("%s: the target is current: %t, want %t", sentence, got, c.want)
+		}
 	}
 }

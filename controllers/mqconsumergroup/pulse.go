@@ -7,6 +7,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -96,11 +97,11 @@ func (p *Pulse) targets() []lag.Target {
 	o := p.objects
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	targets, replays := p.looked[:0], o.replaysByGroup()
+	targets, replays := p.looked[:0], sync.OnceValue(o.replaysByGroup)
 	for key, w := range o.groups {
 		reports := p.Syncer.Reports(key)
-		if w.stale || w.target.Pods.Parked || !sameReports(reports, w.reports) {
-			w.target, w.reports, w.stale = p.target(key, w.group, reports, replays[key]), reports, false
+		if !w.current(reports) {
+			w.target, w.reports, w.stale = p.target(key, w.group, reports, replays()[key]), reports, false
 		}
 		if w.target.Cluster != nil {
 			targets = append(targets, w.target)
@@ -108,11 +109,6 @@ func (p *Pulse) targets() []lag.Target {
 	}
 	p.looked = targets
 	return targets
-}
-
-// sameReports reports whether no pass over the group was made between the two.
-func sameReports(a, b []workersync.Report) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // target is the group as the sampler has to know it, without a cluster where its lag cannot be looked at.

@@ -104,7 +104,7 @@ func (r *Reconciler) ensureWorkload(ctx context.Context, seen *inputs, done *ste
 	if progress.IsDone() {
 		// No pod needs the structures of before any more.
 		err := r.Applier.Prune(ctx, seen.group, &corev1.ConfigMapList{}, []string{config.Name},
-			client.MatchingFields{index.Owner: seen.group.Name}, client.MatchingLabels{labelConfig: "structure"})
+			client.MatchingFields{index.GroupLabel: seen.group.Name}, client.MatchingLabels{labelConfig: "structure"})
 		if err != nil {
 			return result.Fail(v1alpha1.ReasonApplyFailed, err, "removing old configuration")
 		}

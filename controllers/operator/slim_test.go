@@ -14,7 +14,24 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/apply"
 )
+
+func TestWhatObjectsOfOneOwnerSayIsTheirOwn(t *testing.T) {
+	s := newSlimmer()
+	object := func(labels map[string]string, owner string) *corev1.ConfigMap {
+		return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Labels: labels, OwnerReferences: []metav1.OwnerReference{{Name: owner, UID: "1"}}}}
+	}
+	for _, want := range []*corev1.ConfigMap{
+		object(map[string]string{"a": "1"}, "push"), object(map[string]string{"a": "1"}, "push"), object(map[string]string{"a": "2"}, "push"),
+		object(map[string]string{"b": "1"}, "renamed"), object(nil, "push"), object(map[string]string{"a": "1", "b": "1"}, "push"),
+	} {
+		held, err := s.slim(want.DeepCopy())
+		if diff := cmp.Diff(any(want), held); err != nil || diff != "" {
+			t.Errorf("error %v, held (-want +got):\n%s", err, diff)
+		}
+	}
+}
 
 func TestWhatReconcilersReadIsHeld(t *testing.T) {
 	meta := func(more map[string]string) metav1.ObjectMeta {
@@ -66,5 +83,13 @@ func TestWhatReconcilersReadIsHeld(t *testing.T) {
 				t.Errorf("error %v, held (-want +got):\n%s", err, diff)
 			}
 		})
+	}
+}
+
+func TestWhatIsHeldWithoutItsSpecStandsByItsGeneration(t *testing.T) {
+	for _, kind := range []string{"Deployment", "NetworkPolicy", "PodDisruptionBudget"} {
+		if !apply.StandsByGeneration(kind) {
+			t.Errorf("the cache has %s without its spec, and package apply compares it", kind)
+		}
 	}
 }

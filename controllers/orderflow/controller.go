@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,8 +32,8 @@ import (
 )
 
 const (
-	// interval between two looks at a flow that is not Ready, and how old the summary of its consumers' lag and pods may be. A flow that is well is looked at when its
-	// topic is to be read back, which comes before quietInterval.
+	// interval between two looks at a flow that is not Ready, or whose binding has of Secrets, and how old the summary of its consumers' lag and pods may be. A flow that is well
+	// otherwise is looked at when its topic is to be read back; quietInterval is a net beyond that.
 	interval, quietInterval = time.Minute, 2 * VerifyEvery
 	// settle is how long it waits for those of its siblings that a group became Ready or stalls, or does so no more, and settleLong how long anything else of what is
 	// said of it waits: on its way a group has several things to say, and its flow would repeat each.
@@ -82,10 +81,15 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.OrderFlow{}, builder.WithPredicates(predicate.Or(demand.Changed(), claimed()))).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, ownerOf), builder.WithPredicates(turned)).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settleLong, ownerOf), builder.WithPredicates(condition.ReadyChanged(groupConditions), predicate.Not(turned))).
-		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(interval, ownerOf), builder.WithPredicates(counted())).
+		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(interval, ownerOf), builder.WithPredicates(condition.Counted())).
 		Watches(&v1alpha1.MQCluster{}, handler.EnqueueRequestsFromMapFunc(r.flowsOn), builder.WithPredicates(topology.Changed())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, RateLimiter: result.Backoff()}).
 		Complete(r)
+}
+
+// secret reports whether the binding has of the cluster's Secrets, of whose changes nobody tells.
+func secret(cluster *v1alpha1.MQCluster) bool {
+	return cluster != nil && (cluster.Spec.ACL != nil || cluster.Spec.TLS != nil)
 }
 
 // claimed lets through that the cache has a claim: only then the topic is written to the brokers.
@@ -104,14 +108,6 @@ func seeded() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		was, is := e.ObjectOld.(*v1alpha1.MQConsumerGroup), e.ObjectNew.(*v1alpha1.MQConsumerGroup) //nolint:forcetypeassert // it is what is watched
 		return (was.Status.SeededTime == nil) != (is.Status.SeededTime == nil)
-	}}
-}
-
-// counted lets through that a group has another lag, or another number of pods.
-func counted() predicate.Predicate {
-	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		was, is := e.ObjectOld.(*v1alpha1.MQConsumerGroup).Status, e.ObjectNew.(*v1alpha1.MQConsumerGroup).Status //nolint:forcetypeassert // it is what is watched
-		return !ptr.Equal(was.Lag, is.Lag) || was.ReadyReplicas != is.ReadyReplicas
 	}}
 }
 
@@ -191,7 +187,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	r.record(flow, done, changed)
 	pace := interval
-	if result.Worst(done.results()...).IsDone() {
+	if result.Worst(done.results()...).IsDone() && !secret(seen.cluster) {
 		pace = quietInterval
 	}
 	answer, err := result.Reconcile(pace, append(done.results(), result.Result{After: r.Verified.Until(request.NamespacedName, r.Now())})...)

@@ -141,10 +141,13 @@ func short(d time.Duration) string {
 	return text
 }
 
-// listenAgain is when silence may begin, if that is before the next look.
+// listenAgain is when silence may begin, or be over, if that is before the next look.
 func listenAgain(flow *v1alpha1.OrderFlow, heard *traffic, next time.Duration, now time.Time) time.Duration {
-	if heard == nil || silent(flow, heard.last, now) {
+	switch {
+	case heard == nil:
 		return next
+	case silent(flow, heard.last, now):
+		return min(next, interval)
 	}
 	return min(next, quietSince(flow, heard.last).Add(flow.Spec.Topic.ExpectTraffic.Within.Duration).Sub(now))
 }

@@ -10,7 +10,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/demand"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/wake"
@@ -66,12 +66,12 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.ThirdPartyAdapter{}, builder.WithPredicates(demand.Changed())).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, adaptersOf), builder.WithPredicates(usesChanged())).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settleLong, adaptersOf), builder.WithPredicates(circuitsHeard())).
-		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(interval, adaptersOf), builder.WithPredicates(counted())).
+		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(interval, adaptersOf), builder.WithPredicates(condition.Counted())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, RateLimiter: result.Backoff()}).
 		Complete(r)
 }
 
-// adaptersOf are the adapters a group refers to. When a group stops referring to one, that one hears of it at its next interval.
+// adaptersOf are the adapters a group refers to.
 func adaptersOf(_ context.Context, object client.Object) []reconcile.Request {
 	group := object.(*v1alpha1.MQConsumerGroup) //nolint:forcetypeassert // it is what is watched
 	var requests []reconcile.Request
@@ -87,14 +87,6 @@ func usesChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, after := e.ObjectOld.(*v1alpha1.MQConsumerGroup), e.ObjectNew.(*v1alpha1.MQConsumerGroup) //nolint:forcetypeassert // as above
 		return before.Generation != after.Generation || v1alpha1.CircuitsTurned(before.Status.Adapters, after.Status.Adapters) || drainedOf(before) != drainedOf(after)
-	}}
-}
-
-// counted lets through that other numbers of a group's messages wait: its pods are busy.
-func counted() predicate.Predicate {
-	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		before, after := e.ObjectOld.(*v1alpha1.MQConsumerGroup).Status, e.ObjectNew.(*v1alpha1.MQConsumerGroup).Status //nolint:forcetypeassert // as above
-		return !ptr.Equal(before.Lag, after.Lag) || !ptr.Equal(before.RetryLag, after.RetryLag) || !ptr.Equal(before.DeadLetters, after.DeadLetters)
 	}}
 }
 
@@ -132,10 +124,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	return result.Reconcile(pace(seen, r.Now()), results...)
 }
 
-// pace is the interval to the next look. Pods that are busy, or do not answer, were asked a moment ago.
+// pace is the interval to the next look. Pods that are busy, or do not answer, were asked a moment ago; of groups that broadcast nobody counts messages.
 func pace(seen facts, now time.Time) time.Duration {
 	lately := func(r workersync.Report) bool { return now.Sub(r.Time) < interval }
-	if len(seen.secrets) > 0 || slices.ContainsFunc(seen.reports, lately) {
+	broadcasts := func(g v1alpha1.MQConsumerGroup) bool { return g.Spec.Consume.Model == v1alpha1.ConsumeBroadcasting }
+	if len(seen.secrets) > 0 || slices.ContainsFunc(seen.reports, lately) || slices.ContainsFunc(seen.groups, broadcasts) {
 		return interval
 	}
 	return quietInterval

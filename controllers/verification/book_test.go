@@ -62,3 +62,23 @@ func TestWithoutABookAllIsDue(t *testing.T) {
 		t.Error("nothing remembers it, and it is not due")
 	}
 }
+
+func TestAnObjectIsLookedAtWhenItIsDue(t *testing.T) {
+	const every = 5 * time.Minute
+	b := New(every)
+	if got := b.Until(push, noon); got != 0 {
+		t.Errorf("it was never verified, and is due in %v", got)
+	}
+	b.Note(push, "", noon)
+	next := b.Until(push, noon)
+	if next < every*3/4 || next > every*5/4 || b.IsDue(push, "", noon.Add(next-time.Nanosecond)) || !b.IsDue(push, "", noon.Add(next)) {
+		t.Errorf("it is due in %v, and then it is not", next)
+	}
+	if got := b.Until(push, noon.Add(every*2)); got != time.Second {
+		t.Errorf("it should have been verified long ago, and is due in %v", got)
+	}
+	b.Forget(push)
+	if got := b.Until(push, noon); got != 0 {
+		t.Errorf("it was forgotten, and is due in %v", got)
+	}
+}
