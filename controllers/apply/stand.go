@@ -21,15 +21,11 @@ import (
 // more than need be, but never too high: the next write of somebody else would be taken for ours.
 const appliedAnnotation = "orderflow.dev/applied"
 
-const (
-	deployment = "Deployment"
-	policy     = "NetworkPolicy"
-	budget     = "PodDisruptionBudget"
-)
+const deployment = "Deployment"
 
 // StandsByGeneration says of a kind that its objects are known to be as declared by their generation and metadata alone: a cache need not hold their specs.
 func StandsByGeneration(kind string) bool {
-	return kind == deployment || kind == policy || kind == budget
+	return kind == deployment || kind == "NetworkPolicy" || kind == "PodDisruptionBudget"
 }
 
 // applied is what an object was made to be.

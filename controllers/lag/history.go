@@ -82,7 +82,6 @@ type Committed struct {
 	At     time.Time
 }
 
-// Fresh reports whether the signals are younger than age at now.
 // Fresh reports whether the signals are younger than age at now, beyond what was to be expected.
 func (s Signals) Fresh(now time.Time, age time.Duration) bool {
 	return !s.Time.IsZero() && now.Sub(s.Time) < age+2*s.Every

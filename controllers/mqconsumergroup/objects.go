@@ -81,7 +81,9 @@ func (o *objects) put(object any) {
 		o.changedAll()
 	case *appsv1.Deployment:
 		key := client.ObjectKeyFromObject(is)
-		if o.deployments[key] = is; is.Labels[labelGroup] == "" {
+		if is.Labels[labelGroup] != "" {
+			o.deployments[key] = is
+		} else {
 			delete(o.deployments, key)
 		}
 		o.changed(key)

@@ -69,16 +69,17 @@ func (s slimmer) slim(object any) (any, error) {
 		return object, nil
 	}
 	owner := owners[0].UID
-	o.SetOwnerReferences(known(s.owners, owner, owners, func(a, b []metav1.OwnerReference) bool { return reflect.DeepEqual(a, b) }))
-	o.SetLabels(known(s.labels, labelled{owner, len(o.GetLabels())}, sharedStrings(o.GetLabels()), maps.Equal))
+	o.SetOwnerReferences(known(s.owners, owner, owners, func(a, b []metav1.OwnerReference) bool { return reflect.DeepEqual(a, b) }, slices.Clone))
+	o.SetLabels(known(s.labels, labelled{owner, len(o.GetLabels())}, o.GetLabels(), maps.Equal, sharedStrings))
 	return object, nil
 }
 
-// known is what is known by the key if it equals the value, and else the value, which is known from now on.
-func known[K comparable, V any](all *lru.Cache, key K, value V, equal func(a, b V) bool) V {
+// known is what is known by the key if it equals the value, and else the value made small, which is known from now on.
+func known[K comparable, V any](all *lru.Cache, key K, value V, equal func(a, b V) bool, small func(V) V) V {
 	if before, is := all.Get(key); is && equal(before.(V), value) { //nolint:forcetypeassert // nothing else is added
 		return before.(V) //nolint:forcetypeassert // as above
 	}
+	value = small(value)
 	all.Add(key, value)
 	return value
 }

@@ -185,9 +185,7 @@ func (s *Syncer) Start(ctx context.Context) error {
 
 // Pass asks every pod of every group once, and tells them of each other. One pass is made at a time.
 func (s *Syncer) Pass(ctx context.Context) {
-
 	s.pass(ctx, s.names(time.Unix(1<<40, 0))) // all are due by then
-
 }
 
 func (s *Syncer) pass(ctx context.Context, names []types.NamespacedName) {

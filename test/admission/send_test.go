@@ -93,9 +93,9 @@ func testPages(t *testing.T, api *server) {
 				t.Errorf("%s: %v in\n%s", page, err, match[1])
 			}
 		}
+		code := bytes.Join(written.FindAll(text, -1), nil)
 		for _, part := range []string{"spec", "status"} {
 			schema := schemaOf(crd).Properties[part]
-			code := bytes.Join(written.FindAll(text, -1), nil)
 			for _, field := range fieldsOf(&schema) {
 				if !regexp.MustCompile(`\b` + field + `\b`).Match(code) {
 					t.Errorf("%s does not have the field %s of %s", page, field, part)

@@ -7,9 +7,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/orderflow-dev/orderflow/test/evidence"
@@ -138,27 +140,31 @@ const (
 	serveTime = 2 * time.Minute
 )
 
-// do fails for every answer but 2xx, with what the answer says.
-func (s service) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
-	for began := time.Now(); ; {
-		request, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(body))
-		if err != nil {
-			return nil, err
-		}
-		request.Header.Set("Content-Type", "application/json")
-		response, err := s.client.Do(request)
-		if err != nil || response.StatusCode/100 == 2 {
-			return response, err
-		}
-		said, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10))
-		response.Body.Close()
-		if !bytes.Contains(said, []byte(unserved)) || time.Since(began) > serveTime {
-			return nil, fmt.Errorf("%s %s: %s: %s", method, path, response.Status, bytes.TrimSpace(said))
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(time.Second):
-		}
+// do fails for every answer but 2xx, with what the answer says. It waits while the Service has no pods.
+func (s service) do(ctx context.Context, method, path string, body []byte) (response *http.Response, err error) {
+	waiting, cancel := context.WithTimeout(ctx, serveTime) // of the wait alone: the answer may be read for longer
+	defer cancel()
+	late := Poll(waiting, "the service has pods", func(context.Context) (bool, error) {
+		response, err = s.try(ctx, method, path, body)
+		return err == nil || !strings.Contains(err.Error(), unserved), nil
+	})
+	return response, errors.Join(err, late)
+}
+
+func (s service) try(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
 	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := s.client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode/100 != 2 {
+		defer response.Body.Close()
+		said, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10))
+		return nil, fmt.Errorf("%s %s: %s: %s", method, path, response.Status, bytes.TrimSpace(said))
+	}
+	return response, nil
 }
