@@ -229,7 +229,7 @@ func (c *Client) conn(ctx context.Context, addr string) (k *conn, reused bool, e
 		if !reused {
 			if k, err = c.newConn(addr); err != nil {
 				c.mu.Unlock()
-				return nil, false, &connError{"reach", addr, err}
+				return nil, false, &connError{"connect to", addr, err}
 			}
 		}
 		c.mu.Unlock()

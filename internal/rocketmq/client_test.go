@@ -4,6 +4,7 @@
 package rocketmq_test
 
 import (
+	"cmp"
 	"bufio"
 	"context"
 	"errors"
@@ -376,6 +377,7 @@ func TestAnAddressThatCannotBeDialledIsLeftAlone(t *testing.T) {
 			return p.dial(ctx, network, to)
 		}})
 		defer c.Close()
+		first := ""
 		for {
 			err := get(t.Context(), c)
 			if err == nil {
@@ -383,6 +385,9 @@ func TestAnAddressThatCannotBeDialledIsLeftAlone(t *testing.T) {
 			}
 			if !errors.Is(err, rocketmq.ErrUnreachable) || !errors.Is(err, refused) || !strings.Contains(err.Error(), addr) {
 				t.Fatalf("got %v", err)
+			}
+			if first = cmp.Or(first, err.Error()); err.Error() != first {
+				t.Fatalf("it is told as %q and as %q: a condition that says so is written again and again", first, err)
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
