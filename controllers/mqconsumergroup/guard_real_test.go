@@ -21,10 +21,15 @@ func TestARealBrokerTellsWhichMessageHoldsAQueueAndWhenItWillBeDeleted(t *testin
 	queue := remoting.Queue{Topic: "Orders", Broker: master.name, ID: 1}
 	send := func(id string) {
 		t.Helper()
-		_, err := w.client.Send(t.Context(), master.addr, remoting.SendRequest{Group: "test", Queue: queue, Messages: []remoting.OutMessage{
+		sent, err := w.client.Send(t.Context(), master.addr, remoting.SendRequest{Group: "test", Queue: queue, Messages: []remoting.OutMessage{
 			{Body: []byte("{}"), Properties: remoting.Fields{{Name: remoting.PropertyUniqueKey, Value: id}}},
 		}})
 		w.must(err)
+		w.eventually("the broker shows message "+id, func() bool {
+			end, err := w.client.MaxOffset(t.Context(), master.addr, queue)
+			w.must(err)
+			return end > sent.Offset
+		})
 	}
 	w.settle()
 	w.roll()

@@ -5,8 +5,8 @@ package mqconsumergroup
 
 import (
 	"testing"
-	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
@@ -33,33 +33,29 @@ func TestARealBrokerDecidesWhenAnotherSubscriptionBegins(t *testing.T) {
 		t.Fatalf("%d pods of %s are wanted while the broker lists a member", wantedReplicas(d), structureOf(d))
 	}
 	w.leave(w.ownMember())
-	for deadline := time.Now().Add(time.Minute); structureOf(w.deployment()) == old; {
+	w.eventually("the broker lists nobody, and the new structure begins", func() bool {
 		w.must(second(w.reconcile()))
-		if time.Now().After(deadline) {
-			t.Fatal("the broker lists nobody, and the new structure does not begin")
-		}
-	}
+		return structureOf(w.deployment()) != old
+	})
 
 	w.group.Spec.Replicas, w.group.Spec.Suspend = new(int32(0)), new(true)
 	w.Write(t, w.group)
-	w.sendBack(2)
+	w.sendBack(3) // for ten seconds
 	w.must(second(w.reconcile()))
 	w.roll()
-	for range 2 {
-		w.must(second(w.reconcile()))
-	}
-	w.want(v1alpha1.ConditionDrained, metav1.ConditionFalse, v1alpha1.ReasonRetriesPending)
-	for deadline := time.Now().Add(time.Minute); w.group.Status.Suspension.RetriesUntil != nil; {
-		w.must(second(w.reconcile()))
-		if time.Now().After(deadline) {
-			t.Fatal("the message came back, and is said to wait yet")
+	drained := func(status metav1.ConditionStatus, reason string) func() bool {
+		return func() bool {
+			w.must(second(w.reconcile()))
+			c := meta.FindStatusCondition(w.group.Status.Conditions, v1alpha1.ConditionDrained)
+			return c != nil && c.Status == status && c.Reason == reason
 		}
 	}
-	w.want(v1alpha1.ConditionDrained, metav1.ConditionTrue, v1alpha1.ReasonDrained)
-	b := w.brokers[0]
-	stats, err := w.client.TopicStats(t.Context(), b.addr, rocketmq.RetryTopic(w.group.Spec.Group))
-	w.must(err)
-	if q := (rocketmq.Queue{Topic: rocketmq.RetryTopic(w.group.Spec.Group), Broker: b.name}); stats.Queues[q].Max != 1 {
-		t.Errorf("it is drained, and the retry topic has %+v", stats)
-	}
+	w.eventually("it is said that a message waits for its next attempt", drained(metav1.ConditionFalse, v1alpha1.ReasonRetriesPending))
+	w.eventually("it is said that it has come back", drained(metav1.ConditionTrue, v1alpha1.ReasonDrained))
+	retry := rocketmq.Queue{Topic: rocketmq.RetryTopic(w.group.Spec.Group), Broker: w.brokers[0].name}
+	w.eventually("the retry topic has it", func() bool {
+		end, err := w.client.MaxOffset(t.Context(), w.brokers[0].addr, retry)
+		w.must(err)
+		return end == 1
+	})
 }

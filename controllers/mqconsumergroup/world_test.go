@@ -26,6 +26,7 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
+	"github.com/orderflow-dev/orderflow/test/installation"
 )
 
 // topicQueues of the topic Orders on each broker.
@@ -158,6 +159,14 @@ func (w *world) topic(queues int) {
 		w.must(w.client.PutTopic(w.t.Context(), b.addr, rocketmq.TopicConfig{
 			Name: "Orders", ReadQueues: queues, WriteQueues: queues, Perm: rocketmq.PermRead | rocketmq.PermWrite,
 		}))
+	}
+}
+
+// eventually polls what a broker does in its own time.
+func (w *world) eventually(what string, done func() bool) {
+	w.t.Helper()
+	if !installation.Within(w.t, time.Minute, what, done) {
+		w.t.FailNow()
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/orderflow-dev/orderflow/hack/local/rocketmq"
 	remoting "github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/test/broker"
+	"github.com/orderflow-dev/orderflow/test/installation"
 )
 
 // TestARealBrokerHasWhatIsDeclared grows a topic under an Orderly group and closes it to either side.
@@ -67,6 +68,10 @@ func TestARealBrokerHasWhatIsDeclared(t *testing.T) {
 	if err := pull(); err != nil {
 		t.Fatal(err)
 	}
+	installation.Within(t, time.Minute, "the broker shows the message", func() bool {
+		end, err := admin.MaxOffset(t.Context(), addr, queue)
+		return err == nil && end == 1
+	})
 
 	w.grow(t, flow)
 	suite.WantCondition(t, flow.Status.Conditions, v1alpha1.ConditionTopicReady, metav1.ConditionFalse, v1alpha1.ReasonGrowthRefused, "has 1 messages to handle")

@@ -8,13 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,6 +26,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/test/installation"
 )
 
 // server is this test binary's API server. It is the package's one global.
@@ -58,22 +58,14 @@ func (t tests) Run() int {
 	return code
 }
 
-// startTimeout is ample: on a machine where all packages are compiled and tested at once the API server takes its time.
-const startTimeout = 3 * time.Minute
-
 func start() (client.WithWatch, error) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		return nil, errors.New("KUBEBUILDER_ASSETS is not set: run `make test`, or point it at the folder that `go run ./hack/local assets` prints")
+	environment, err := installation.Environment()
+	if err != nil {
+		return nil, err
 	}
-	_, here, _, _ := runtime.Caller(0)
 	scheme := kruntime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err
-	}
-	environment := &envtest.Environment{
-		CRDDirectoryPaths:        []string{filepath.Join(filepath.Dir(here), "..", "..", "config", "crd", "bases")},
-		ErrorIfCRDPathMissing:    true,
-		ControlPlaneStartTimeout: startTimeout,
 	}
 	config, err := environment.Start()
 	if err != nil {
@@ -150,12 +142,12 @@ func (s *Suite) Quiet(t testing.TB, object client.Object, reconcile func()) {
 	defer func() { s.stands = time.Time{} }()
 	reconcile()
 	s.Read(t, object)
-	before := object.GetResourceVersion()
+	before := object.DeepCopyObject().(client.Object) //nolint:forcetypeassert // a copy has its original's type
 	s.Events()
 	reconcile()
 	s.Read(t, object)
-	if after := object.GetResourceVersion(); after != before {
-		t.Errorf("%T %s was written although nothing changed: version %s after %s", object, object.GetName(), after, before)
+	if object.GetResourceVersion() != before.GetResourceVersion() {
+		t.Errorf("%T %s was written although nothing changed (-before +after):\n%s", object, object.GetName(), cmp.Diff(before, object))
 	}
 	if said := s.Events(); len(said) > 0 {
 		t.Errorf("nothing changed, and the events are %q", said)

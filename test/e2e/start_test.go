@@ -56,7 +56,7 @@ func remove(t *testing.T, flow string) {
 func send(t *testing.T, topic string, ids ...string) {
 	t.Helper()
 	p, err := producer.New(producer.Config{Binding: producer.Binding{
-		NameServers: stage.Env.NameServers, Topic: topic, Group: "e2e_producer", Mode: producer.Sync, SendTimeout: 3 * time.Second,
+		NameServers: stage.Env.NameServers, Topic: topic, Group: "e2e_producer", Mode: producer.Sync, SendTimeout: 30 * time.Second,
 	}})
 	if err != nil {
 		t.Fatal(err)

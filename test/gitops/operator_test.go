@@ -16,10 +16,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/orderflow-dev/orderflow/controllers/operator"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
+	"github.com/orderflow-dev/orderflow/test/installation"
 )
 
 // running is an API server with OrderFlow's controllers at work, and the file by which kubectl finds it.
@@ -30,11 +30,9 @@ type running struct {
 
 func startOperator(t *testing.T) *running {
 	t.Helper()
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		t.Fatal("KUBEBUILDER_ASSETS is not set: run `make test`, or point it at the folder that `go run ./hack/local assets` prints")
-	}
-	environment := &envtest.Environment{
-		CRDDirectoryPaths: []string{filepath.Join(dir, "..", "crd", "bases")}, ErrorIfCRDPathMissing: true, ControlPlaneStartTimeout: 3 * time.Minute,
+	environment, err := installation.Environment()
+	if err != nil {
+		t.Fatal(err)
 	}
 	config, err := environment.Start()
 	if err != nil {

@@ -42,14 +42,22 @@ type Installation struct {
 	scheme      *kruntime.Scheme
 }
 
+// Environment is an API server with OrderFlow's CRDs, which is not started yet. Where all packages are compiled and tested at once it takes its time.
+func Environment() (*envtest.Environment, error) {
+	if _, err := assets(); err != nil {
+		return nil, err
+	}
+	const ample = 3 * time.Minute
+	crds := envtest.CRDInstallOptions{Paths: []string{filepath.Join(Config(), "crd", "bases")}, ErrorIfPathMissing: true, MaxTime: ample}
+	return &envtest.Environment{CRDInstallOptions: crds, ControlPlaneStartTimeout: ample, ControlPlaneStopTimeout: ample}, nil
+}
+
 // Start starts an API server until the test ends, and applies kustomizations of config/ to it.
 func Start(t testing.TB, dirs ...string) *Installation {
 	t.Helper()
-	assets(t)
-	i := &Installation{
-		environment: &envtest.Environment{ControlPlaneStartTimeout: 3 * time.Minute}, // on a machine that compiles at the same time
-		scheme:      kruntime.NewScheme(),
-	}
+	environment, err := Environment()
+	must(t, err)
+	i := &Installation{environment: environment, scheme: kruntime.NewScheme()}
 	must(t, clientgoscheme.AddToScheme(i.scheme), v1alpha1.AddToScheme(i.scheme))
 	config, err := i.environment.Start()
 	if err != nil {
@@ -61,8 +69,6 @@ func Start(t testing.TB, dirs ...string) *Installation {
 		}
 	})
 	i.Admin, err = client.New(config, client.Options{Scheme: i.scheme})
-	must(t, err)
-	_, err = envtest.InstallCRDs(config, envtest.CRDInstallOptions{Paths: []string{filepath.Join(Config(), "crd", "bases")}, ErrorIfPathMissing: true})
 	must(t, err)
 	for _, dir := range dirs {
 		for _, object := range Manifests(t, dir) {
@@ -142,7 +148,9 @@ func Config() string {
 // Manifests are what kubectl makes of a kustomization in config/.
 func Manifests(t testing.TB, dir string) []*unstructured.Unstructured {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), filepath.Join(assets(t), "kubectl"), "kustomize", filepath.Join(Config(), dir)).Output()
+	binaries, err := assets()
+	must(t, err)
+	out, err := exec.CommandContext(t.Context(), filepath.Join(binaries, "kubectl"), "kustomize", filepath.Join(Config(), dir)).Output()
 	if err != nil {
 		if exit := new(exec.ExitError); errors.As(err, &exit) {
 			err = errors.New(string(exit.Stderr))
@@ -162,13 +170,12 @@ func Manifests(t testing.TB, dir string) []*unstructured.Unstructured {
 	}
 }
 
-func assets(t testing.TB) string {
-	t.Helper()
+func assets() (string, error) {
 	dir := os.Getenv("KUBEBUILDER_ASSETS")
 	if dir == "" {
-		t.Fatal("KUBEBUILDER_ASSETS is not set: run `make test`, or point it at the folder that `go run ./hack/local assets` prints")
+		return "", errors.New("KUBEBUILDER_ASSETS is not set: run `make test`, or point it at the folder that `go run ./hack/local assets` prints")
 	}
-	return dir
+	return dir, nil
 }
 
 func must(t testing.TB, errs ...error) {

@@ -23,7 +23,7 @@ func (i *Installation) May(t testing.TB, spec authorizationv1.SubjectAccessRevie
 // bindings by watches of its own.
 func (i *Installation) AwaitMay(t testing.TB, spec authorizationv1.SubjectAccessReviewSpec) {
 	t.Helper()
-	Within(t, 10*time.Second, spec.User+" may do what was given to them", func() bool { return i.May(t, spec) })
+	Within(t, time.Minute, spec.User+" may do what was given to them", func() bool { return i.May(t, spec) })
 }
 
 // first is one thing that the rule allows.

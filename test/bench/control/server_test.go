@@ -9,16 +9,15 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 	kruntime "k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/test/installation"
 )
 
 // server is an API server of its own for one comparison.
@@ -39,12 +38,8 @@ func scheme() *kruntime.Scheme {
 
 func startServer(t *testing.T) *server {
 	t.Helper()
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		t.Fatal("KUBEBUILDER_ASSETS is not set: run make bench-control, or point it at the folder that go run ./hack/local assets prints")
-	}
-	environment := &envtest.Environment{
-		CRDDirectoryPaths: []string{"../../../config/crd/bases"}, ErrorIfCRDPathMissing: true, ControlPlaneStartTimeout: 3 * time.Minute,
-	}
+	environment, err := installation.Environment()
+	must(t, err)
 	config, err := environment.Start()
 	must(t, err)
 	t.Cleanup(func() { must(t, environment.Stop()) })
