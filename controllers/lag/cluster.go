@@ -31,6 +31,10 @@ type clusterView struct {
 	masters  []topology.Master
 	surveyed time.Time
 
+	// targets of this look, and which of their own topics are to be read: kept for their room, as there may be thousands each second.
+	targets []Target
+	own     []need
+
 	// committed are the offsets of each master by its name, and marks what they were read as.
 	committed map[string]map[rocketmq.GroupTopic]map[int]int64
 	marks     map[string][]byte

@@ -30,24 +30,24 @@ type need struct {
 
 // plan chooses the topics to be read in a pass. Those with a group for which messages wait or move, or which has no pods and may have to get one, go first, then those
 // read longest ago. ofGroups are the groups whose own topics are among them.
-func (s *Sampler) plan(view *clusterView, targets []Target, now time.Time) (topics []string, ofGroups map[string]bool) {
+func (s *Sampler) plan(view *clusterView, now time.Time) (topics []string, ofGroups map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	main := make(map[string]*need, len(view.topics))
-	var own []need
-	for _, t := range targets {
+	main := make(map[string]need, len(view.topics))
+	own := view.own[:0]
+	for _, t := range view.targets {
 		group := s.group(t.Name)
 		busy := t.Pods.Ready == 0 || now.Sub(group.active) < busyFor
-		topic := main[t.Topic]
-		if topic == nil {
+		topic, is := main[t.Topic]
+		if !is {
 			var read time.Time
 			if known := view.topics[t.Topic]; known != nil {
 				read = known.read
 			}
-			topic = &need{topic: t.Topic, late: now.Sub(read).Seconds()}
-			main[t.Topic] = topic
+			topic = need{topic: t.Topic, late: now.Sub(read).Seconds()}
 		}
 		topic.busy = topic.busy || busy
+		main[t.Topic] = topic
 		interval := quietInterval
 		if now.Sub(group.active) < quietAfter {
 			interval = groupTopicInterval
@@ -56,15 +56,16 @@ func (s *Sampler) plan(view *clusterView, targets []Target, now time.Time) (topi
 			own = append(own, need{group: t.Group, busy: interval < quietInterval, late: late})
 		}
 	}
+	view.own = own
 	return choose(main, own)
 }
 
 // choose takes as many as a pass can read.
-func choose(main map[string]*need, own []need) (topics []string, ofGroups map[string]bool) {
+func choose(main map[string]need, own []need) (topics []string, ofGroups map[string]bool) {
 	ofGroups = map[string]bool{}
 	needs := make([]need, 0, len(main))
 	for _, n := range main {
-		needs = append(needs, *n)
+		needs = append(needs, n)
 	}
 	forOwn := max(passCalls-len(needs), ownCalls)
 	take := func(list []need, calls int) {

@@ -10,13 +10,13 @@ import (
 )
 
 // mains are n topics, of which one was read longer ago than all others.
-func mains(n, oldest int) map[string]*need {
-	topics := map[string]*need{}
+func mains(n, oldest int) map[string]need {
+	topics := map[string]need{}
 	for i := range n {
 		topic := fmt.Sprintf("topic-%d", i)
-		topics[topic] = &need{topic: topic, late: 1}
+		topics[topic] = need{topic: topic, late: 1}
 		if i == oldest {
-			topics[topic].late = 9
+			topics[topic] = need{topic: topic, late: 9}
 		}
 	}
 	return topics
@@ -45,7 +45,7 @@ func TestAPassReadsWhatIsMostUrgent(t *testing.T) {
 	})
 	t.Run("a busy one goes first, however long the others wait", func(t *testing.T) {
 		list := mains(1000, 777)
-		list["topic-3"].busy = true
+		list["topic-3"] = need{topic: "topic-3", late: 1, busy: true}
 		if got, _ := choose(list, nil); got[0] != "topic-3" {
 			t.Errorf("%s is read first", got[0])
 		}

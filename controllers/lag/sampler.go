@@ -115,25 +115,16 @@ func (s *Sampler) Heads(name types.NamespacedName) []Head {
 // Look looks once at all targets, as far as the calls of a pass go round (see plan), and forgets every group that is not among them. Groups of a cluster that does not
 // answer are not looked at. It returns the groups that were, and whether any of their messages wait or move.
 func (s *Sampler) Look(ctx context.Context, targets []Target) map[types.NamespacedName]bool {
-	byCluster := map[string][]Target{}
-	for _, t := range targets {
-		key := physical(t.Cluster)
-		byCluster[key] = append(byCluster[key], t)
-	}
-	s.forget(targets, byCluster)
+	s.divide(targets)
+	s.forget(targets)
 	looked := map[types.NamespacedName]bool{}
 	var mu sync.Mutex // of looked
 	var looks sync.WaitGroup
-	for key, targets := range byCluster {
-		view := s.clusters[key]
-		if view == nil {
-			view = &clusterView{topics: map[string]*topicView{}}
-			s.clusters[key] = view
-		}
+	for _, view := range s.clusters {
 		looks.Go(func() {
-			seen, err := s.lookAt(ctx, view, targets)
+			seen, err := s.lookAt(ctx, view)
 			if err != nil {
-				s.logger.WarnContext(ctx, "cannot read offsets", "cluster", client.ObjectKeyFromObject(targets[0].Cluster), "error", err)
+				s.logger.WarnContext(ctx, "cannot read offsets", "cluster", client.ObjectKeyFromObject(view.targets[0].Cluster), "error", err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -144,6 +135,23 @@ func (s *Sampler) Look(ctx context.Context, targets []Target) map[types.Namespac
 	return looked
 }
 
+// divide gives the clusters their targets, and forgets those that have none.
+func (s *Sampler) divide(targets []Target) {
+	for _, view := range s.clusters {
+		view.targets = view.targets[:0]
+	}
+	for _, t := range targets {
+		key := physical(t.Cluster)
+		view := s.clusters[key]
+		if view == nil {
+			view = &clusterView{topics: map[string]*topicView{}}
+			s.clusters[key] = view
+		}
+		view.targets = append(view.targets, t)
+	}
+	maps.DeleteFunc(s.clusters, func(_ string, view *clusterView) bool { return len(view.targets) == 0 })
+}
+
 // physical names what is asked once for all MQClusters that mean it; one with access control has a key of its own, which may see less than others'.
 func physical(cluster *v1alpha1.MQCluster) string {
 	if cluster.Status.Identity == "" || cluster.Spec.ACL != nil {
@@ -152,8 +160,7 @@ func physical(cluster *v1alpha1.MQCluster) string {
 	return cluster.Status.Identity
 }
 
-func (s *Sampler) forget(targets []Target, byCluster map[string][]Target) {
-	maps.DeleteFunc(s.clusters, func(key string, _ *clusterView) bool { return byCluster[key] == nil })
+func (s *Sampler) forget(targets []Target) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known := 0
@@ -173,20 +180,20 @@ func (s *Sampler) forget(targets []Target, byCluster map[string][]Target) {
 }
 
 // lookAt looks at the groups of one cluster.
-func (s *Sampler) lookAt(ctx context.Context, view *clusterView, targets []Target) (map[types.NamespacedName]bool, error) {
+func (s *Sampler) lookAt(ctx context.Context, view *clusterView) (map[types.NamespacedName]bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	now := s.Now()
-	if err := view.survey(ctx, s.connector, targets[0].Cluster, now); err != nil {
+	if err := view.survey(ctx, s.connector, view.targets[0].Cluster, now); err != nil {
 		return nil, err
 	}
-	topics, own := s.plan(view, targets, now)
+	topics, own := s.plan(view, now)
 	moved, err := view.read(ctx, topics, now)
 	if err != nil {
 		view.surveyed = time.Time{} // the brokers may have moved
 		return nil, err
 	}
-	looked, open := s.take(view, targets, own, moved, now)
+	looked, open := s.take(view, own, moved, now)
 	answers := view.ask(ctx, open)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -198,11 +205,11 @@ func (s *Sampler) lookAt(ctx context.Context, view *clusterView, targets []Targe
 
 // take takes in what was read, and returns the groups that were looked at, whether messages wait or move there, and what is still open. own are the groups whose own topics were
 // read, and moved those that committed something.
-func (s *Sampler) take(view *clusterView, targets []Target, own, moved map[string]bool, now time.Time) (looked map[types.NamespacedName]bool, open []question) {
+func (s *Sampler) take(view *clusterView, own, moved map[string]bool, now time.Time) (looked map[types.NamespacedName]bool, open []question) {
 	looked = map[types.NamespacedName]bool{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, t := range targets {
+	for _, t := range view.targets {
 		group := s.group(t.Name)
 		if own[t.Group] {
 			group.takeOwn(view, t, now)

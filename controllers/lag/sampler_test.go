@@ -216,20 +216,25 @@ func (w *world) clock() *time.Time {
 }
 
 func TestABrokerIsAskedOnceWhenTheFirstMessageOfABacklogWasStored(t *testing.T) {
-	w := newWorld(t)
-	now := w.clock()
-	w.send("Orders", 0, 3)
-	w.commit("push", "Orders", 0, 0)
-	for range 120 {
-		w.look("push")
-		*now = now.Add(time.Second)
-	}
-	if calls := len(w.brokers.Calls(rocketmq.OpPull)); calls != 1 {
-		t.Errorf("%d messages were read in two minutes, want one", calls)
-	}
-	heads := w.sampler.Heads(name("push"))
-	if len(heads) != 1 || heads[0].Offset != 0 || time.Since(heads[0].Stored).Abs() > time.Minute {
-		t.Errorf("got %+v, want the first message, stored a moment ago", heads)
+	for sentence, topic := range map[string]string{"of the topic": "Orders", "of its retries": rocketmq.RetryTopic("push")} {
+		t.Run(sentence, func(t *testing.T) {
+			w := newWorld(t)
+			w.topic(rocketmq.RetryTopic("push"), 1)
+			now := w.clock()
+			w.send(topic, 0, 3)
+			w.commit("push", topic, 0, 0)
+			for range 120 {
+				w.look("push")
+				*now = now.Add(time.Second)
+			}
+			if calls := len(w.brokers.Calls(rocketmq.OpPull)); calls != 1 {
+				t.Errorf("%d messages were read in two minutes, want one", calls)
+			}
+			heads := w.sampler.Heads(name("push"))
+			if len(heads) != 1 || heads[0].Queue.Topic != topic || heads[0].Offset != 0 || time.Since(heads[0].Stored).Abs() > time.Minute {
+				t.Errorf("got %+v, want the first message, stored a moment ago", heads)
+			}
+		})
 	}
 }
 

@@ -193,17 +193,15 @@ func rank(a, b *v1alpha1.OrderFlow) int {
 
 // gatherSiblings finds who shares the adapters' limits.
 func (r *Reconciler) gatherSiblings(ctx context.Context, seen *inputs) error {
-	known := map[types.UID]bool{}
 	for _, name := range seen.group.Spec.Handler.Adapters() {
 		var groups v1alpha1.MQConsumerGroupList
 		if err := r.Client.List(ctx, &groups, client.InNamespace(seen.group.Namespace), client.MatchingFields{index.Adapter: name}, client.UnsafeDisableDeepCopy); err != nil {
 			return fmt.Errorf("list the groups that use adapter %s: %w", name, err)
 		}
-		for _, g := range groups.Items {
-			if !known[g.UID] {
-				known[g.UID], seen.siblings = true, append(seen.siblings, g)
-			}
-		}
+		more := slices.DeleteFunc(groups.Items, func(g v1alpha1.MQConsumerGroup) bool {
+			return slices.ContainsFunc(seen.siblings, func(known v1alpha1.MQConsumerGroup) bool { return known.UID == g.UID })
+		})
+		seen.siblings = append(more, seen.siblings...)
 	}
 	return nil
 }
@@ -211,10 +209,17 @@ func (r *Reconciler) gatherSiblings(ctx context.Context, seen *inputs) error {
 // gatherClaims finds who else declares the group's name. MQClusters of other namespaces may be the same physical cluster.
 func (r *Reconciler) gatherClaims(ctx context.Context, seen *inputs) error {
 	var groups v1alpha1.MQConsumerGroupList
+	if err := r.Client.List(ctx, &groups, client.MatchingFields{index.Group: seen.group.Spec.Group}, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list groups: %w", err)
+	}
+	others := slices.DeleteFunc(groups.Items, func(g v1alpha1.MQConsumerGroup) bool { return g.UID == seen.group.UID }) // the list may lag behind
+	if len(others) == 0 {
+		seen.claims = []claim.Claim{claimOf(seen.group, v1alpha1.MQClusterStatus{})}
+		return nil
+	}
 	var clusters v1alpha1.MQClusterList
-	err := r.Client.List(ctx, &groups, client.MatchingFields{index.Group: seen.group.Spec.Group}, client.UnsafeDisableDeepCopy)
-	if err = errors.Join(err, r.Client.List(ctx, &clusters, client.UnsafeDisableDeepCopy)); err != nil {
-		return fmt.Errorf("list groups and clusters: %w", err)
+	if err := r.Client.List(ctx, &clusters, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list clusters: %w", err)
 	}
 	status := map[types.NamespacedName]v1alpha1.MQClusterStatus{}
 	for _, c := range clusters.Items {
@@ -223,10 +228,9 @@ func (r *Reconciler) gatherClaims(ctx context.Context, seen *inputs) error {
 	of := func(g *v1alpha1.MQConsumerGroup) v1alpha1.MQClusterStatus {
 		return status[types.NamespacedName{Namespace: g.Namespace, Name: g.Spec.ClusterRef.Name}]
 	}
-	seen.claims = []claim.Claim{claimOf(seen.group, of(seen.group))} // which the list may not have: not yet, or not any more
-	for i := range groups.Items {
-		g := &groups.Items[i]
-		if g.UID != seen.group.UID && topology.SameCluster(of(g), of(seen.group)) {
+	seen.claims = []claim.Claim{claimOf(seen.group, of(seen.group))}
+	for i := range others {
+		if g := &others[i]; topology.SameCluster(of(g), of(seen.group)) {
 			seen.claims = append(seen.claims, claimOf(g, of(g)))
 		}
 	}
