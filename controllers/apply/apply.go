@@ -5,6 +5,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -274,9 +275,9 @@ func (a *Applier) note(owner client.Object, err error) error {
 }
 
 // Again answers the queue where a write failed. That the object has changed since it was read is no error: it is looked at anew, when the
-// cache has it.
+// cache has it. Nor is it one that the operator stops.
 func Again(err error) (reconcile.Result, error) {
-	if apierrors.IsConflict(err) {
+	if apierrors.IsConflict(err) || errors.Is(err, context.Canceled) {
 		return reconcile.Result{RequeueAfter: cacheLag}, nil
 	}
 	return reconcile.Result{}, err

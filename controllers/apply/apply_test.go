@@ -215,6 +215,11 @@ func TestAStatusIsNotWrittenOverOneThatIsNewer(t *testing.T) {
 	if w.Read(t, w.owner); said(w.owner) != "seven" {
 		t.Errorf("what was decided on an old read was written over what is newer")
 	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if answer, err := apply.Again(w.applier.Status(stopped, before, stale)); err != nil || answer.RequeueAfter == 0 {
+		t.Errorf("an operator that stops in the middle of a write says %v, %+v", err, answer)
+	}
 	if _, err := apply.Again(errors.New("the API server is away")); err == nil {
 		t.Error("another error is lost")
 	}

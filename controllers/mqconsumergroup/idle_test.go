@@ -4,14 +4,22 @@
 package mqconsumergroup
 
 import (
+	"context"
+	"log/slog"
+	"sync"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/suite"
 	"github.com/orderflow-dev/orderflow/controllers/verification"
+	"github.com/orderflow-dev/orderflow/controllers/workersync"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
@@ -49,6 +57,55 @@ func TestALookAtAGroupThatIsWellWritesNothing(t *testing.T) {
 	w.must(err)
 	if got := writes.Writes(); len(got) > 0 {
 		t.Errorf("nothing changed while another operator took over, and it wrote %q", got)
+	}
+}
+
+func TestAnOperatorThatBeginsUnsaysNothingOfPodsThatItHasNotAskedYet(t *testing.T) {
+	w, writes := readyWorld(t)
+	known := metav1.Condition{Type: v1alpha1.ConditionParked, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAddressRefused, LastTransitionTime: metav1.NewTime(w.Now())}
+	current := metav1.Condition{Type: v1alpha1.ConditionConfigCurrent, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady, LastTransitionTime: known.LastTransitionTime}
+	condition.Set(&w.group.Status.Conditions, w.group.Generation, w.Now(), known, current)
+	w.group.Status.Lag = new(int64(7))
+	w.must(w.Status().Update(t.Context(), w.group))
+
+	asked := make(chan struct{})
+	w.r.Syncer = workersync.New(workersync.Config{Logger: slog.New(slog.DiscardHandler), Pods: func(ctx context.Context, _ types.NamespacedName) ([]corev1.Pod, error) {
+		select {
+		case <-asked:
+		case <-ctx.Done():
+		}
+		return nil, nil
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	var syncing sync.WaitGroup
+	syncing.Go(func() { _ = w.r.Syncer.Start(ctx) })
+	defer syncing.Wait()
+	defer cancel()
+	w.eventually("the operator has begun", func() bool { return !w.r.Syncer.Settled() })
+	answer, err := w.reconcile()
+	w.must(err)
+	if got := writes.Writes(); len(got) > 0 || answer.RequeueAfter > lookAgain*11/10 {
+		t.Errorf("it wrote %q, and looks again in %v", got, answer.RequeueAfter)
+	}
+	w.want(v1alpha1.ConditionParked, metav1.ConditionTrue, v1alpha1.ReasonAddressRefused)
+
+	close(asked)
+	w.eventually("the pods were asked", func() bool { return w.r.Syncer.Heard(client.ObjectKeyFromObject(w.group)) })
+	w.beat()
+	_, err = w.reconcile()
+	w.must(err)
+	w.want(v1alpha1.ConditionParked, metav1.ConditionFalse, v1alpha1.ReasonNotParked)
+	if lag := w.group.Status.Lag; lag == nil || *lag != 0 {
+		t.Errorf("the lag is %v", lag)
+	}
+
+	w.group.Spec.Concurrency.PerPod = 7
+	w.Write(t, w.group)
+	w.r.Syncer.Forget(client.ObjectKeyFromObject(w.group)) // as if it began again
+	_, err = w.reconcile()
+	w.must(err)
+	if w.group.Status.ObservedGeneration != w.group.Generation {
+		t.Error("what is new is not written before the pods were asked")
 	}
 }
 

@@ -216,9 +216,9 @@ func configMoved(seen *inputs) bool {
 }
 
 func lagMoved(seen *inputs, now time.Time) bool {
-	var is v1alpha1.MQConsumerGroupStatus
-	setLag(&is, seen, now)
 	was := &seen.group.Status
+	is := v1alpha1.MQConsumerGroupStatus{DeadLetters: was.DeadLetters}
+	setLag(&is, seen, now)
 	for _, c := range []metav1.Condition{queueStuck(seen, now), retentionAtRisk(seen, now)} { // which are known since the lag is
 		if !condition.Is(was.Conditions, c.Type, c.Status) {
 			return true

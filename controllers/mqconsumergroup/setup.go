@@ -53,6 +53,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, pulse *Pulse) error {
 	})
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.MQConsumerGroup{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, claimed()))).
+		Watches(&v1alpha1.MQConsumerGroup{}, wake.First()).
 		Owns(&appsv1.Deployment{}, changed).
 		Owns(&corev1.ConfigMap{}, changed).
 		Owns(&corev1.ServiceAccount{}, changed).

@@ -60,10 +60,11 @@ func stampVerified(status, before *v1alpha1.MQConsumerGroupStatus, done steps) {
 	}
 }
 
-// setLag leaves out what is not known at this moment.
+// setLag leaves out what is not known at this moment, but for dead letters that were not counted yet: their turn comes.
 func setLag(status *v1alpha1.MQConsumerGroupStatus, seen *inputs, now time.Time) {
-	status.Lag, status.RetryLag, status.DeadLetters, status.OldestMessageTime = nil, nil, nil, oldestMessage(seen, now)
+	status.Lag, status.RetryLag, status.OldestMessageTime = nil, nil, oldestMessage(seen, now)
 	if !seen.signals.Fresh(now, fresh) {
+		status.DeadLetters = nil
 		return
 	}
 	status.Lag, status.RetryLag = new(seen.signals.Lag), new(seen.signals.Retry)

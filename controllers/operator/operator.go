@@ -25,6 +25,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
@@ -111,7 +112,9 @@ func managerOptions(o Options, scheme *runtime.Scheme) ctrl.Options {
 		namespaces[namespace] = cache.Config{}
 	}
 	return ctrl.Options{
-		Scheme:         scheme,
+		Scheme: scheme,
+		// An operator that is not the leader has its queues filled already.
+		Controller:     ctrlconfig.Controller{EnableWarmup: new(true)},
 		MapperProvider: func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return mapper(scheme) },
 		Cache: cache.Options{
 			DefaultNamespaces: namespaces,
@@ -153,7 +156,7 @@ func addControllers(mgr ctrl.Manager, connector *topology.Connector, verified me
 		Client: mgr.GetClient(), Applier: applier, Connector: connector, Verified: verified["MQCluster"], Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
 	}
 	adapters := &thirdpartyadapter.Reconciler{
-		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Applier: applier, Reports: syncer.Reports,
+		Client: mgr.GetClient(), Secrets: mgr.GetAPIReader(), Applier: applier, Reports: syncer.Reports, Heard: syncer.Heard,
 		Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
 	}
 	flows := &orderflow.Reconciler{

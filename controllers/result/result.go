@@ -90,7 +90,7 @@ func Reconcile(interval time.Duration, results ...Result) (reconcile.Result, err
 	if err := errors.Join(errs...); err != nil {
 		return reconcile.Result{}, err
 	}
-	return reconcile.Result{RequeueAfter: after}, nil
+	return reconcile.Result{RequeueAfter: after, Priority: new(0)}, nil // whoever came first for a reason has been looked at
 }
 
 func spread(d time.Duration) time.Duration {

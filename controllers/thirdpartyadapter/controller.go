@@ -48,6 +48,8 @@ type Reconciler struct {
 	Applier *apply.Applier
 	// Reports returns what the pods of a group said last.
 	Reports func(group types.NamespacedName) []workersync.Report
+	// Heard reports whether the pods of a group were asked since the operator began.
+	Heard func(group types.NamespacedName) bool
 	// Recorder sends events.
 	Recorder events.EventRecorder
 	// Now is the clock.
@@ -64,6 +66,7 @@ type Reconciler struct {
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ThirdPartyAdapter{}, builder.WithPredicates(demand.Changed())).
+		Watches(&v1alpha1.ThirdPartyAdapter{}, wake.First()).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, adaptersOf), builder.WithPredicates(usesChanged())).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settleLong, adaptersOf), builder.WithPredicates(circuitsHeard())).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(interval, adaptersOf), builder.WithPredicates(condition.Counted())).
@@ -116,12 +119,22 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	results := check(adapter, seen, r.Now())
 	changed := setStatus(adapter, seen, results, r.Now())
+	if r.begins(before, adapter, seen) {
+		return result.Reconcile(settleLong, results...)
+	}
 
 	if err := r.Applier.Status(ctx, before, adapter); err != nil {
 		return apply.Again(err)
 	}
 	r.record(adapter, changed)
 	return result.Reconcile(pace(seen, r.Now()), results...)
+}
+
+// begins reports whether an operator that has just begun has not heard all pods yet, and has nothing else to write down: what those before it have heard is not unsaid meanwhile.
+func (r *Reconciler) begins(before, after *v1alpha1.ThirdPartyAdapter, seen facts) bool {
+	was, is := &before.Status, &after.Status
+	return was.ObservedGeneration == is.ObservedGeneration && was.LastHandledReconcileAt == is.LastHandledReconcileAt && was.Circuit != v1alpha1.CircuitUnknown &&
+		slices.ContainsFunc(seen.groups, func(g v1alpha1.MQConsumerGroup) bool { return !r.Heard(client.ObjectKeyFromObject(&g)) })
 }
 
 // pace is the interval to the next look. Pods that are busy, or do not answer, were asked a moment ago; of groups that broadcast nobody counts messages.

@@ -47,6 +47,7 @@ func TestACircuitIsWorthALookAndAProberIsNot(t *testing.T) {
 type world struct {
 	*suite.Suite
 	reports map[string][]workersync.Report // by group
+	begins  bool                           // the operator has not asked them yet
 }
 
 // step calls Reconcile once, reads the adapter anew and returns what the queue was told.
@@ -55,6 +56,7 @@ func (w *world) step(t *testing.T, adapter *v1alpha1.ThirdPartyAdapter) ctrl.Res
 	r := &Reconciler{
 		Client: w.Client, Secrets: w.Client, Applier: w.Applier, Recorder: w.Recorder, Now: w.Now,
 		Reports: func(group types.NamespacedName) []workersync.Report { return w.reports[group.Name] },
+		Heard:   func(types.NamespacedName) bool { return !w.begins },
 	}
 	answer, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(adapter)})
 	if err != nil {

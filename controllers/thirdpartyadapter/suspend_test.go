@@ -10,7 +10,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/suite"
+	"github.com/orderflow-dev/orderflow/controllers/workersync"
 )
 
 // drains is a group that says so of being drained; without a status it says nothing.
@@ -93,9 +95,33 @@ func TestAnAdapterIsSuspendedAndNotAnyMore(t *testing.T) {
 func TestAnAdapterIsLookedAtOnDemand(t *testing.T) {
 	w := newWorld(t)
 	adapter := w.Adapter("sms")
-	adapter.Annotations = map[string]string{v1alpha1.ReconcileAtAnnotation: "now"}
+	adapter.Spec.Auth = &v1alpha1.Auth{Type: v1alpha1.AuthBearer, Bearer: &v1alpha1.BearerAuth{SecretRef: v1alpha1.LocalObjectReference{Name: "account"}}}
 	w.Create(t, adapter)
+	w.step(t, adapter)
+	suite.WantCondition(t, adapter.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonSecretNotFound)
+	w.Create(t, w.Credential("account", "sms.example.com", map[string]string{"token": "t"})) // of which nobody tells
+	adapter.Annotations = map[string]string{v1alpha1.ReconcileAtAnnotation: "now"}
+	w.Write(t, adapter)
 	if w.step(t, adapter); adapter.Status.LastHandledReconcileAt != "now" {
 		t.Errorf("the status says %q", adapter.Status.LastHandledReconcileAt)
 	}
+	suite.WantCondition(t, adapter.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+}
+
+func TestAnOperatorThatBeginsUnsaysNothingOfAThirdParty(t *testing.T) {
+	w := newWorld(t)
+	adapter := w.Adapter("sms")
+	w.Create(t, adapter, w.Group("push", "Orders"))
+	w.reports["push"] = []workersync.Report{says(worker.CircuitOpen, "no route to host", w.Now())}
+	w.step(t, adapter)
+	suite.WantCondition(t, adapter.Status.Conditions, v1alpha1.ConditionThirdPartyDown, metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen)
+
+	w.reports, w.begins = nil, true
+	if answer := w.step(t, adapter); answer.RequeueAfter > settleLong*11/10 {
+		t.Errorf("it is looked at again in %v", answer.RequeueAfter)
+	}
+	suite.WantCondition(t, adapter.Status.Conditions, v1alpha1.ConditionThirdPartyDown, metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen)
+	w.begins = false
+	w.step(t, adapter)
+	suite.WantCondition(t, adapter.Status.Conditions, v1alpha1.ConditionThirdPartyDown, metav1.ConditionUnknown, v1alpha1.ReasonNotRead)
 }

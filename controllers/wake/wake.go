@@ -9,10 +9,24 @@ import (
 
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
+
+// userFirst is the priority of an object whose spec a user has just changed; others have 0, or less when an operator starts.
+const userFirst = 10
+
+// First enqueues an object whose spec was changed before all that wait their turn for other reasons, such as pods that come and go: its user looks on.
+func First() handler.EventHandler {
+	return handler.Funcs{UpdateFunc: func(_ context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		request := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(e.ObjectNew)}
+		if ordered, is := q.(priorityqueue.PriorityQueue[reconcile.Request]); is && e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
+			ordered.AddWithOpts(priorityqueue.AddOpts{Priority: new(userFirst)}, request)
+		}
+	}}
+}
 
 // Soon enqueues who is concerned by a change, after the pause.
 func Soon(pause time.Duration, concerned func(context.Context, client.Object) []reconcile.Request) handler.EventHandler {

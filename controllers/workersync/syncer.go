@@ -6,7 +6,6 @@ package workersync
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"reflect"
 	"slices"
@@ -26,10 +25,6 @@ import (
 const (
 	// period between passes, and between two calls of a group that is busy.
 	period = 2 * time.Second
-	// idlePeriod lies between two calls of a group that is not, a tenth more or less: without messages a pod has nothing new to tell, and a call is a TLS handshake.
-	idlePeriod = 5 * time.Minute
-	// unwatchedPeriod is the idlePeriod of a group of which nobody else sees whether messages move.
-	unwatchedPeriod = 30 * time.Second
 	// maxCalls in flight at once.
 	maxCalls = 32
 )
@@ -81,6 +76,7 @@ type Syncer struct {
 
 	mu     sync.Mutex
 	groups map[types.NamespacedName]*state
+	began  time.Time
 }
 
 type state struct {
@@ -88,6 +84,8 @@ type state struct {
 	// client is nil while nothing is to be asked: most groups are idle, and thousands of open connections are no small thing.
 	client  *groupClient
 	reports []Report
+	// passed says that a pass was made over the group.
+	passed bool
 	// due is when the pods are asked again; the zero time is the next pass.
 	due time.Time
 }
@@ -171,6 +169,7 @@ func (s *Syncer) NeedLeaderElection() bool { return true }
 
 // Start passes over the groups that are due until ctx ends.
 func (s *Syncer) Start(ctx context.Context) error {
+	s.begin(time.Now())
 	ticker := time.NewTicker(period)
 	defer ticker.Stop()
 	for {
@@ -251,51 +250,6 @@ func (s *Syncer) names(now time.Time) (names []types.NamespacedName) {
 		}
 	}
 	return names
-}
-
-// heard takes in what came of a pass, and plans the next.
-func (s *state) heard(reports []Report) {
-	before := s.reports
-	s.reports = reports
-	if busy(before, reports, s.group.Live.Revision) {
-		s.due = time.Time{}
-		return
-	}
-	pause := idlePeriod
-	if s.group.Unwatched {
-		pause = unwatchedPeriod
-	}
-	s.due = time.Now().Add(pause + time.Duration((rand.Float64()-0.5)/5*float64(pause)))
-	s.hangUp()
-}
-
-// busy reports whether the pods of a group have anything to tell that may be different in two seconds: they handle messages, some circuit is not closed, they do
-// not all run with what they should or can use their credentials, or not all of them were heard twice.
-func busy(before, reports []Report, revision string) bool {
-	if len(before) != len(reports) {
-		return true
-	}
-	for i, r := range reports {
-		was, is := before[i], r.Answer
-		if r.Err != nil || was.Err != nil || was.Pod != r.Pod || is.LiveRevision != revision || is.LiveProblem != "" ||
-			is.Parked || is.InFlight > 0 || is.Waiting > 0 || is.QueuesHeld > 0 || is.Handled != was.Answer.Handled || is.Queues != was.Answer.Queues {
-			return true
-		}
-		if slices.ContainsFunc(is.Adapters, troubled) {
-			return true
-		}
-	}
-	return false
-}
-
-// troubled reports whether a pod has something against a third party, or against the credentials it has for it.
-func troubled(seen worker.AdapterReport) bool {
-	return !unsuspected(seen) || seen.CredentialProblem != ""
-}
-
-// unsuspected reports whether nothing is known against a third party.
-func unsuspected(seen worker.AdapterReport) bool {
-	return seen.Circuit == worker.CircuitClosed && !seen.Held && seen.Outage == nil
 }
 
 // callsOf are the calls to the pods of a group that can be called.

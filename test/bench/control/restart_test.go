@@ -56,6 +56,7 @@ func (s *stage) restart(t *testing.T, r *record) {
 			}
 			once.Do(func() { first <- time.Now() })
 		}
+		before := s.writes(t)
 		s.operator = s.startOperator(t)
 		s.board.operator = s.operator
 		select {
@@ -66,6 +67,7 @@ func (s *stage) restart(t *testing.T, r *record) {
 			t.Fatal("the operator decided nothing")
 		}
 		s.board.await(t, s.plan.ours(), patience)
+		t.Logf("all are Ready after %v, with writes %v", time.Since(s.operator.began), since(before, s.writes(t)))
 	}
 	s.hooks.changed = nil
 	r.figure("restart_5000_vs_sync", "x <= 1.3", `median("restart_s") / median("sync_s")`)

@@ -1,0 +1,89 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package workersync
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/orderflow-dev/orderflow/api/worker"
+)
+
+const (
+	// idlePeriod lies between two calls of a group that is not busy, a tenth more or less: without messages a pod has nothing new to tell, and a call is a TLS handshake.
+	idlePeriod = 5 * time.Minute
+	// unwatchedPeriod is the idlePeriod of a group of which nobody else sees whether messages move.
+	unwatchedPeriod = 30 * time.Second
+	// settling is for how long a Syncer that has begun may not have come round: the pods of thousands of groups take a minute.
+	settling = 2 * time.Minute
+)
+
+func (s *Syncer) begin(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.began = now
+}
+
+// Heard reports whether the pods of a group were asked, or would have been if they were to be. Until then what an operator before this one has heard is the best there is.
+func (s *Syncer) Heard(name types.NamespacedName) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.groups[name]
+	return known != nil && known.passed || time.Since(s.began) >= settling
+}
+
+// Settled reports whether it began so long ago that all pods would have been asked.
+func (s *Syncer) Settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Since(s.began) >= settling
+}
+
+// heard takes in what came of a pass, and plans the next.
+func (s *state) heard(reports []Report) {
+	before := s.reports
+	s.reports, s.passed = reports, true
+	if busy(before, reports, s.group.Live.Revision) {
+		s.due = time.Time{}
+		return
+	}
+	pause := idlePeriod
+	if s.group.Unwatched {
+		pause = unwatchedPeriod
+	}
+	s.due = time.Now().Add(pause + time.Duration((rand.Float64()-0.5)/5*float64(pause)))
+	s.hangUp()
+}
+
+// busy reports whether the pods of a group have anything to tell that may be different in two seconds: they handle messages, some circuit is not closed, they do
+// not all run with what they should or can use their credentials, or not all of them were heard twice.
+func busy(before, reports []Report, revision string) bool {
+	if len(before) != len(reports) {
+		return true
+	}
+	for i, r := range reports {
+		was, is := before[i], r.Answer
+		if r.Err != nil || was.Err != nil || was.Pod != r.Pod || is.LiveRevision != revision || is.LiveProblem != "" ||
+			is.Parked || is.InFlight > 0 || is.Waiting > 0 || is.QueuesHeld > 0 || is.Handled != was.Answer.Handled || is.Queues != was.Answer.Queues {
+			return true
+		}
+		if slices.ContainsFunc(is.Adapters, troubled) {
+			return true
+		}
+	}
+	return false
+}
+
+// troubled reports whether a pod has something against a third party, or against the credentials it has for it.
+func troubled(seen worker.AdapterReport) bool {
+	return !unsuspected(seen) || seen.CredentialProblem != ""
+}
+
+// unsuspected reports whether nothing is known against a third party.
+func unsuspected(seen worker.AdapterReport) bool {
+	return seen.Circuit == worker.CircuitClosed && !seen.Held && seen.Outage == nil
+}
