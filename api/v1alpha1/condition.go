@@ -169,6 +169,8 @@ const (
 	ReasonInvalidSubscription = "InvalidSubscription"
 	// ReasonAlreadyExists: topic or group was there before and was not made by this object.
 	ReasonAlreadyExists = "AlreadyExists"
+	// ReasonNameReserved: RocketMQ keeps the topic for itself.
+	ReasonNameReserved = "NameReserved"
 	// ReasonConflict: another object declares the same topic or group on the same physical cluster, and is older.
 	ReasonConflict = "Conflict"
 	// ReasonForeignConsumersOnline: members that OrderFlow did not start are online; with adoptionPolicy Adopt, adoption waits until they have left.

@@ -304,8 +304,10 @@ func TestAClusterIsLookedAtOnDemand(t *testing.T) {
 	reconcile(t, s, cluster)
 	cluster.Annotations = map[string]string{v1alpha1.ReconcileAtAnnotation: "10:15"}
 	s.Write(t, cluster)
+	mq.Inject(fake.Fault{Host: "broker-a", Cut: true}) // of which nobody tells
 	reconcile(t, s, cluster)
 	if got := cluster.Status.LastHandledReconcileAt; got != "10:15" {
 		t.Errorf("the status says %q", got)
 	}
+	suite.WantCondition(t, cluster.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonBrokerUnreachable)
 }

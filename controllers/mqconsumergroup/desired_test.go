@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
@@ -256,6 +258,32 @@ func TestThePodsReachWhatTheyCallAndNothingElse(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestWhoReachesThePodsAndWhoTellsThemNames(t *testing.T) {
+	seen := ready()
+	seen.operatorNamespace = "operators"
+	policy := networkPolicy(seen).Spec
+	namespace := func(label, value string) networkingv1.NetworkPolicyPeer {
+		return networkingv1.NetworkPolicyPeer{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{label: value}}}
+	}
+	tcp, udp := port(53), port(53)
+	udp.Protocol = new(corev1.ProtocolUDP)
+	want := networkingv1.NetworkPolicySpec{
+		PodSelector: metav1.LabelSelector{MatchLabels: deployment(seen, "any", 1).Spec.Selector.MatchLabels},
+		PolicyTypes: []networkingv1.PolicyType{"Ingress", "Egress"},
+		Ingress: []networkingv1.NetworkPolicyIngressRule{
+			{Ports: []networkingv1.NetworkPolicyPort{port(8443)}, From: []networkingv1.NetworkPolicyPeer{
+				namespace("kubernetes.io/metadata.name", "operators"), namespace("orderflow.dev/metrics", "true"),
+			}},
+			{Ports: []networkingv1.NetworkPolicyPort{port(8081)}},
+		},
+		Egress: []networkingv1.NetworkPolicyEgressRule{{Ports: []networkingv1.NetworkPolicyPort{udp, tcp}}},
+	}
+	policy.Egress = policy.Egress[:1] // the others are of TestThePodsReachWhatTheyCallAndNothingElse
+	if diff := cmp.Diff(want, policy); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -68,9 +68,18 @@ func planTopic(flow *v1alpha1.OrderFlow, seen facts) topicPlan {
 	return plan
 }
 
+// brokersOwn reports whether the brokers make the topic for themselves. Other names they keep are known without them, and refused by the API server.
+func brokersOwn(cluster *v1alpha1.MQCluster, topic string) bool {
+	return topic == cluster.Status.ClusterName || cluster.Status.Broker(topic) != nil
+}
+
 // planClaim decides whether the flow may claim the topic.
 func planClaim(flow *v1alpha1.OrderFlow, seen facts) topicPlan {
 	topic := flow.Spec.Topic
+	if brokersOwn(seen.cluster, topic.Name) {
+		return topicPlan{result: result.Stall(v1alpha1.ReasonNameReserved,
+			"topic %s is RocketMQ's own, as each cluster and each broker has a topic of its name: delete this OrderFlow and create it anew with another topic", topic.Name)}
+	}
 	var holders []string
 	for _, b := range seen.brokers {
 		if b.err != nil {

@@ -61,6 +61,24 @@ func TestWhatKeepsAFlowFromBeingReadyIsSaid(t *testing.T) {
 			stalled: true, reason: v1alpha1.ReasonTopicMismatch, topic: metav1.ConditionFalse,
 			message: []string{"DELAY", "broker-a", "delete this OrderFlow and create it anew with another topic"},
 		},
+		"the topic is a broker's own": {
+			before: func(t *testing.T, w *world, flow *v1alpha1.OrderFlow) {
+				w.put(t, rocketmq.TopicConfig{Name: "broker-a", ReadQueues: 1, WriteQueues: 1, Perm: readWrite})
+				flow.Spec.Topic.Name, flow.Spec.Topic.AdoptionPolicy = "broker-a", v1alpha1.AdoptionAdopt
+			},
+			stalled: true, reason: v1alpha1.ReasonNameReserved, topic: metav1.ConditionFalse,
+			message: []string{"topic broker-a is RocketMQ's own", "create it anew with another topic"},
+		},
+		"the topic is the cluster's own": {
+			before: func(t *testing.T, w *world, flow *v1alpha1.OrderFlow) {
+				flow.Spec.Topic.Name, w.cluster.Status.ClusterName = "paying", "paying"
+				if err := w.Status().Update(t.Context(), w.cluster); err != nil {
+					t.Fatal(err)
+				}
+			},
+			stalled: true, reason: v1alpha1.ReasonNameReserved, topic: metav1.ConditionFalse,
+			message: []string{"RocketMQ's own"},
+		},
 		"one broker does not take the topic": {
 			before: func(_ *testing.T, w *world, _ *v1alpha1.OrderFlow) {
 				w.mq.Inject(fake.Fault{Op: rocketmq.OpPutTopic, Host: "broker-b", Cut: true})

@@ -39,7 +39,7 @@ func TestEveryConditionAndReasonIsDocumentedAndReachedByTheTestThatItsLineNames(
 		spoken := func(test string) bool { return slices.Contains(tests[name], test) }
 		switch by := tests[name]; {
 		case len(by) == 0:
-			t.Errorf("%s = %q of api/v1alpha1/condition.go is reached by no test: write one that makes OrderFlow say it, or delete the constant", name, value)
+			t.Errorf("%s = %q of api/v1alpha1 is reached by no test: write one that makes OrderFlow say it, or delete the constant", name, value)
 		case !documented:
 			t.Errorf("%s = %q has no line in docs/conditions.md: add \"| `%s` | what it means | `%s` |\"; it is in %q", name, value, value, by[0], by)
 		case !slices.ContainsFunc(lines, spoken):
@@ -51,14 +51,22 @@ func TestEveryConditionAndReasonIsDocumentedAndReachedByTheTestThatItsLineNames(
 		if slices.Contains(values, value) {
 			continue
 		}
-		t.Errorf("docs/conditions.md has a line of %q, which api/v1alpha1/condition.go does not declare", value)
+		t.Errorf("docs/conditions.md has a line of %q, which api/v1alpha1 does not declare", value)
 	}
 }
 
-// constants are those of api/v1alpha1/condition.go, by their name.
+// constants are types and reasons of conditions by the names of their constants: those of api/v1alpha1/condition.go, and the bounds that are the reasons of Scaling.
 func constants(t *testing.T) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "api", "v1alpha1", "condition.go"), nil, 0)
+	values := constantsOf(t, "condition.go", "")
+	maps.Copy(values, constantsOf(t, "mqconsumergroup_types.go", "ScalingBound"))
+	return values
+}
+
+// constantsOf reads those of a type, or without one, from a file of api/v1alpha1.
+func constantsOf(t *testing.T, name, kind string) map[string]string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "api", "v1alpha1", name), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +78,9 @@ func constants(t *testing.T) map[string]string {
 		}
 		for _, spec := range group.Specs {
 			one := spec.(*ast.ValueSpec) //nolint:forcetypeassert // constants are
+			if of, typed := one.Type.(*ast.Ident); typed != (kind != "") || typed && of.Name != kind {
+				continue
+			}
 			value, err := strconv.Unquote(one.Values[0].(*ast.BasicLit).Value)
 			if err != nil {
 				t.Fatal(err)
@@ -78,7 +89,7 @@ func constants(t *testing.T) map[string]string {
 		}
 	}
 	if len(values) == 0 {
-		t.Fatal("api/v1alpha1/condition.go declares no constant: it is not read")
+		t.Fatalf("api/v1alpha1/%s declares no such constant: it is not read", name)
 	}
 	return values
 }

@@ -21,6 +21,7 @@ func TestWhatIsInstalled(t *testing.T) {
 	t.Run("a Secret is named by who may read it", func(t *testing.T) { testSecrets(t, i) })
 	t.Run("an image is chosen by who may run any", func(t *testing.T) { testImages(t, i) })
 	t.Run("the operator's pod is admitted as restricted", func(t *testing.T) { testOperatorPod(t, i) })
+	t.Run("the operator's pod has a network policy", testOperatorNetwork)
 }
 
 // awaitPolicies waits until the API server, which looks for policies now and then, has taken both up.
