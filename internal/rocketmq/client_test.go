@@ -4,8 +4,8 @@
 package rocketmq_test
 
 import (
-	"cmp"
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"

@@ -88,9 +88,9 @@ func faults(t *testing.T) map[string]struct {
 		detail  string
 		unknown bool
 	}{
-		"never answers":            {"", func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); <-r.Context().Done() }, outcome.Retry, Timeout, "no whole answer within 300ms", true},
-		"drips bytes":              {codeOK, drip, outcome.Retry, Timeout, "no whole answer within 300ms", true},
-		"drips headers":            {"", func(w http.ResponseWriter, _ *http.Request) { hijack(t, w, dripHeaders) }, outcome.Retry, Timeout, "no whole answer within 300ms", true},
+		"never answers":            {"", func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); <-r.Context().Done() }, outcome.Retry, Timeout, "no whole answer within 1s", true},
+		"drips bytes":              {codeOK, drip, outcome.Retry, Timeout, "no whole answer within 1s", true},
+		"drips headers":            {"", func(w http.ResponseWriter, _ *http.Request) { hijack(t, w, dripHeaders) }, outcome.Retry, Timeout, "no whole answer within 1s", true},
 		"closes without an answer": {"", func(w http.ResponseWriter, _ *http.Request) { hijack(t, w, func(net.Conn) {}) }, outcome.Retry, ConnectionFailed, "closed before the whole answer", true},
 		"resets the connection":    {"", func(w http.ResponseWriter, _ *http.Request) { hijack(t, w, reset) }, outcome.Retry, ConnectionFailed, "the connection was reset", true},
 		"resets within the body": {codeOK, func(w http.ResponseWriter, _ *http.Request) {
@@ -130,7 +130,7 @@ func TestFaultsOfTheThirdParty(t *testing.T) {
 			a := build(t, config(server.URL, func(c *Config) {
 				c.Spec.SuccessExpression = f.success
 				if f.reason == Timeout {
-					c.Limits.Timeout = worker.Duration(300 * time.Millisecond)
+					c.Limits.Timeout = worker.Duration(time.Second)
 				}
 			}))
 			o := a.Call(t.Context(), request())
@@ -162,7 +162,7 @@ func TestAnEffectThatMayHaveHappenedIsNotRepeatedWhereKeysAreIgnored(t *testing.
 					c.Spec.Idempotency.KeysHonoured = false
 					c.Spec.Idempotency.AcceptDuplicates = accept
 					if f.reason == Timeout {
-						c.Limits.Timeout = worker.Duration(300 * time.Millisecond)
+						c.Limits.Timeout = worker.Duration(time.Second)
 					}
 					c.Limits.RequestAttempts = 2
 				})

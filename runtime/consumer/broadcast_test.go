@@ -26,6 +26,7 @@ func TestEveryMemberGetsEveryMessageThatComesWhileItRuns(t *testing.T) {
 				w.eventually("both to get everything", 20*time.Second, func() bool { return w.ledger.by(one) == 256 && w.ledger.by(two) == 256 })
 				end(two)
 				w.fill(64)
+				w.awaitShown()
 				three := w.join("two", done, broadcasting) // the same pod, in a new process
 				w.eventually("it to begin anew", 20*time.Second, func() bool { return w.begun(three) })
 				w.fill(64)
@@ -47,9 +48,24 @@ func TestEveryMemberGetsEveryMessageThatComesWhileItRuns(t *testing.T) {
 func (w *world) broadcastingPair(handle handlerFunc) []*member {
 	w.t.Helper()
 	w.fill(64 * len(w.queues))
+	w.awaitShown()
 	members := []*member{w.join("one", handle, broadcasting), w.join("two", handle, broadcasting)}
 	w.eventually("both to have all queues", 20*time.Second, func() bool { return w.begun(members[0]) && w.begun(members[1]) })
 	return members
+}
+
+// awaitShown waits until the queues end behind all that was sent, which a real broker shows a moment after it has confirmed it: there who joins begins.
+func (w *world) awaitShown() {
+	w.t.Helper()
+	w.eventually("what was sent to be shown", 20*time.Second, func() bool {
+		shown := 0
+		for _, q := range w.queues {
+			end, err := w.client.MaxOffset(w.ctx(), w.masters[q.Broker], q)
+			w.must(err)
+			shown += int(end)
+		}
+		return shown >= w.nextMessage
+	})
 }
 
 // begun reports whether a member has read where all queues, of which none is empty, end.
@@ -68,6 +84,7 @@ func TestWhatFailsWhereEverybodyGetsEverythingIsDropped(t *testing.T) {
 		resume := make(chan struct{})
 		parked := false
 		w.fill(1) // so that it can be seen that it has begun
+		w.awaitShown()
 		x := w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
 			switch trimmed(m.Body) {
 			case "1":

@@ -66,18 +66,18 @@ func (l *ledger) isDead(x *member) bool {
 
 func TestPoisonHoldsUpItsKeyOnlyAndForItsAttemptsOnly(t *testing.T) {
 	inEach(t, inOrder(), 2, func(t *testing.T, w *world) {
-		const attempts = 3
+		const attempts, delay = 3, 3 * time.Second // between which all others begin, on a busy machine, too
+		w.fill(4 * keys)
 		poisoned := func(m *rocketmq.Message) bool { return trimmed(m.Body) == "0" }
 		w.join("one", func(_ context.Context, m *rocketmq.Message) outcome.Outcome {
 			switch {
 			case !poisoned(m):
 				return outcome.Succeed()
 			case m.Reconsumed+1 < attempts:
-				return outcome.RetryLater(time.Second, "Timeout", "")
+				return outcome.RetryLater(delay, "Timeout", "")
 			}
 			return outcome.Kill("RetriesExhausted", "Timeout")
 		}, func(cfg *Config) { cfg.Concurrency = 2 })
-		w.fill(4 * keys)
 		w.awaitHandled(4*keys, 30*time.Second)
 
 		letters := w.awaitDeadLetters(1, 5*time.Second)
@@ -99,7 +99,7 @@ func TestPoisonHoldsUpItsKeyOnlyAndForItsAttemptsOnly(t *testing.T) {
 			}
 		}
 		for i, e := range tried {
-			if e.reconsumed != i || i > 0 && e.started.Sub(tried[i-1].ended) < time.Second {
+			if e.reconsumed != i || i > 0 && e.started.Sub(tried[i-1].ended) < delay {
 				t.Errorf("attempt %d says it was tried %d times, and began %v after the last", i+1, e.reconsumed, e.started.Sub(tried[max(0, i-1)].ended))
 			}
 		}

@@ -123,7 +123,7 @@ func outage(t *testing.T, w *world, long time.Duration, resumeWithin time.Durati
 func TestAnOutageCostsNoAttemptAndStopsNoRebalance(t *testing.T) {
 	inEach(t, everyWay(), 8, func(t *testing.T, w *world) {
 		if w.fake == nil {
-			outage(t, w, 5*time.Second, time.Second)
+			outage(t, w, 5*time.Second, 10*time.Second)
 			return
 		}
 		outage(t, w, 31*time.Minute, 10*time.Millisecond)
@@ -135,7 +135,7 @@ func TestAnOutageOfTwoMinutesForReal(t *testing.T) {
 		t.Skip("takes more than two minutes")
 	}
 	t.Parallel()
-	outage(t, onBroker(t, broker.Shared(t).NameServer(), 8), 125*time.Second, time.Second)
+	outage(t, onBroker(t, broker.Shared(t).NameServer(), 8), 125*time.Second, 10*time.Second)
 }
 
 func TestAMessageThatParksTheProbeIsNotTheNextProbe(t *testing.T) {

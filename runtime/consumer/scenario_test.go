@@ -84,7 +84,7 @@ func TestMembersJoinLeaveAndCrash(t *testing.T) {
 	}
 }
 
-// TestMembersJoinLeaveAndCrashInOrder measures for how long queues stand: at a real broker with no other test beside it.
+// TestMembersJoinLeaveAndCrashInOrder measures for how long queues stand: at a real broker with no other test of the package beside it.
 func TestMembersJoinLeaveAndCrashInOrder(t *testing.T) {
 	for name, backlog := range map[string]int{"with messages arriving": 0, "with a backlog": 16000} {
 		for _, way := range inOrder() {
@@ -101,6 +101,15 @@ const (
 	standsAtKill  = 5 * time.Second
 	standsAtAll   = 10 * time.Second // all members died at once
 )
+
+// longest is one of them as it holds here: at a real broker tests of other packages run beside this one, which may hold it up. TestFaults, which runs alone, holds
+// whole workers to the bounds themselves.
+func (w *world) longest(stands time.Duration) time.Duration {
+	if w.fake != nil {
+		return stands
+	}
+	return stands + 10*time.Second
+}
 
 // joinLeaveCrash is the story of three members: two work, a third joins, the second leaves, the first is killed.
 func joinLeaveCrash(backlog int) func(t *testing.T, w *world) {
@@ -126,7 +135,7 @@ func joinLeaveCrash(backlog int) func(t *testing.T, w *world) {
 		w.eventually("the others to divide its queues", 20*time.Second, func() bool { return one.owns() == 4 && three.owns() == 4 })
 		elapse(2 * time.Second)
 		ordered, stood := w.way.ordered(), w.ledger.handover(left)
-		if t.Logf("leave: hand-over within %v", stood); ordered && stood >= standsAtLeave {
+		if t.Logf("leave: hand-over within %v", stood); ordered && stood >= w.longest(standsAtLeave) {
 			t.Errorf("a queue stood for %v when its member left", stood)
 		}
 		if got := w.ledger.tally(); got.duplicates != 0 || got.twoOwners != 0 {
@@ -142,7 +151,7 @@ func joinLeaveCrash(backlog int) func(t *testing.T, w *world) {
 		w.awaitHandled(n, time.Minute)
 		got := w.ledger.tally()
 		stood = w.ledger.handover(killed)
-		if t.Logf("crash: hand-over within %v, %+v", stood, got); ordered && stood >= standsAtKill {
+		if t.Logf("crash: hand-over within %v, %+v", stood, got); ordered && stood >= w.longest(standsAtKill) {
 			t.Errorf("a queue stood for %v when its member was killed", stood)
 		}
 		if n := w.ledger.reordered(); ordered && n != 0 {
@@ -171,8 +180,8 @@ func TestOrderIsKeptThroughADeathOfAllMembers(t *testing.T) {
 		w.awaitHandled(n, time.Minute)
 		stood, got := w.ledger.handover(died), w.ledger.tally()
 		t.Logf("hand-over within %v, %+v", stood, got)
-		if got.unique != n || got.duplicates > window || w.ledger.reordered() != 0 || stood >= standsAtAll {
-			t.Errorf("%+v of %d sent, %d out of order, hand-over %v; want all, none, and less than %v", got, n, w.ledger.reordered(), stood, standsAtAll)
+		if got.unique != n || got.duplicates > window || w.ledger.reordered() != 0 || stood >= w.longest(standsAtAll) {
+			t.Errorf("%+v of %d sent, %d out of order, hand-over %v; want all, none, and less than %v", got, n, w.ledger.reordered(), stood, w.longest(standsAtAll))
 		}
 	}
 	for _, way := range inOrder() {

@@ -30,7 +30,11 @@ func TestAPullConsumerSeeks(t *testing.T) {
 				d.Complete(outcome.Succeed())
 			}
 		}
-		complete(take())
+		for taken := 0; taken < 20; { // they become visible one by one
+			batch := take()
+			complete(batch)
+			taken += len(batch)
+		}
 		w.eventually("the first pass to be committed", 5*time.Second, func() bool { return w.committed() == 20 })
 
 		w.must(x.Seek(t.Context(), q, 5))

@@ -36,6 +36,7 @@ func TestABrokerWithSettingsOfItsOwn(t *testing.T) {
 				t.Parallel()
 				w := onBroker(t, cluster.NameServer(), 2)
 				w.sendAmounts()
+				w.awaitShown()
 				x := w.join("one", done, broadcasting, selecting)
 				w.eventually("it to begin", 20*time.Second, func() bool { return w.begun(x) })
 				w.sendAmounts()

@@ -73,7 +73,7 @@ func TestAFailedAsyncSendIsTriedAgainAsOftenAsTheBindingSays(t *testing.T) {
 
 // TestSendLocatesItsTopicWithinItsTimeout has a topic that is located late, and a broker that then gives no answer.
 func TestSendLocatesItsTopicWithinItsTimeout(t *testing.T) {
-	const timeout, late = 4 * time.Second, time.Second
+	const timeout, late = 15 * time.Second, 5 * time.Second // a Send that gives its timeout anew takes as much longer
 	mq := fake.Start(t, fake.Config{})
 	mq.Inject(fake.Fault{Op: librarySend, Hang: true})
 	p := open(t, bindingTo(mq, timeout))

@@ -63,6 +63,12 @@ func (d *shopDatabase) askedOf(id string) int {
 	return d.asked[id]
 }
 
+func (d *shopDatabase) bodyOf(id string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.bodies[id]
+}
+
 func transactional(t *testing.T, b Binding, check func(context.Context, Message) Decision) *TransactionProducer {
 	t.Helper()
 	p, err := NewTransactionProducer(TransactionConfig{Binding: b, Check: check, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
@@ -140,7 +146,7 @@ func TestTransactions(t *testing.T) {
 		if n := db.askedOf("undecided"); n < 3 {
 			t.Errorf("asked %d times for what was undecided twice, want 3", n)
 		}
-		if body := db.bodies["undecided"]; body != "of undecided" {
+		if body := db.bodyOf("undecided"); body != "of undecided" {
 			t.Errorf("asked about the body %q", body)
 		}
 		m := rocketmqtest.Messages(t, mq, b.Topic)[0]

@@ -146,6 +146,7 @@ func TestAMessageThatKillsItsProcessIsADeadLetter(t *testing.T) {
 	if len(k.beside) != deaths || k.beside[1] != 0 || k.beside[2] != 0 {
 		t.Errorf("the order was asked for %d times, beside %v others; want 3 times, after the first alone", len(k.beside), k.beside)
 	}
+	eventually(t, "the dead letter", func() bool { return len(shop.deadLetters()) > 0 }) // a broker shows a moment later what it has confirmed
 	letters := shop.deadLetters()
 	if len(letters) != 1 || string(letters[0].Body) != paid(20) {
 		t.Fatalf("%d dead letters, want the order that kills", len(letters))
@@ -203,6 +204,7 @@ func TestAMessageThatKillsPodsInTurnIsADeadLetter(t *testing.T) {
 	if all > pods*(deaths-1)+1 {
 		t.Errorf("the deaths are %v, %d in all, want all pods but one to have died less than %d times", k.deaths, all, deaths)
 	}
+	eventually(t, "the dead letter", func() bool { return len(shop.deadLetters()) > 0 })
 	if letters := shop.deadLetters(); len(letters) != 1 || string(letters[0].Body) != paid(20) || letters[0].Property("ORDERFLOW_REASON") != "CrashLoop" {
 		t.Errorf("%d dead letters, want the order that kills, for CrashLoop", len(letters))
 	}

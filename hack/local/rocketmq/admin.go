@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 const adminMain = "org.apache.rocketmq.tools.command.MQAdminStartup"
@@ -32,6 +33,23 @@ func (d *Distribution) Admin(ctx context.Context, nameServer, home string, args 
 		return string(out), fmt.Errorf("run mqadmin %v: %w\n%s", args, err, lastLines(out, 20))
 	}
 	return string(out), nil
+}
+
+// AdminUntil runs mqadmin, as run does, until it prints all of the words, five times at most, and returns what it printed
+// last: on a busy machine the tool runs out of its own few seconds, and ends well all the same.
+func AdminUntil(run func() (string, error), words ...string) (printed string, err error) {
+	for range 5 {
+		printed, err = run()
+		for _, word := range words {
+			if err == nil && !strings.Contains(printed, word) {
+				err = fmt.Errorf("mqadmin did not print %q:\n%s", word, printed)
+			}
+		}
+		if err == nil {
+			break
+		}
+	}
+	return printed, err
 }
 
 // adminHome is mqadmin's folder.

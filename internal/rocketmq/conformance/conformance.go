@@ -75,10 +75,10 @@ type env struct {
 }
 
 // patience bounds waiting for what a broker does on its own.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func newEnv(t *testing.T, target Target) *env {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	t.Cleanup(cancel)
 	e := &env{Context: ctx, target: target}
 	e.Client = e.client(t, rocketmq.Config{})

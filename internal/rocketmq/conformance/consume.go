@@ -141,6 +141,7 @@ func sendAndPull(t *testing.T, e *env) {
 	if result.Queue != q || result.Offset != 0 || result.ID == "" {
 		t.Errorf("stored at %+v", result)
 	}
+	e.pull(t, rocketmq.PullRequest{Group: group, Queue: q}) // until it can be seen
 	r, err := e.Pull(e, e.addr, rocketmq.PullRequest{Group: group, Queue: q, MaxMessages: 32, Wait: time.Second})
 	must(t, err)
 	if r.Status != rocketmq.Found || r.Next != 1 || r.Min != 0 || r.Max != 1 || len(r.Messages) != 1 {
@@ -241,7 +242,8 @@ func longPoll(t *testing.T, e *env) {
 	if a.Status != rocketmq.Found || len(a.Messages) != 1 {
 		t.Errorf("got %+v", a.PullResult)
 	}
-	if late := time.Since(sent); late > 5*time.Second {
+	// Before the poll's own 15 s are over. A busy broker may come to it only when it looks through all polls that wait, every 5 s.
+	if late := time.Since(sent); late > 14*time.Second {
 		t.Errorf("the message came %v after it was sent", late)
 	}
 }
@@ -375,7 +377,7 @@ func delayed(t *testing.T, e *env) {
 	join(t, e, e.Client, group, "m@1", topic) // makes the retry topic
 	e.send(t, e.queue(topic, 0), "later")
 	m := e.pull(t, rocketmq.PullRequest{Group: group, Queue: e.queue(topic, 0)})[0]
-	const level = 2
+	const level = 3 // 10 s, in which it is looked at on a busy machine, too
 	must(t, e.SendBack(e, e.addr, rocketmq.SendBackRequest{Group: group, Message: &m, DelayLevel: level, MaxReconsume: 5}))
 	waits := func() (found *rocketmq.Message) {
 		queue := e.queue(rocketmq.DelayTopic, level-1)
