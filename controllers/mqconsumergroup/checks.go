@@ -132,7 +132,7 @@ func makesTopic(flow *v1alpha1.OrderFlow) bool {
 		return true
 	}
 	switch topic.Reason {
-	case v1alpha1.ReasonConflict, v1alpha1.ReasonAlreadyExists, v1alpha1.ReasonTopicMismatch:
+	case v1alpha1.ReasonConflict, v1alpha1.ReasonNameReserved, v1alpha1.ReasonAlreadyExists, v1alpha1.ReasonTopicMismatch:
 		return false
 	}
 	return topic.Status != metav1.ConditionTrue

@@ -91,6 +91,11 @@ func TestCheck(t *testing.T) {
 		"the topic is on its way": {func(seen *inputs) {
 			seen.broker.topic, seen.flow = nil, &v1alpha1.OrderFlow{ObjectMeta: metav1.ObjectMeta{Name: "order-paid"}}
 		}, result.Waiting, v1alpha1.ReasonProgressing, "waiting for OrderFlow order-paid to make topic Orders"},
+		"the flow may not make the topic": {func(seen *inputs) {
+			seen.broker.topic, seen.flow = nil, &v1alpha1.OrderFlow{Status: v1alpha1.OrderFlowStatus{Conditions: []metav1.Condition{
+				{Type: v1alpha1.ConditionTopicReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNameReserved},
+			}}}
+		}, result.Stalled, v1alpha1.ReasonTopicNotFound, "Orders"},
 		"who was to make the topic cannot": {func(seen *inputs) {
 			seen.broker.topic, seen.flow = nil, &v1alpha1.OrderFlow{Status: v1alpha1.OrderFlowStatus{Conditions: []metav1.Condition{{Type: v1alpha1.ConditionTopicReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonConflict}}}}
 		}, result.Stalled, v1alpha1.ReasonTopicNotFound, "topic Orders does not exist"},

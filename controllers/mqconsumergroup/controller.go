@@ -8,8 +8,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/lru"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -131,10 +129,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	changed := setStatus(group, seen, done, r.Now())
 	stampVerified(&group.Status, &before.Status, done)
 	r.noteVerified(seen, done)
-	if r.begins(before, group, seen) {
-		r.recordRepairs(group, done)
-		return result.Reconcile(lookAgain, done.results()...)
-	}
 
 	if err := r.Applier.Status(ctx, before, group); err != nil {
 		return apply.Again(err)
@@ -142,19 +136,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	r.record(group, before, changed)
 	r.recordRepairs(group, done)
 	return result.Reconcile(intervalOf(seen, done), append(done.results(), drainPace(group, seen, r.Now()), r.verifyPace(group))...)
-}
-
-// begins reports whether an operator that has just begun does not know yet what the status says of the pods or the lag, and has nothing else to write down. It knows within seconds,
-// and does not unsay meanwhile what stands there: an upgrade of the operator is no news of any group.
-func (r *Reconciler) begins(before, after *v1alpha1.MQConsumerGroup, seen *inputs) bool {
-	was, is := &before.Status, &after.Status
-	if !after.DeletionTimestamp.IsZero() || was.ObservedGeneration != is.ObservedGeneration || was.LastHandledReconcileAt != is.LastHandledReconcileAt ||
-		was.ClusterIdentity != is.ClusterIdentity || was.StructureName != is.StructureName || was.LiveRevision != is.LiveRevision {
-		return false
-	}
-	current := meta.FindStatusCondition(was.Conditions, v1alpha1.ConditionConfigCurrent)
-	unheard := current != nil && current.Status != metav1.ConditionUnknown && !r.Syncer.Heard(client.ObjectKeyFromObject(after))
-	return unheard || was.Lag != nil && seen.signals.Time.IsZero() && !r.Syncer.Settled()
 }
 
 // verifyPace asks for a look when the group is to be read back.

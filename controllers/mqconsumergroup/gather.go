@@ -76,6 +76,9 @@ type inputs struct {
 	state  string
 	stands bool
 
+	// unheard: the operator has just begun and did not ask the pods yet; unread: nor did it look at the lag. See standing.
+	unheard, unread bool
+
 	signals lag.Signals
 	// lost are the offsets that were there and are not any more.
 	lost map[rocketmq.Queue]lag.Committed
@@ -126,6 +129,7 @@ func (r *Reconciler) gather(ctx context.Context, group *v1alpha1.MQConsumerGroup
 		tracing: r.Options.Tracing, verdicts: r.Verdicts,
 		signals: r.Sampler.Signals(key), lost: r.Sampler.Lost(key), heads: r.Sampler.Heads(key), reports: r.Syncer.Reports(key),
 	}
+	begins(seen, r.Syncer)
 	seen.stuck = stuckQueues(seen, r.Now())
 	if err := errors.Join(r.gatherReferences(ctx, seen), r.gatherSiblings(ctx, seen), r.gatherClaims(ctx, seen), r.gatherWorkload(ctx, seen)); err != nil {
 		return nil, err
@@ -198,9 +202,11 @@ func (r *Reconciler) gatherSiblings(ctx context.Context, seen *inputs) error {
 		if err := r.Client.List(ctx, &groups, client.InNamespace(seen.group.Namespace), client.MatchingFields{index.Adapter: name}, client.UnsafeDisableDeepCopy); err != nil {
 			return fmt.Errorf("list the groups that use adapter %s: %w", name, err)
 		}
-		more := slices.DeleteFunc(groups.Items, func(g v1alpha1.MQConsumerGroup) bool {
-			return slices.ContainsFunc(seen.siblings, func(known v1alpha1.MQConsumerGroup) bool { return known.UID == g.UID })
-		})
+		known := map[types.UID]bool{}
+		for i := range seen.siblings {
+			known[seen.siblings[i].UID] = true
+		}
+		more := slices.DeleteFunc(groups.Items, func(g v1alpha1.MQConsumerGroup) bool { return known[g.UID] })
 		seen.siblings = append(more, seen.siblings...)
 	}
 	return nil

@@ -119,6 +119,9 @@ func (p parking) suspect() parking {
 
 // flowing is done unless pods are parked until somebody changes something. An outage that passes by itself leaves a group Ready.
 func flowing(seen *inputs, now time.Time) result.Result {
+	if seen.unheard {
+		return standingFlow(seen)
+	}
 	if p := seeParking(seen, now); p.parked > 0 && p.obstacle.lasting {
 		return result.Stall(p.obstacle.reason, "%s", p.message()).Again(lookAgain)
 	}
@@ -128,7 +131,10 @@ func flowing(seen *inputs, now time.Time) result.Result {
 // parked is the condition Parked.
 func parked(seen *inputs, now time.Time) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionParked, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotParked, Message: "no pod is parked"}
+	before := standing(seen, c.Type)
 	switch p := seeParking(seen, now); {
+	case before != nil && !seen.suspended.holds() && before.Reason != worker.ReasonSuspended && before.Reason != worker.ReasonAdapterSuspended:
+		return *before
 	case seen.suspended.holds():
 		c.Status, c.Reason = metav1.ConditionTrue, seen.suspended.reason
 		c.Message = fmt.Sprintf("%s: no message is fetched or begins to be handled, and messages wait in the broker; Drained says what runs yet", seen.suspended.by)

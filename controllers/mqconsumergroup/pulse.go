@@ -175,6 +175,7 @@ func (p *Pulse) seen(key types.NamespacedName, g *v1alpha1.MQConsumerGroup, now 
 	seen := &inputs{
 		group: g, cluster: p.objects.clusterOf(g), suspended: suspensionTold(g), deployment: p.objects.deployments[key], signals: p.Sampler.Signals(key), heads: p.Sampler.Heads(key), reports: p.Syncer.Reports(key),
 	}
+	begins(seen, p.Syncer)
 	seen.stuck = stuckQueues(seen, now)
 	return seen
 }
@@ -217,7 +218,7 @@ func configMoved(seen *inputs) bool {
 
 func lagMoved(seen *inputs, now time.Time) bool {
 	was := &seen.group.Status
-	is := v1alpha1.MQConsumerGroupStatus{DeadLetters: was.DeadLetters}
+	is := v1alpha1.MQConsumerGroupStatus{Lag: was.Lag, RetryLag: was.RetryLag, DeadLetters: was.DeadLetters, OldestMessageTime: was.OldestMessageTime}
 	setLag(&is, seen, now)
 	for _, c := range []metav1.Condition{queueStuck(seen, now), retentionAtRisk(seen, now)} { // which are known since the lag is
 		if !condition.Is(was.Conditions, c.Type, c.Status) {

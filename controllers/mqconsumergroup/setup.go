@@ -52,7 +52,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, pulse *Pulse) error {
 		return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(g)}}
 	})
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.MQConsumerGroup{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, claimed()))).
+		For(&v1alpha1.MQConsumerGroup{}, builder.WithPredicates(predicate.Or(predicate.AnnotationChangedPredicate{}, claimed()), wake.NotFirst())).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.First()).
 		Owns(&appsv1.Deployment{}, changed).
 		Owns(&corev1.ConfigMap{}, changed).

@@ -48,7 +48,9 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 	}
 	if made := done.made; made != nil {
 		status.StructureName = made.structureName
-		status.Scaling = scalingStatus(made)
+		if next := scalingStatus(made); status.Scaling == nil || !seen.unheard && !seen.unread || next.DesiredReplicas != status.Scaling.DesiredReplicas {
+			status.Scaling = next
+		}
 	}
 	return condition.Set(&status.Conditions, group.Generation, now, conditions(group, seen, done, now)...)
 }
@@ -62,6 +64,9 @@ func stampVerified(status, before *v1alpha1.MQConsumerGroupStatus, done steps) {
 
 // setLag leaves out what is not known at this moment, but for dead letters that were not counted yet: their turn comes.
 func setLag(status *v1alpha1.MQConsumerGroupStatus, seen *inputs, now time.Time) {
+	if seen.unread {
+		return
+	}
 	status.Lag, status.RetryLag, status.OldestMessageTime = nil, nil, oldestMessage(seen, now)
 	if !seen.signals.Fresh(now, fresh) {
 		status.DeadLetters = nil
@@ -165,6 +170,9 @@ func workloadReady(seen *inputs, done steps) metav1.Condition {
 func configCurrent(seen *inputs) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionConfigCurrent, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonPodsNotAnswering}
 	structure, revision := seen.group.Status.StructureName, seen.group.Status.LiveRevision
+	if before := standingConfig(seen); before != nil {
+		return *before
+	}
 	heard := map[string]bool{}
 	for _, r := range seen.reports {
 		switch {

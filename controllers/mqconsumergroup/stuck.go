@@ -86,6 +86,8 @@ func queueStuck(seen *inputs, now time.Time) metav1.Condition {
 	switch {
 	case broadcasts(seen.group):
 		c.Message = "with consume.model Broadcasting positions are the pods' own"
+	case standing(seen, c.Type) != nil:
+		return *standing(seen, c.Type)
 	case !seen.signals.Fresh(now, fresh):
 		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, v1alpha1.ReasonNotRead, "the brokers were not asked yet, or do not answer: BrokerReady says more"
 	case len(seen.stuck) > 0:

@@ -87,6 +87,9 @@ func setSuspension(status *v1alpha1.MQConsumerGroupStatus, seen *inputs, now tim
 
 // settle says what keeps the pods of a group, suspended since then, from having nothing in flight and nothing to commit: what is known to be in flight first, then who did not say.
 func settle(seen *inputs, since time.Time) result.Result {
+	if settledBefore(seen) {
+		return result.Result{}
+	}
 	var busy, deaf, silent, undone []string
 	var messages, repeated int
 	heard := map[string]bool{}
@@ -145,6 +148,9 @@ func drained(group *v1alpha1.MQConsumerGroup, seen *inputs, now time.Time) []met
 	s := group.Status.Suspension
 	if s == nil {
 		return nil
+	}
+	if before := standing(seen, v1alpha1.ConditionDrained); before != nil && wasDrained(group) {
+		return []metav1.Condition{*before}
 	}
 	wait := settle(seen, s.StartTime.Time)
 	if wait.IsDone() {

@@ -68,6 +68,10 @@ func (v view) circuit() v1alpha1.CircuitState {
 func adapterUses(seen *inputs) []v1alpha1.AdapterUse {
 	var uses []v1alpha1.AdapterUse
 	for _, name := range seen.group.Spec.Handler.Adapters() {
+		if seen.unheard {
+			uses = append(uses, standingUse(seen, name))
+			continue
+		}
 		v := see(seen, name)
 		use := v1alpha1.AdapterUse{Name: name, Circuit: v.circuit(), Prober: v.prober.Name}
 		if use.Prober != "" {
@@ -84,6 +88,9 @@ func thirdPartyDown(group *v1alpha1.MQConsumerGroup, seen *inputs, now time.Time
 	if group.Spec.Dispatch == v1alpha1.DispatchShadow {
 		c.Message = "no third party is called: dispatch is Shadow"
 		return c
+	}
+	if c := standing(seen, c.Type); c != nil {
+		return *c
 	}
 	since := now
 	before := meta.FindStatusCondition(group.Status.Conditions, c.Type)

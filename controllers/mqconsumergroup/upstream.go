@@ -23,6 +23,9 @@ func upstreamOrder(seen *inputs, now time.Time) metav1.Condition {
 		c.Reason, c.Message = v1alpha1.ReasonNotOrderly, "consume.order is Concurrently: no order is kept"
 		return c
 	}
+	if before := standing(seen, c.Type); before != nil {
+		return *before
+	}
 	was := condition.Describe(seen.group.Status.Conditions, c.Type)
 	for _, r := range seen.reports {
 		v := r.Answer.OrderViolation

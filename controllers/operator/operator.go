@@ -175,8 +175,9 @@ func addControllers(mgr ctrl.Manager, connector *topology.Connector, verified me
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Connector: connector, Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
 	}
 	err := errors.Join(
+		mgr.Add(syncer), // first, so that controllers find it begun
 		replays.SetupWithManager(mgr), clusters.SetupWithManager(mgr), adapters.SetupWithManager(mgr), flows.SetupWithManager(mgr), groups.SetupWithManager(mgr, pulse),
-		mgr.Add(syncer), mgr.Add(pulse),
+		mgr.Add(pulse),
 	)
 	if err != nil {
 		return fmt.Errorf("add the controllers: %w", err)

@@ -69,14 +69,15 @@ func planTopic(flow *v1alpha1.OrderFlow, seen facts) topicPlan {
 }
 
 // brokersOwn reports whether the brokers make the topic for themselves. Other names they keep are known without them, and refused by the API server.
-func brokersOwn(cluster *v1alpha1.MQCluster, topic string) bool {
-	return topic == cluster.Status.ClusterName || cluster.Status.Broker(topic) != nil
+func brokersOwn(seen facts, topic string) bool {
+	status := &seen.cluster.Status
+	return topic == status.ClusterName || status.Broker(topic) != nil || slices.ContainsFunc(seen.brokers, func(b brokerTopic) bool { return b.Name == topic })
 }
 
 // planClaim decides whether the flow may claim the topic.
 func planClaim(flow *v1alpha1.OrderFlow, seen facts) topicPlan {
 	topic := flow.Spec.Topic
-	if brokersOwn(seen.cluster, topic.Name) {
+	if brokersOwn(seen, topic.Name) {
 		return topicPlan{result: result.Stall(v1alpha1.ReasonNameReserved,
 			"topic %s is RocketMQ's own, as each cluster and each broker has a topic of its name: delete this OrderFlow and create it anew with another topic", topic.Name)}
 	}

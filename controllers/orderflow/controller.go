@@ -78,7 +78,7 @@ type Reconciler struct {
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	turned := predicate.Or(condition.Turned(groupConditions), seeded())
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.OrderFlow{}, builder.WithPredicates(predicate.Or(demand.Changed(), claimed()))).
+		For(&v1alpha1.OrderFlow{}, builder.WithPredicates(predicate.Or(demand.Changed(), claimed()), wake.NotFirst())).
 		Watches(&v1alpha1.OrderFlow{}, wake.First()).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, ownerOf), builder.WithPredicates(turned)).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settleLong, ownerOf), builder.WithPredicates(condition.ReadyChanged(groupConditions), predicate.Not(turned))).

@@ -87,10 +87,12 @@ func Reconcile(interval time.Duration, results ...Result) (reconcile.Result, err
 			after = min(after, r.After)
 		}
 	}
+	next := reconcile.Result{Priority: new(0)} // whoever came before others for a reason has been looked at
 	if err := errors.Join(errs...); err != nil {
-		return reconcile.Result{}, err
+		return next, err
 	}
-	return reconcile.Result{RequeueAfter: after, Priority: new(0)}, nil // whoever came first for a reason has been looked at
+	next.RequeueAfter = after
+	return next, nil
 }
 
 func spread(d time.Duration) time.Duration {

@@ -65,7 +65,7 @@ type Reconciler struct {
 // SetupWithManager makes the manager call Reconcile.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.ThirdPartyAdapter{}, builder.WithPredicates(demand.Changed())).
+		For(&v1alpha1.ThirdPartyAdapter{}, builder.WithPredicates(demand.Changed(), wake.NotFirst())).
 		Watches(&v1alpha1.ThirdPartyAdapter{}, wake.First()).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, adaptersOf), builder.WithPredicates(usesChanged())).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settleLong, adaptersOf), builder.WithPredicates(circuitsHeard())).
@@ -119,9 +119,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	results := check(adapter, seen, r.Now())
 	changed := setStatus(adapter, seen, results, r.Now())
-	if r.begins(before, adapter, seen) {
-		return result.Reconcile(settleLong, results...)
-	}
 
 	if err := r.Applier.Status(ctx, before, adapter); err != nil {
 		return apply.Again(err)
@@ -130,18 +127,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	return result.Reconcile(pace(seen, r.Now()), results...)
 }
 
-// begins reports whether an operator that has just begun has not heard all pods yet, and has nothing else to write down: what those before it have heard is not unsaid meanwhile.
-func (r *Reconciler) begins(before, after *v1alpha1.ThirdPartyAdapter, seen facts) bool {
-	was, is := &before.Status, &after.Status
-	return was.ObservedGeneration == is.ObservedGeneration && was.LastHandledReconcileAt == is.LastHandledReconcileAt && was.Circuit != v1alpha1.CircuitUnknown &&
-		slices.ContainsFunc(seen.groups, func(g v1alpha1.MQConsumerGroup) bool { return !r.Heard(client.ObjectKeyFromObject(&g)) })
-}
-
 // pace is the interval to the next look. Pods that are busy, or do not answer, were asked a moment ago; of groups that broadcast nobody counts messages.
 func pace(seen facts, now time.Time) time.Duration {
 	lately := func(r workersync.Report) bool { return now.Sub(r.Time) < interval }
 	broadcasts := func(g v1alpha1.MQConsumerGroup) bool { return g.Spec.Consume.Model == v1alpha1.ConsumeBroadcasting }
-	if len(seen.secrets) > 0 || slices.ContainsFunc(seen.reports, lately) || slices.ContainsFunc(seen.groups, broadcasts) {
+	if seen.unheard || len(seen.secrets) > 0 || slices.ContainsFunc(seen.reports, lately) || slices.ContainsFunc(seen.groups, broadcasts) {
 		return interval
 	}
 	return quietInterval

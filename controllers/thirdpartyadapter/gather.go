@@ -30,8 +30,9 @@ type facts struct {
 	certificate *x509.Certificate
 	// groups refer to the adapter, sorted by name.
 	groups []v1alpha1.MQConsumerGroup
-	// reports of the groups' pods.
+	// reports of the groups' pods; unheard says that the operator has just begun and did not ask those of all groups yet.
 	reports []workersync.Report
+	unheard bool
 }
 
 // gather reads:
@@ -56,7 +57,9 @@ func (r *Reconciler) gather(ctx context.Context, adapter *v1alpha1.ThirdPartyAda
 	}
 	for _, group := range groups.Items {
 		seen.groups = append(seen.groups, group)
-		seen.reports = append(seen.reports, r.Reports(client.ObjectKeyFromObject(&group))...)
+		key := client.ObjectKeyFromObject(&group)
+		seen.reports = append(seen.reports, r.Reports(key)...)
+		seen.unheard = seen.unheard || !r.Heard(key)
 	}
 	slices.SortFunc(seen.groups, func(a, b v1alpha1.MQConsumerGroup) int { return strings.Compare(a.Name, b.Name) })
 	return seen, nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
@@ -29,16 +30,28 @@ func setStatus(adapter *v1alpha1.ThirdPartyAdapter, seen facts, results []result
 	}
 	share := budget.Share(&adapter.Spec, budget.Pods(adapter.Name, seen.groups))
 	status.Share = &share
-	status.Circuit = view.circuit()
+	if !stands(adapter, seen, view) {
+		status.Circuit = view.circuit()
+	}
 	if last := view.lastErrorTime; last != nil && (status.LastErrorTime == nil || status.LastErrorTime.Time.Before(last.Truncate(time.Second))) {
 		status.LastError, status.LastErrorTime = shorten(view.lastError), new(metav1.NewTime(*last))
 	}
 	status.ObservedGeneration = adapter.Generation
 	status.LastHandledReconcileAt = demand.Heard(adapter, status.LastHandledReconcileAt)
-	conditions := append(condition.Summary(usage(adapter, share), results...), thirdPartyDown(status, view))
+	conditions := condition.Summary(usage(adapter, share), results...)
+	if !stands(adapter, seen, view) {
+		conditions = append(conditions, thirdPartyDown(status, view))
+	}
 	conditions = append(conditions, certificateExpiring(adapter, seen.certificate, now)...)
 	conditions = append(conditions, drained(adapter, seen.groups)...)
 	return condition.Set(&status.Conditions, adapter.Generation, now, conditions...)
+}
+
+// stands reports whether the status says of the third party what an operator before this one has heard of more pods than this one has: that is not unsaid before they were asked, unless
+// those that were say that it is down.
+func stands(adapter *v1alpha1.ThirdPartyAdapter, seen facts, v view) bool {
+	down := meta.FindStatusCondition(adapter.Status.Conditions, v1alpha1.ConditionThirdPartyDown)
+	return seen.unheard && v.open+v.halfOpen == 0 && down != nil && down.Status != metav1.ConditionUnknown && down.ObservedGeneration == adapter.Generation
 }
 
 // maxError is what the API allows for lastError.

@@ -117,7 +117,7 @@ func TestAnOperatorThatBeginsUnsaysNothingOfAThirdParty(t *testing.T) {
 	suite.WantCondition(t, adapter.Status.Conditions, v1alpha1.ConditionThirdPartyDown, metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen)
 
 	w.reports, w.begins = nil, true
-	if answer := w.step(t, adapter); answer.RequeueAfter > settleLong*11/10 {
+	if answer := w.step(t, adapter); answer.RequeueAfter > interval*11/10 {
 		t.Errorf("it is looked at again in %v", answer.RequeueAfter)
 	}
 	suite.WantCondition(t, adapter.Status.Conditions, v1alpha1.ConditionThirdPartyDown, metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen)

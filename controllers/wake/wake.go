@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
@@ -22,10 +23,20 @@ const userFirst = 10
 func First() handler.EventHandler {
 	return handler.Funcs{UpdateFunc: func(_ context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 		request := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(e.ObjectNew)}
-		if ordered, is := q.(priorityqueue.PriorityQueue[reconcile.Request]); is && e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
-			ordered.AddWithOpts(priorityqueue.AddOpts{Priority: new(userFirst)}, request)
+		if e.ObjectOld.GetGeneration() == e.ObjectNew.GetGeneration() {
+			return
 		}
+		if ordered, is := q.(priorityqueue.PriorityQueue[reconcile.Request]); is {
+			ordered.AddWithOpts(priorityqueue.AddOpts{Priority: new(userFirst)}, request)
+			return
+		}
+		q.Add(request)
 	}}
+}
+
+// NotFirst lets through all events but those that First is for, so that an edit is looked at once.
+func NotFirst() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return e.ObjectOld.GetGeneration() == e.ObjectNew.GetGeneration() }}
 }
 
 // Soon enqueues who is concerned by a change, after the pause.

@@ -19,5 +19,5 @@
 // later; until then the Secret, and the Syncer, hold the ones before as well.
 //
 // Everything is in memory and of this moment: a pod that did not answer in the last pass is known to have not answered. After a restart or
-// a change of the leader nothing is known until the first pass. Only the leader asks.
+// a change of the leader nothing is known until the first pass, which Heard tells: until then who writes a status leaves there what stands. Only the leader asks.
 package workersync

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/orderflow-dev/orderflow/api/worker"
 )
 
@@ -18,30 +16,7 @@ const (
 	idlePeriod = 5 * time.Minute
 	// unwatchedPeriod is the idlePeriod of a group of which nobody else sees whether messages move.
 	unwatchedPeriod = 30 * time.Second
-	// settling is for how long a Syncer that has begun may not have come round: the pods of thousands of groups take a minute.
-	settling = 2 * time.Minute
 )
-
-func (s *Syncer) begin(now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.began = now
-}
-
-// Heard reports whether the pods of a group were asked, or would have been if they were to be. Until then what an operator before this one has heard is the best there is.
-func (s *Syncer) Heard(name types.NamespacedName) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	known := s.groups[name]
-	return known != nil && known.passed || time.Since(s.began) >= settling
-}
-
-// Settled reports whether it began so long ago that all pods would have been asked.
-func (s *Syncer) Settled() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return time.Since(s.began) >= settling
-}
 
 // heard takes in what came of a pass, and plans the next.
 func (s *state) heard(reports []Report) {

@@ -189,14 +189,15 @@ func (s *Syncer) Pass(ctx context.Context) {
 
 func (s *Syncer) pass(ctx context.Context, names []types.NamespacedName) {
 	var calls []*call
-	for _, name := range names {
+	names = slices.DeleteFunc(names, func(name types.NamespacedName) bool {
 		pods, err := s.cfg.Pods(ctx, name)
 		if err != nil {
 			s.cfg.Logger.WarnContext(ctx, "cannot list the pods of a group to sync with", "group", name, "error", err)
-			continue
+			return true
 		}
 		calls = append(calls, s.callsOf(name, pods)...)
-	}
+		return false
+	})
 	s.ask(ctx, calls)
 	s.spread(ctx, calls)
 	reports := map[types.NamespacedName][]Report{}
