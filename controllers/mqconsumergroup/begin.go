@@ -66,5 +66,5 @@ func standingUse(seen *inputs, adapter string) v1alpha1.AdapterUse {
 // settledBefore reports whether the group was seen with nothing in flight since it is suspended.
 func settledBefore(seen *inputs) bool {
 	s := seen.group.Status.Suspension
-	return seen.unheard && s != nil && s.SettledTime != nil
+	return s != nil && s.SettledTime != nil && standing(seen, v1alpha1.ConditionDrained) != nil
 }

@@ -155,6 +155,11 @@ func TestAGroupThatWasDrainedStaysSoUntilPodsWereAsked(t *testing.T) {
 	if got := drained(seen.group, seen, now); len(got) != 1 || got[0].Message != was.Message || seen.group.Status.Suspension.SettledTime == nil {
 		t.Errorf("it is said that %+v, of %+v", got, seen.group.Status.Suspension)
 	}
+	seen.group.Generation++
+	if got := drained(seen.group, seen, now); got[0].Message == was.Message {
+		t.Errorf("it was changed meanwhile, and it is said that %+v", got)
+	}
+	seen.group.Generation--
 	seen.unheard = false
 	seen.pods = []corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Name: "a"}, Status: corev1.PodStatus{Phase: corev1.PodRunning}}}
 	if got := drained(seen.group, seen, now); got[0].Status == metav1.ConditionTrue {

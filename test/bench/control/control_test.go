@@ -22,8 +22,9 @@ const (
 	patience = 20 * time.Minute
 	// brokerDelay is what every call of the fake broker takes at least.
 	brokerDelay = 5 * time.Millisecond
-	// settled is when nothing follows any more from what was done: a lag is written, by the group and then by its flow, and pods are asked again.
-	settled = 100 * time.Second
+	// settled is when nothing follows any more from what was done: a lag is written, by the group and then by its flow, pods are asked again, and of thousands of groups the last has had its
+	// turn to have lag and dead letters counted and told for the first time.
+	settled = 150 * time.Second
 )
 
 // TestControl measures everything that make bench-control writes down.

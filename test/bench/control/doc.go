@@ -24,7 +24,7 @@
 // reconciled at once, no limit of requests, as the operator has none, and no need to decide: once an object is created it applies what the operator made of one like it
 // (the claim in the status, eight objects, the status when the pods are ready), reads nothing, calls no broker, and sends no event.
 //
-// idle_*: nobody changes anything and no message was ever sent, 100 s after all was Ready. Writes are counted by the API server, whoever made them, but for leases; CPU and memory
+// idle_*: nobody changes anything and no message was ever sent, 150 s after all was Ready. Writes are counted by the API server, whoever made them, but for leases; CPU and memory
 // are the process's by /proc; objects are all of OrderFlow's kinds. Where all was made within less than five minutes, as with 1,000, no group is due to be read back in that minute, and no idle pod to
 // be asked.
 //
