@@ -50,6 +50,9 @@ func circuitClosed(seen *inputs) result.Result {
 	if seen.replay.Spec.Mode == v1alpha1.ReplayModeDryRun {
 		return result.Result{}
 	}
+	if seen.unheard {
+		return result.Wait(v1alpha1.ReasonReplayPaused, lookAgain, "the pods of MQConsumerGroup %s were not asked yet since the operator began: nothing is given back until its third parties are known to work; it goes on by itself", seen.group.Name)
+	}
 	if circuit := seen.group.Status.Circuit; circuit != v1alpha1.CircuitClosed {
 		return result.Wait(v1alpha1.ReasonReplayPaused, lookAgain, "the circuit of MQConsumerGroup %s is %s: nothing is given back until its third parties are known to work; it goes on by itself", seen.group.Name, circuitName(circuit))
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -43,6 +44,8 @@ type Reconciler struct {
 	Applier *apply.Applier
 	// Connector reaches the brokers.
 	Connector *topology.Connector
+	// Heard reports whether the pods of a group were asked since the operator began.
+	Heard func(group types.NamespacedName) bool
 	// Recorder sends events.
 	Recorder events.EventRecorder
 	// Now is the clock.

@@ -235,6 +235,10 @@ func TestNothingIsGivenBackUnlessTheThirdPartiesAreKnownToWork(t *testing.T) {
 		if got := circuitClosed(seen); got.IsDone() != c.goesOn {
 			t.Errorf("%s: %+v, want that it goes on: %t", sentence, got, c.goesOn)
 		}
+		seen.unheard = true
+		if got := circuitClosed(seen); got.IsDone() != (c.mode == v1alpha1.ReplayModeDryRun) {
+			t.Errorf("%s, as an operator before this one has heard: %+v", sentence, got)
+		}
 	}
 }
 

@@ -20,6 +20,8 @@ type inputs struct {
 	// group and cluster are nil if there is none of that name.
 	group   *v1alpha1.MQConsumerGroup
 	cluster *v1alpha1.MQCluster
+	// unheard: the operator has just begun, and what the group's status says of its pods it did not hear itself.
+	unheard bool
 	// adapters of the group; one that does not exist is in missing.
 	adapters []*v1alpha1.ThirdPartyAdapter
 	missing  string
@@ -49,7 +51,7 @@ func (r *Reconciler) gather(ctx context.Context, replay *v1alpha1.DeadLetterRepl
 	if found, err := r.find(ctx, replay.Namespace, replay.Spec.GroupRef.Name, group); err != nil {
 		return nil, err
 	} else if found {
-		seen.group = group
+		seen.group, seen.unheard = group, !r.Heard(client.ObjectKeyFromObject(group))
 		if found, err = r.find(ctx, replay.Namespace, group.Spec.ClusterRef.Name, cluster); err != nil {
 			return nil, err
 		} else if found {

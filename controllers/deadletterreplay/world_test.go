@@ -12,6 +12,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -48,7 +49,8 @@ func newWorld(t *testing.T, nameServer string, change func(*v1alpha1.DeadLetterR
 	w.addr, w.broker = masters[0].Master(), masters[0].Name
 	w.r = &Reconciler{
 		Client: w.Client, Live: w.Client, Applier: w.Applier, Connector: w.Connector, Recorder: w.Recorder,
-		Now: func() time.Time { return w.Now().Add(w.later) },
+		Heard: func(types.NamespacedName) bool { return true },
+		Now:   func() time.Time { return w.Now().Add(w.later) },
 	}
 	config, err := w.client.BrokerConfig(t.Context(), w.addr)
 	w.must(err)

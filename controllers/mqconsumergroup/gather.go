@@ -76,8 +76,10 @@ type inputs struct {
 	state  string
 	stands bool
 
-	// unheard: the operator has just begun and did not ask the pods yet; unread: nor did it look at the lag. See standing.
-	unheard, unread bool
+	// young: the operator has just begun; unheard: it did not ask the pods yet; unread: nor did it count all that waits. See standing.
+	young, unheard, unread bool
+	// reconfigured: this look has given the pods another configuration.
+	reconfigured bool
 
 	signals lag.Signals
 	// lost are the offsets that were there and are not any more.

@@ -17,8 +17,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/lag"
 	"github.com/orderflow-dev/orderflow/controllers/suite"
 	"github.com/orderflow-dev/orderflow/controllers/verification"
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
@@ -143,27 +145,85 @@ func TestWhatStandsUntilPodsWereAsked(t *testing.T) {
 	}
 }
 
-func TestAGroupThatWasDrainedStaysSoUntilPodsWereAsked(t *testing.T) {
+func TestHowFarAGroupIsDrainedStandsUntilPodsWereAsked(t *testing.T) {
+	now := time.Now()
+	pods := []corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Name: "a"}, Status: corev1.PodStatus{Phase: corev1.PodRunning}}}
+	drained := func(was metav1.Condition, change func(*inputs)) []metav1.Condition {
+		seen := ready()
+		since := metav1.NewTime(now.Add(-time.Minute))
+		seen.unheard, seen.suspended, seen.pods = true, suspension{reason: v1alpha1.ReasonSuspended, by: "spec.suspend is true"}, pods
+		seen.given, seen.delayed = &worker.Live{Suspended: worker.ReasonSuspended}, &delayed{}
+		seen.group.Status.Suspension = &v1alpha1.SuspensionStatus{StartTime: since, SettledTime: &since}
+		condition.Set(&seen.group.Status.Conditions, seen.group.Generation, now, was)
+		change(seen)
+		setSuspension(&seen.group.Status, seen, now)
+		return drained(seen.group, seen, now)
+	}
+	done := metav1.Condition{Type: v1alpha1.ConditionDrained, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDrained, Message: "nothing is in flight in 2 pods"}
+	waits := metav1.Condition{Type: v1alpha1.ConditionDrained, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRetriesPending, Message: "until noon"}
+	for sentence, test := range map[string]struct {
+		was    metav1.Condition
+		change func(*inputs)
+		reason string
+		stands bool
+	}{
+		"drained":                            {done, func(*inputs) {}, v1alpha1.ReasonDrained, true},
+		"drained, once the pods are to tell": {done, func(seen *inputs) { seen.unheard = false }, v1alpha1.ReasonPodsNotAnswering, false},
+		"drained, of a group that was changed meanwhile":                     {done, func(seen *inputs) { seen.group.Generation++ }, v1alpha1.ReasonPodsNotAnswering, false},
+		"drained, while pods were told to go on":                             {done, func(seen *inputs) { seen.given.Suspended = "" }, v1alpha1.ReasonPodsNotAnswering, false},
+		"drained, but a stranger has come":                                   {done, func(seen *inputs) { seen.broker.members = []string{"stranger@1"} }, v1alpha1.ReasonForeignConsumersOnline, false},
+		"retries that have come back meanwhile, of which pods may have more": {waits, func(*inputs) {}, v1alpha1.ReasonRetriesPending, true},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			got := drained(test.was, test.change)
+			if len(got) != 1 || got[0].Reason != test.reason || (got[0].Message == test.was.Message) != test.stands {
+				t.Errorf("it is said that %+v", got)
+			}
+		})
+	}
+}
+
+func TestWhatIsKnownByHalfStands(t *testing.T) {
 	now := time.Now()
 	seen := ready()
-	seen.unheard, seen.suspended = true, suspension{reason: v1alpha1.ReasonSuspended, by: "spec.suspend is true"}
-	since := metav1.NewTime(now.Add(-time.Hour))
-	seen.group.Status.Suspension = &v1alpha1.SuspensionStatus{StartTime: since, SettledTime: &since}
-	was := metav1.Condition{Type: v1alpha1.ConditionDrained, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDrained, Message: "nothing is in flight in 2 pods"}
-	condition.Set(&seen.group.Status.Conditions, seen.group.Generation, now, was)
-	setSuspension(&seen.group.Status, seen, now)
-	if got := drained(seen.group, seen, now); len(got) != 1 || got[0].Message != was.Message || seen.group.Status.Suspension.SettledTime == nil {
-		t.Errorf("it is said that %+v, of %+v", got, seen.group.Status.Suspension)
+	seen.young, seen.unheard, seen.unread = true, true, true
+	seen.pods = []corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Name: "a"}}}
+	before := v1alpha1.ScalingStatus{DesiredReplicas: 1, Bound: v1alpha1.BoundMinimum}
+	seen.group.Status.Scaling = &before
+	seen.group.Status.Adapters = []v1alpha1.AdapterUse{{Name: "sms", Circuit: v1alpha1.CircuitClosed}}
+	condition.Set(&seen.group.Status.Conditions, seen.group.Generation, now,
+		metav1.Condition{Type: v1alpha1.ConditionScaling, Status: metav1.ConditionTrue, Reason: string(v1alpha1.BoundMinimum)},
+		metav1.Condition{Type: v1alpha1.ConditionThirdPartyDown, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonCircuitClosed},
+		metav1.Condition{Type: v1alpha1.ConditionConfigCurrent, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady})
+	if !scalingStands(seen, &v1alpha1.ScalingStatus{DesiredReplicas: 1, Bound: v1alpha1.BoundLagUnknown}) {
+		t.Error("a lag that was not counted yet is told as what holds the number of pods")
+	}
+	for _, next := range []v1alpha1.ScalingStatus{{DesiredReplicas: 2, Bound: v1alpha1.BoundNone}, {DesiredReplicas: 1, Bound: v1alpha1.BoundFixed}} {
+		if scalingStands(seen, &next) {
+			t.Errorf("%+v is not told", next)
+		}
+	}
+	if uses := adapterUses(seen); uses[0].Circuit != v1alpha1.CircuitClosed || configCurrent(seen).Status != metav1.ConditionTrue {
+		t.Errorf("what stands is unsaid: %+v, %+v", uses, configCurrent(seen))
+	}
+	if seen.reconfigured = true; configCurrent(seen).Status == metav1.ConditionTrue {
+		t.Error("pods are told to have a configuration that this look has given them")
 	}
 	seen.group.Generation++
-	if got := drained(seen.group, seen, now); got[0].Message == was.Message {
-		t.Errorf("it was changed meanwhile, and it is said that %+v", got)
+	if uses := adapterUses(seen); uses[0].Circuit != v1alpha1.CircuitUnknown || scalingStands(seen, &before) {
+		t.Errorf("the group was changed, and what was heard before stands: %+v", uses)
 	}
-	seen.group.Generation--
-	seen.unheard = false
-	seen.pods = []corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Name: "a"}, Status: corev1.PodStatus{Phase: corev1.PodRunning}}}
-	if got := drained(seen.group, seen, now); got[0].Status == metav1.ConditionTrue {
-		t.Errorf("a pod runs that was not heard, and it is said that %+v", got)
+}
+
+func TestRetriesThatWereNotCountedAreWaitedFor(t *testing.T) {
+	seen := ready()
+	seen.signals = lag.Signals{Time: time.Now(), DeadLetters: -1}
+	if got := unhandled(seen, time.Now()); got.Reason != v1alpha1.ReasonNotRead {
+		t.Errorf("a group whose retries nobody has counted yet is deleted: %+v", got)
+	}
+	seen.signals.DeadLetters = 0
+	if got := unhandled(seen, time.Now()); !got.IsDone() {
+		t.Errorf("a group that has handled all waits: %+v", got)
 	}
 }
 

@@ -212,6 +212,9 @@ func onlyLoss(conditions []metav1.Condition) bool {
 }
 
 func configMoved(seen *inputs) bool {
+	if seen.unheard || len(seen.reports) == 0 && running(seen) == 0 { // the pulse reads no pods: those there are have told nothing
+		return false
+	}
 	c := configCurrent(seen)
 	return !condition.Is(seen.group.Status.Conditions, c.Type, c.Status)
 }

@@ -99,6 +99,8 @@ func retentionAtRisk(seen *inputs, now time.Time) metav1.Condition {
 		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, v1alpha1.ReasonNotRead, "the brokers were not asked yet, or do not answer: BrokerReady says more"
 	case len(at) > 0:
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, at[0].reason, at[0].message(seen.group.Name, len(at)-1)
+	case !complete && seen.young && known(seen, c.Type) != nil:
+		return *known(seen, c.Type)
 	case !complete:
 		c.Status, c.Reason = metav1.ConditionUnknown, v1alpha1.ReasonNotRead
 		c.Message = "the age of what waits, or the retention of a broker, is not known yet: it is asked for within minutes; see that the MQCluster is Ready"

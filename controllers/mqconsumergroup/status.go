@@ -44,11 +44,13 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 	status.Adapters = adapterUses(seen)
 	status.Circuit = worst(status.Adapters)
 	if done.limits != nil {
+		seen.reconfigured = status.LiveRevision != done.limits.Revision
 		status.LiveRevision = done.limits.Revision
 	}
 	if made := done.made; made != nil {
+		seen.reconfigured = seen.reconfigured || status.StructureName != made.structureName
 		status.StructureName = made.structureName
-		if next := scalingStatus(made); status.Scaling == nil || !seen.unheard && !seen.unread || next.DesiredReplicas != status.Scaling.DesiredReplicas {
+		if next := scalingStatus(made); !scalingStands(seen, next) {
 			status.Scaling = next
 		}
 	}
@@ -170,7 +172,7 @@ func workloadReady(seen *inputs, done steps) metav1.Condition {
 func configCurrent(seen *inputs) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionConfigCurrent, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonPodsNotAnswering}
 	structure, revision := seen.group.Status.StructureName, seen.group.Status.LiveRevision
-	if before := standingConfig(seen); before != nil {
+	if before := standing(seen, c.Type); before != nil && !seen.reconfigured {
 		return *before
 	}
 	heard := map[string]bool{}

@@ -33,7 +33,7 @@ const (
 // operators meanwhile.
 func stuckQueues(seen *inputs, now time.Time) []v1alpha1.StuckQueue {
 	was := slices.Clone(seen.group.Status.StuckQueues)
-	if !seen.signals.Fresh(now, fresh) {
+	if seen.unread || !seen.signals.Fresh(now, fresh) {
 		return was
 	}
 	var stuck []v1alpha1.StuckQueue

@@ -149,12 +149,12 @@ func drained(group *v1alpha1.MQConsumerGroup, seen *inputs, now time.Time) []met
 	if s == nil {
 		return nil
 	}
-	if before := standing(seen, v1alpha1.ConditionDrained); before != nil && wasDrained(group) {
-		return []metav1.Condition{*before}
-	}
 	wait := settle(seen, s.StartTime.Time)
 	if wait.IsDone() {
 		wait = quiet(seen, s, now)
+	}
+	if before := standing(seen, v1alpha1.ConditionDrained); before != nil && wait.IsDone() { // no pod was asked whether it is
+		return []metav1.Condition{*before}
 	}
 	if deadline := s.StartTime.Add(drainDeadline(group)); !wait.IsDone() && !now.Before(deadline) {
 		wait.Reason = v1alpha1.ReasonDrainDeadlineExceeded
@@ -219,7 +219,10 @@ func drainMoved(seen *inputs, now time.Time) bool {
 // drainPace is how soon a suspended group is to be looked at again. It says nothing of the group: who is suspended is Ready.
 func drainPace(group *v1alpha1.MQConsumerGroup, seen *inputs, now time.Time) result.Result {
 	s := group.Status.Suspension
-	if s == nil || !settle(seen, s.StartTime.Time).IsDone() {
+	switch {
+	case s != nil && seen.unheard:
+		return result.Result{After: lookAgain}
+	case s == nil || !settle(seen, s.StartTime.Time).IsDone():
 		return result.Result{} // the pulse sees to it
 	}
 	return result.Result{After: quiet(seen, s, now).After}

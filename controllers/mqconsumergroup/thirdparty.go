@@ -144,7 +144,9 @@ func (v view) probing() string {
 // waits says what becomes of the messages.
 func waits(seen *inputs, now time.Time) string {
 	number := "messages"
-	if seen.signals.Fresh(now, fresh) {
+	if told := seen.group.Status.Lag; seen.unread && told != nil {
+		number = thousands(*told) + " messages"
+	} else if seen.signals.Fresh(now, fresh) {
 		number = thousands(seen.signals.Lag) + " messages"
 	}
 	return ": " + number + " wait in the broker; they are sent when the third party is back"

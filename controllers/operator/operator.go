@@ -172,7 +172,7 @@ func addControllers(mgr ctrl.Manager, connector *topology.Connector, verified me
 		},
 	}
 	replays := &deadletterreplay.Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Connector: connector, Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Connector: connector, Heard: syncer.Heard, Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
 	}
 	err := errors.Join(
 		mgr.Add(syncer), // first, so that controllers find it begun

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/contract"
@@ -20,7 +23,11 @@ const recent = time.Minute
 
 // check says what keeps the adapter from being used: its Secrets, what pods found wrong with it, then its expressions.
 func check(adapter *v1alpha1.ThirdPartyAdapter, seen facts, now time.Time) []result.Result {
-	results := append(seen.secrets, foundWrong(adapter.Name, seen.reports, now))
+	wrong := foundWrong(adapter.Name, seen.reports, now)
+	if wrong.IsDone() && seen.unheard {
+		wrong = foundBefore(adapter)
+	}
+	results := append(seen.secrets, wrong)
 	for _, e := range contract.Adapter(adapter).Expressions() {
 		if _, err := expression.Compile(e); err != nil {
 			results = append(results, result.Stall(v1alpha1.ReasonInvalidExpression, "spec.%v", err))
@@ -42,6 +49,15 @@ func foundWrong(adapter string, reports []workersync.Report, now time.Time) resu
 		}
 	}
 	return wrong
+}
+
+// foundBefore is what foundWrong has found for an operator before this one, which has not asked all pods yet.
+func foundBefore(adapter *v1alpha1.ThirdPartyAdapter) result.Result {
+	ready := meta.FindStatusCondition(adapter.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.Status == metav1.ConditionTrue || ready.ObservedGeneration != adapter.Generation || cures[ready.Reason] == "" {
+		return result.Result{}
+	}
+	return result.Wait(ready.Reason, interval, "%s", ready.Message)
 }
 
 // standing says whether an error of that age still is the case. A single refusal by a third party that takes other requests, and so keeps the circuit

@@ -30,7 +30,7 @@ type facts struct {
 	certificate *x509.Certificate
 	// groups refer to the adapter, sorted by name.
 	groups []v1alpha1.MQConsumerGroup
-	// reports of the groups' pods; unheard says that the operator has just begun and did not ask those of all groups yet.
+	// reports of the groups' pods; unheard says that the operator has just begun and did not ask all there are yet.
 	reports []workersync.Report
 	unheard bool
 }
@@ -59,7 +59,7 @@ func (r *Reconciler) gather(ctx context.Context, adapter *v1alpha1.ThirdPartyAda
 		seen.groups = append(seen.groups, group)
 		key := client.ObjectKeyFromObject(&group)
 		seen.reports = append(seen.reports, r.Reports(key)...)
-		seen.unheard = seen.unheard || !r.Heard(key)
+		seen.unheard = seen.unheard || group.Status.Replicas > 0 && !r.Heard(key)
 	}
 	slices.SortFunc(seen.groups, func(a, b v1alpha1.MQConsumerGroup) int { return strings.Compare(a.Name, b.Name) })
 	return seen, nil

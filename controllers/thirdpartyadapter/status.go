@@ -48,10 +48,13 @@ func setStatus(adapter *v1alpha1.ThirdPartyAdapter, seen facts, results []result
 }
 
 // stands reports whether the status says of the third party what an operator before this one has heard of more pods than this one has: that is not unsaid before they were asked, unless
-// those that were say that it is down.
+// one that was says that it is down, which is news.
 func stands(adapter *v1alpha1.ThirdPartyAdapter, seen facts, v view) bool {
 	down := meta.FindStatusCondition(adapter.Status.Conditions, v1alpha1.ConditionThirdPartyDown)
-	return seen.unheard && v.open+v.halfOpen == 0 && down != nil && down.Status != metav1.ConditionUnknown && down.ObservedGeneration == adapter.Generation
+	if !seen.unheard || down == nil || down.ObservedGeneration != adapter.Generation || down.Reason == v1alpha1.ReasonUnused {
+		return false
+	}
+	return down.Status == metav1.ConditionTrue || down.Status == metav1.ConditionFalse && v.open+v.halfOpen == 0
 }
 
 // maxError is what the API allows for lastError.

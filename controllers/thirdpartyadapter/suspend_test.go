@@ -110,18 +110,26 @@ func TestAnAdapterIsLookedAtOnDemand(t *testing.T) {
 
 func TestAnOperatorThatBeginsUnsaysNothingOfAThirdParty(t *testing.T) {
 	w := newWorld(t)
-	adapter := w.Adapter("sms")
-	w.Create(t, adapter, w.Group("push", "Orders"))
-	w.reports["push"] = []workersync.Report{says(worker.CircuitOpen, "no route to host", w.Now())}
+	adapter, group := w.Adapter("sms"), w.Group("push", "Orders")
+	group.Status.Replicas = 1
+	w.Create(t, adapter, group)
+	w.reports["push"] = []workersync.Report{says(worker.CircuitOpen, "AddressRefused: 10.0.0.1 is private", w.Now())}
 	w.step(t, adapter)
-	suite.WantCondition(t, adapter.Status.Conditions, v1alpha1.ConditionThirdPartyDown, metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen)
+	wantDown := func() {
+		t.Helper()
+		suite.WantCondition(t, adapter.Status.Conditions, v1alpha1.ConditionThirdPartyDown, metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen)
+		suite.WantCondition(t, adapter.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonAddressRefused, "10.0.0.1 is private")
+	}
+	wantDown()
 
 	w.reports, w.begins = nil, true
-	if answer := w.step(t, adapter); answer.RequeueAfter > interval*11/10 {
-		t.Errorf("it is looked at again in %v", answer.RequeueAfter)
+	before := adapter.ResourceVersion
+	if answer := w.step(t, adapter); answer.RequeueAfter > interval*11/10 || adapter.ResourceVersion != before {
+		t.Errorf("it is looked at again in %v, and was written as %+v", answer.RequeueAfter, adapter.Status)
 	}
-	suite.WantCondition(t, adapter.Status.Conditions, v1alpha1.ConditionThirdPartyDown, metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen)
+	wantDown()
 	w.begins = false
 	w.step(t, adapter)
 	suite.WantCondition(t, adapter.Status.Conditions, v1alpha1.ConditionThirdPartyDown, metav1.ConditionUnknown, v1alpha1.ReasonNotRead)
+	suite.WantCondition(t, adapter.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 }
