@@ -9,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -52,7 +53,10 @@ func TestDeadLettersAreHandledOnceByTheirGroupAlone(t *testing.T) {
 	refusing.Steer(`{"mode":"healthy"}`)
 	before := len(refusing.Calls())
 	s := declare(t, flow)
-	r := &deadletterreplay.Reconciler{Client: s.Client, Live: s.Client, Applier: s.Applier, Connector: s.Connector, Recorder: s.Recorder, Now: s.Now}
+	r := &deadletterreplay.Reconciler{
+		Client: s.Client, Live: s.Client, Applier: s.Applier, Connector: s.Connector, Recorder: s.Recorder, Now: s.Now,
+		Heard: func(types.NamespacedName) bool { return true },
+	}
 	replay := &v1alpha1.DeadLetterReplay{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: "again"},
 		Spec:       v1alpha1.DeadLetterReplaySpec{GroupRef: v1alpha1.LocalObjectReference{Name: "push"}, Rate: 100, Filter: &v1alpha1.ReplayFilter{Reasons: []string{"RequestRefused"}}},
