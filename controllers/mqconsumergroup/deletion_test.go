@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/lag"
 	"github.com/orderflow-dev/orderflow/controllers/patience"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
@@ -295,5 +296,17 @@ func TestAGroupThatWasNeverOursIsLetGo(t *testing.T) {
 	w.must(second(w.reconcile()))
 	if !w.gone() || w.onBroker() != 1 {
 		t.Errorf("gone is %t, and %d brokers have the group", w.gone(), w.onBroker())
+	}
+}
+
+func TestRetriesThatWereNotCountedAreWaitedFor(t *testing.T) {
+	seen := ready()
+	seen.signals = lag.Signals{Time: time.Now(), DeadLetters: -1}
+	if got := unhandled(seen, time.Now()); got.Reason != v1alpha1.ReasonNotRead {
+		t.Errorf("a group whose retries nobody has counted yet is deleted: %+v", got)
+	}
+	seen.signals.DeadLetters = 0
+	if got := unhandled(seen, time.Now()); !got.IsDone() {
+		t.Errorf("a group that has handled all waits: %+v", got)
 	}
 }
