@@ -20,13 +20,13 @@ import (
 // TestMQAdminSeesExactlyWhatIsDeclared comes first, on a cluster nobody has used: files run in the order of their names, and the other tests leave topics
 // behind, as Retain says.
 func TestMQAdminSeesExactlyWhatIsDeclared(t *testing.T) {
-	topics := slices.DeleteFunc(strings.Fields(witness.MQAdmin(t, administered{t}, "topicList")), rocketMQsOwn)
+	topics := slices.DeleteFunc(strings.Fields(witness.MQAdmin(t, administered{t}, scene.Topic, "topicList")), rocketMQsOwn)
 	slices.Sort(topics)
 	if diff := cmp.Diff(declaredTopics(), topics); diff != "" {
 		t.Errorf("mqadmin topicList (-declared +seen); on a cluster that was used before, `make down` first:\n%s", diff)
 	}
 	var groups []string
-	for line := range strings.Lines(witness.MQAdmin(t, administered{t}, "consumerProgress")) {
+	for line := range strings.Lines(witness.MQAdmin(t, administered{t}, declaredGroups()[0], "consumerProgress")) {
 		if name, _, _ := strings.Cut(line, " "); strings.TrimSpace(name) != "" && !strings.HasPrefix(name, "#") {
 			groups = append(groups, name)
 		}
@@ -40,7 +40,7 @@ func TestMQAdminSeesExactlyWhatIsDeclared(t *testing.T) {
 	handled(t, orders, time.Minute)
 	for _, name := range declaredGroups() {
 		within(t, 30*time.Second, "mqadmin sees that "+name+" has consumed all", func(context.Context) (bool, error) {
-			progress := witness.MQAdmin(t, administered{t}, "consumerProgress", "-g", name)
+			progress := witness.MQAdmin(t, administered{t}, "Consume Diff Total", "consumerProgress", "-g", name)
 			return strings.Contains(progress, scene.Topic) && strings.Contains(progress, "Consume Diff Total: 0"), nil
 		})
 	}

@@ -66,8 +66,8 @@ func readWhy(t *testing.T, path string, run string) why {
 // TestDescribeSaysWhy applies what is wrong, each thing as somebody might write it, and reads what a user reads.
 func TestDescribeSaysWhy(t *testing.T) {
 	run := fmt.Sprint(time.Now().Unix())
-	witness.MQAdmin(t, administered{t}, "updateTopic", "-c", "DefaultCluster", "-t", "TopicTaken"+run)
-	witness.MQAdmin(t, administered{t}, "updateTopic", "-c", "DefaultCluster", "-t", "TopicShape"+run, "-a", "+message.type=FIFO")
+	witness.MQAdmin(t, administered{t}, "success", "updateTopic", "-c", "DefaultCluster", "-t", "TopicTaken"+run)
+	witness.MQAdmin(t, administered{t}, "success", "updateTopic", "-c", "DefaultCluster", "-t", "TopicShape"+run, "-a", "+message.type=FIFO")
 	makeGroup(t, "live_java_"+run)
 	witness.Consume(t, witness.ConsumeOptions{Client: witness.Client{
 		NameServer: stage.Env.NameServers[0], Group: "live_java_" + run, Topic: scene.Topic,

@@ -11,6 +11,8 @@ import (
 	"io"
 	"testing"
 	"time"
+
+	"github.com/orderflow-dev/orderflow/hack/local/rocketmq"
 )
 
 // leaveTimeout is how long a consumer may take to leave its group before it is killed.
@@ -131,11 +133,11 @@ type Administered interface {
 	Admin(ctx context.Context, args ...string) (string, error)
 }
 
-// MQAdmin runs mqadmin and returns what it printed. args are the command and its flags without the name server. mqadmin
-// ends well whatever happened, so a test must look for what it expects.
-func MQAdmin(t testing.TB, mq Administered, args ...string) string {
+// MQAdmin runs mqadmin and returns what it printed, which has to have the word. args are the command and its flags without the name
+// server.
+func MQAdmin(t testing.TB, mq Administered, word string, args ...string) string {
 	t.Helper()
-	out, err := mq.Admin(t.Context(), args...)
+	out, err := rocketmq.AdminUntil(func() (string, error) { return mq.Admin(t.Context(), args...) }, word)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -136,9 +136,7 @@ func TestTheWitnessesSeeWhatGoesThroughABroker(t *testing.T) {
 
 	t.Run("mqadmin sees the topic", func(t *testing.T) {
 		client := s.declare(t)
-		if out := MQAdmin(t, s, "topicRoute", "-t", client.Topic); !strings.Contains(out, rocketmq.DefaultBroker) {
-			t.Errorf("mqadmin topicRoute does not show the broker:\n%s", out)
-		}
+		MQAdmin(t, s, rocketmq.DefaultBroker, "topicRoute", "-t", client.Topic)
 	})
 
 	t.Run("a producer with a wrong key is refused", func(t *testing.T) {
