@@ -34,17 +34,10 @@ func known(seen *inputs, kind string) *metav1.Condition {
 // standing is a condition as an operator before this one has left it, where this one does not know better yet, and the group is as it was then; nil: it is to be found out. To unsay it
 // and to say it again would make news of every upgrade of the operator.
 func standing(seen *inputs, kind string) *metav1.Condition {
-	unknown := seen.unheard
-	switch kind {
-	case v1alpha1.ConditionRetentionAtRisk:
-		unknown = seen.unread
-	case v1alpha1.ConditionQueueStuck: // which names a pod, too
-		unknown = seen.unread || seen.unheard
+	if seen.unheard || seen.unread && kind == v1alpha1.ConditionQueueStuck { // which follows from the lag, and names a pod
+		return known(seen, kind)
 	}
-	if !unknown {
-		return nil
-	}
-	return known(seen, kind)
+	return nil
 }
 
 // scalingStands reports whether the last decision stands for one that says the same number with less knowledge.

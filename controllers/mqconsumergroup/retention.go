@@ -90,17 +90,18 @@ func riskOf(h lag.Head, b v1alpha1.BrokerStatus, now time.Time) risk {
 func retentionAtRisk(seen *inputs, now time.Time) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionRetentionAtRisk, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRetentionSuffices, Message: "no message that waits, and no dead letter, is near the end of its broker's retention"}
 	at, complete := risks(seen, now)
+	before := known(seen, c.Type)
 	switch {
 	case broadcasts(seen.group):
 		c.Message = "with consume.model Broadcasting positions are the pods' own, and no broker knows what they have not read"
-	case standing(seen, c.Type) != nil:
-		return *standing(seen, c.Type)
+	case seen.unread && before != nil:
+		return *before
 	case !seen.signals.Fresh(now, fresh):
 		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, v1alpha1.ReasonNotRead, "the brokers were not asked yet, or do not answer: BrokerReady says more"
 	case len(at) > 0:
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, at[0].reason, at[0].message(seen.group.Name, len(at)-1)
-	case !complete && seen.young && known(seen, c.Type) != nil:
-		return *known(seen, c.Type)
+	case !complete && seen.young && before != nil:
+		return *before
 	case !complete:
 		c.Status, c.Reason = metav1.ConditionUnknown, v1alpha1.ReasonNotRead
 		c.Message = "the age of what waits, or the retention of a broker, is not known yet: it is asked for within minutes; see that the MQCluster is Ready"

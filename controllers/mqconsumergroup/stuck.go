@@ -83,11 +83,12 @@ func gatherStuck(ctx context.Context, seen *inputs) {
 // queueStuck is the condition QueueStuck.
 func queueStuck(seen *inputs, now time.Time) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionQueueStuck, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonQueuesMove, Message: "the group gets on in every queue in which messages wait"}
+	before := standing(seen, c.Type)
 	switch {
 	case broadcasts(seen.group):
 		c.Message = "with consume.model Broadcasting positions are the pods' own"
-	case standing(seen, c.Type) != nil:
-		return *standing(seen, c.Type)
+	case before != nil:
+		return *before
 	case !seen.signals.Fresh(now, fresh):
 		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, v1alpha1.ReasonNotRead, "the brokers were not asked yet, or do not answer: BrokerReady says more"
 	case len(seen.stuck) > 0:

@@ -30,9 +30,6 @@ func setStatus(adapter *v1alpha1.ThirdPartyAdapter, seen facts, results []result
 	}
 	share := budget.Share(&adapter.Spec, budget.Pods(adapter.Name, seen.groups))
 	status.Share = &share
-	if !stands(adapter, seen, view) {
-		status.Circuit = view.circuit()
-	}
 	if last := view.lastErrorTime; last != nil && (status.LastErrorTime == nil || status.LastErrorTime.Time.Before(last.Truncate(time.Second))) {
 		status.LastError, status.LastErrorTime = shorten(view.lastError), new(metav1.NewTime(*last))
 	}
@@ -40,6 +37,7 @@ func setStatus(adapter *v1alpha1.ThirdPartyAdapter, seen facts, results []result
 	status.LastHandledReconcileAt = demand.Heard(adapter, status.LastHandledReconcileAt)
 	conditions := condition.Summary(usage(adapter, share), results...)
 	if !stands(adapter, seen, view) {
+		status.Circuit = view.circuit()
 		conditions = append(conditions, thirdPartyDown(status, view))
 	}
 	conditions = append(conditions, certificateExpiring(adapter, seen.certificate, now)...)

@@ -22,10 +22,10 @@ const userFirst = 10
 // First enqueues an object whose spec was changed before all that wait their turn for other reasons, such as pods that come and go: its user looks on.
 func First() handler.EventHandler {
 	return handler.Funcs{UpdateFunc: func(_ context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-		request := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(e.ObjectNew)}
-		if e.ObjectOld.GetGeneration() == e.ObjectNew.GetGeneration() {
+		if !edited(e) {
 			return
 		}
+		request := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(e.ObjectNew)}
 		if ordered, is := q.(priorityqueue.PriorityQueue[reconcile.Request]); is {
 			ordered.AddWithOpts(priorityqueue.AddOpts{Priority: new(userFirst)}, request)
 			return
@@ -36,7 +36,11 @@ func First() handler.EventHandler {
 
 // NotFirst lets through all events but those that First is for, so that an edit is looked at once.
 func NotFirst() predicate.Predicate {
-	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return e.ObjectOld.GetGeneration() == e.ObjectNew.GetGeneration() }}
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return !edited(e) }}
+}
+
+func edited(e event.UpdateEvent) bool {
+	return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration()
 }
 
 // Soon enqueues who is concerned by a change, after the pause.

@@ -21,10 +21,13 @@ func (s *Syncer) begin(now time.Time) {
 // Heard reports whether the pods of a group were asked since the Syncer began, or it began too long ago to wait for it: a group that is stalled may have none that can be asked. Until then
 // what an operator before this one has heard is the best there is.
 func (s *Syncer) Heard(name types.NamespacedName) bool {
+	if s.Settled() {
+		return true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known := s.groups[name]
-	return known != nil && known.passed || time.Since(s.began) >= settling
+	return known != nil && known.passed
 }
 
 // Settled reports whether it began so long ago that all pods that can be asked were. One that never began is: nobody waits for it.
