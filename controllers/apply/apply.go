@@ -4,35 +4,29 @@
 package apply
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"sync"
-	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
+
+// none is a version that no object has: who applies over it makes the object, or conflicts with the one there is.
+const none = "1"
 
 // FieldOwner is the manager under which OrderFlow's fields are recorded.
 const FieldOwner = client.FieldOwner("orderflow")
-
-// cacheLag is about how long a cache may be behind what was written.
-const cacheLag = 200 * time.Millisecond
 
 // Applier writes the objects that owners of OrderFlow's kinds want. It is safe for concurrent use.
 type Applier struct {
@@ -42,26 +36,23 @@ type Applier struct {
 	// written are the versions of owners that were written last, by UID, and when.
 	written *lru.Cache
 
+	// patient has what StatusWithin may put off wait, and untold is what waits, by the owner's UID.
+	patient bool
+	untold  *lru.Cache
+
 	mu      sync.Mutex
 	applied map[types.UID]applied
 }
 
-const (
-	// maxWritten is how many of them are known: a cache is behind for a moment, and at most for those that are looked at in it.
-	maxWritten = 10000
-	// maxBehind is for how long a cache is waited for: after that its watch hangs, or the API server was set back, and whoever decides on what is old is refused.
-	maxBehind = 30 * time.Second
-)
-
-// write is one.
-type write struct {
-	version string
-	at      time.Time
-}
-
 // New returns an Applier that writes by c, which may have a cache. live reads without one: Secrets, and what the cache does not have.
 func New(c client.Client, live client.Reader) *Applier {
-	return &Applier{client: c, live: live, written: lru.New(maxWritten), applied: map[types.UID]applied{}}
+	return &Applier{client: c, live: live, written: lru.New(maxKnown), untold: lru.New(maxKnown), applied: map[types.UID]applied{}}
+}
+
+// Patient makes it put off what may wait, and returns it.
+func (a *Applier) Patient() *Applier {
+	a.patient = true
+	return a
 }
 
 // TakenError is an object of the wanted name that belongs to somebody else.
@@ -84,7 +75,7 @@ func (e *TakenError) Error() string {
 // Apply makes one object as its owner declares it, and reads what it is then back into it. Nothing is sent if it was applied like this before, by whatever
 // operator, and nobody changed it since. *TakenError: it exists and is not the owner's.
 func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error {
-	declared, found, err := a.look(ctx, owner, object)
+	declared, err := a.declaration(owner, object)
 	if err != nil {
 		return err
 	}
@@ -92,71 +83,67 @@ func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error 
 	if err != nil {
 		return err
 	}
-	if found != nil && (a.unchanged(found, sum) || a.stands(found, declared, sum)) {
+	found, err := a.find(ctx, declared)
+	if err != nil {
+		return err
+	}
+	if found == nil {
+		conflict := a.send(ctx, object, declared, sum, nil)
+		if !apierrors.IsConflict(conflict) {
+			return conflict
+		}
+		if found, err = a.read(ctx, a.live, declared); err != nil {
+			return err
+		}
+		if found == nil {
+			return conflict // it has gone meanwhile
+		}
+	}
+	if !metav1.IsControlledBy(found, owner) {
+		return taken(declared.GetKind(), found)
+	}
+	if a.unchanged(found, sum) || a.stands(found, declared, sum) {
 		reflect.ValueOf(object).Elem().Set(reflect.ValueOf(found).Elem()) // both are what the scheme makes of the kind
 		return nil
 	}
-	made, err := a.send(ctx, declared, sum, found)
-	if err != nil {
-		return fmt.Errorf("apply %s %s: %w", declared.GetKind(), object.GetName(), err)
-	}
-	a.remember(made, sum)
-	return runtime.DefaultUnstructuredConverter.FromUnstructured(made.Object, object)
+	return a.send(ctx, object, declared, sum, found)
 }
 
 // ApplyOver is Apply, over the version of the object that its owner has read; empty: there was none. It is a conflict if the object was written since: see Again. One that
 // was deleted is made again.
 func (a *Applier) ApplyOver(ctx context.Context, owner, object client.Object, version string) error {
-	declared, _, err := a.look(ctx, owner, object)
+	declared, err := a.declaration(owner, object)
 	if err != nil {
 		return err
 	}
-	if version == "" {
-		err = a.client.Create(ctx, declared, FieldOwner)
-	} else {
-		declared.SetResourceVersion(version)
-		err = a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(declared), FieldOwner, client.ForceOwnership)
-	}
-	if apierrors.IsAlreadyExists(err) {
-		err = apierrors.NewConflict(schema.GroupResource{Resource: declared.GetKind()}, object.GetName(), err)
-	}
+	found, err := a.read(ctx, a.live, declared)
 	if err != nil {
-		return fmt.Errorf("apply %s %s: %w", declared.GetKind(), object.GetName(), err)
-	}
-	return runtime.DefaultUnstructuredConverter.FromUnstructured(declared.Object, object)
-}
-
-// look returns the object as it is sent, and as it is, nil if there is none.
-func (a *Applier) look(ctx context.Context, owner, object client.Object) (declared *unstructured.Unstructured, found client.Object, err error) {
-	if err := controllerutil.SetControllerReference(owner, object, a.client.Scheme()); err != nil {
-		return nil, nil, fmt.Errorf("set the owner of %s: %w", object.GetName(), err)
-	}
-	if declared, err = a.declaration(object); err != nil {
-		return nil, nil, err
-	}
-	if found, err = a.read(ctx, declared); err != nil {
-		return nil, nil, err
+		return err
 	}
 	if found != nil && !metav1.IsControlledBy(found, owner) {
-		return nil, nil, taken(declared.GetKind(), found)
+		return taken(declared.GetKind(), found)
 	}
-	return declared, found, nil
+	declared.SetResourceVersion(cmp.Or(version, none))
+	return a.put(ctx, object, declared)
 }
 
-// read returns the object as it is, nil if there is none. That there is none is asked of the API itself: a cache may lag behind, or hold
-// labelled objects only, and what belongs to somebody else must not be overwritten.
-func (a *Applier) read(ctx context.Context, declared *unstructured.Unstructured) (client.Object, error) {
+// find returns the object as the cache has it, nil if it has none: there may be one all the same, as a cache may lag behind, and holds labelled objects only. Of Secrets there
+// is no cache.
+func (a *Applier) find(ctx context.Context, declared *unstructured.Unstructured) (client.Object, error) {
+	if declared.GetKind() == "Secret" {
+		return a.read(ctx, a.live, declared)
+	}
+	return a.read(ctx, a.client, declared)
+}
+
+// read returns the object as it is by what is read from, nil if there is none.
+func (a *Applier) read(ctx context.Context, from client.Reader, declared *unstructured.Unstructured) (client.Object, error) {
 	empty, err := a.client.Scheme().New(declared.GroupVersionKind())
 	if err != nil {
 		return nil, fmt.Errorf("make an empty %s: %w", declared.GetKind(), err)
 	}
 	found := empty.(client.Object) //nolint:forcetypeassert // declared was made from one
-	key := client.ObjectKeyFromObject(declared)
-	if _, uncached := found.(*corev1.Secret); uncached {
-		err = a.live.Get(ctx, key, found)
-	} else if err = a.client.Get(ctx, key, found); apierrors.IsNotFound(err) {
-		err = a.live.Get(ctx, key, found)
-	}
+	err = from.Get(ctx, client.ObjectKeyFromObject(declared), found)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil
@@ -164,6 +151,14 @@ func (a *Applier) read(ctx context.Context, declared *unstructured.Unstructured)
 		return nil, fmt.Errorf("read %s %s: %w", declared.GetKind(), declared.GetName(), err)
 	}
 	return found, nil
+}
+
+// put applies an object as it stands there, and reads what it is then into object.
+func (a *Applier) put(ctx context.Context, object client.Object, declared *unstructured.Unstructured) error {
+	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(declared), FieldOwner, client.ForceOwnership); err != nil {
+		return fmt.Errorf("apply %s %s: %w", declared.GetKind(), declared.GetName(), err)
+	}
+	return runtime.DefaultUnstructuredConverter.FromUnstructured(declared.Object, object)
 }
 
 func taken(kind string, found client.Object) error {
@@ -174,8 +169,11 @@ func taken(kind string, found client.Object) error {
 	return e
 }
 
-// declaration is the object as it is sent: what a typed object says without having been told (an empty status, null times) is not ours.
-func (a *Applier) declaration(object client.Object) (*unstructured.Unstructured, error) {
+// declaration is the object as it is sent, with its owner: what a typed object says without having been told (an empty status, null times) is not ours.
+func (a *Applier) declaration(owner, object client.Object) (*unstructured.Unstructured, error) {
+	if err := controllerutil.SetControllerReference(owner, object, a.client.Scheme()); err != nil {
+		return nil, fmt.Errorf("set the owner of %s: %w", object.GetName(), err)
+	}
 	gvk, err := a.client.GroupVersionKindFor(object)
 	if err != nil {
 		return nil, fmt.Errorf("find the kind of %s: %w", object.GetName(), err)
@@ -245,69 +243,4 @@ func (a *Applier) delete(ctx context.Context, object client.Object) error {
 		return fmt.Errorf("delete %s: %w", object.GetName(), err)
 	}
 	return nil
-}
-
-// Finalizer makes the object have the finalizer, or not have it.
-func (a *Applier) Finalizer(ctx context.Context, object client.Object, name string, wanted bool) error {
-	if controllerutil.ContainsFinalizer(object, name) == wanted {
-		return nil
-	}
-	before := object.DeepCopyObject().(client.Object) //nolint:forcetypeassert // a copy has its original's type
-	if wanted {
-		controllerutil.AddFinalizer(object, name)
-	} else {
-		controllerutil.RemoveFinalizer(object, name)
-	}
-	// A merge patch replaces the whole list, so it must be of the list that was read.
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := a.note(object, a.client.Patch(ctx, object, patch, FieldOwner)); err != nil {
-		return fmt.Errorf("set the finalizer of %s: %w", object.GetName(), err)
-	}
-	return nil
-}
-
-// note remembers what a write, which ended with err, has made of an owner. That the owner has gone meanwhile is no error.
-func (a *Applier) note(owner client.Object, err error) error {
-	if err == nil {
-		a.written.Add(owner.GetUID(), write{owner.GetResourceVersion(), time.Now()})
-	}
-	return client.IgnoreNotFound(err)
-}
-
-// Again answers the queue where a write failed. That the object has changed since it was read is no error: it is looked at anew, when the
-// cache has it. Nor is it one that the operator stops.
-func Again(err error) (reconcile.Result, error) {
-	if apierrors.IsConflict(err) || errors.Is(err, context.Canceled) {
-		return reconcile.Result{RequeueAfter: cacheLag}, nil
-	}
-	return reconcile.Result{}, err
-}
-
-// Status patches the status of after, if it differs from that of before; both are the same object. A conflict says that before is not what
-// the object is now, so that what was decided on it may be wrong: see Again. It is not an error if the object has gone meanwhile.
-func (a *Applier) Status(ctx context.Context, before, after client.Object) error {
-	if equality.Semantic.DeepEqual(before, after) {
-		return nil
-	}
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := a.note(after, a.client.Status().Patch(ctx, after, patch, FieldOwner)); err != nil {
-		return fmt.Errorf("write the status of %s: %w", after.GetName(), err)
-	}
-	return nil
-}
-
-// Behind reports whether an owner as the cache has it is older than its last write: what is decided on it could not be written down. It is to be looked at anew when the
-// cache has more, which the result says.
-func (a *Applier) Behind(owner client.Object) (is bool, again reconcile.Result) {
-	known, is := a.written.Get(owner.GetUID())
-	if !is {
-		return false, reconcile.Result{}
-	}
-	last := known.(write) //nolint:forcetypeassert // nothing else is added
-	order, err := resourceversion.CompareResourceVersion(owner.GetResourceVersion(), last.version)
-	if err != nil || order >= 0 || time.Since(last.at) > maxBehind {
-		a.written.Remove(owner.GetUID())
-		return false, reconcile.Result{}
-	}
-	return true, reconcile.Result{RequeueAfter: cacheLag / 2}
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
@@ -163,6 +164,61 @@ func TestWhatBelongsToOthersIsNotTouched(t *testing.T) {
 	}
 }
 
+// blind is a cache that lags behind, or holds other labels.
+type blind struct{ client.Client }
+
+func (blind) Get(_ context.Context, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+	return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+}
+
+// reads counts what is read without a cache.
+type reads struct {
+	client.Reader
+	n int
+}
+
+func (r *reads) Get(ctx context.Context, key client.ObjectKey, object client.Object, opts ...client.GetOption) error {
+	r.n++
+	return r.Reader.Get(ctx, key, object, opts...)
+}
+
+func TestWhatTheCacheDoesNotHaveIsMadeButNotWrittenOver(t *testing.T) {
+	w := newWorld(t)
+	w.apply(t, w.config("mine", map[string]string{"a": "1"}))
+	w.Create(t, w.config("nobodys", nil))
+	if err := w.applier.Apply(t.Context(), w.another, w.config("elses", nil)); err != nil {
+		t.Fatal(err)
+	}
+	live := &reads{Reader: w.Client}
+	w.applier = apply.New(blind{w.writes}, live)
+	for name, by := range map[string]string{"nobodys": "", "elses": "OrderFlow another"} {
+		err := w.applier.Apply(t.Context(), w.owner, w.config(name, map[string]string{"a": "1"}))
+		var taken *apply.TakenError
+		if !errors.As(err, &taken) || taken.By != by {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+		theirs := w.config(name, nil)
+		if w.Read(t, theirs); len(theirs.Data) > 0 {
+			t.Errorf("%s was written over: %v", name, theirs.Data)
+		}
+	}
+	mine := w.config("mine", nil)
+	w.Read(t, mine)
+	same := w.config("mine", map[string]string{"a": "1"})
+	if w.apply(t, same); same.ResourceVersion != mine.ResourceVersion {
+		t.Error("what is as declared was written")
+	}
+	w.apply(t, w.config("mine", map[string]string{"a": "2"}))
+	if w.Read(t, mine); mine.Data["a"] != "2" {
+		t.Errorf("what is ours was not put right: %v", mine.Data)
+	}
+	live.n, w.writes.applied = 0, 0
+	w.apply(t, w.config("new", map[string]string{"a": "1"}))
+	if live.n != 0 || w.writes.applied != 1 {
+		t.Errorf("to make what there is not took %d reads and %d writes", live.n, w.writes.applied)
+	}
+}
+
 func TestPruneDeletesWhatTheOwnerNoLongerWants(t *testing.T) {
 	w := newWorld(t)
 	for _, name := range []string{"kept", "dropped"} {
@@ -259,6 +315,45 @@ func said(flow *v1alpha1.OrderFlow) string {
 		return ready.Message
 	}
 	return ""
+}
+
+func TestWhatMayWaitIsWrittenWithWhatComesNext(t *testing.T) {
+	w := newWorld(t)
+	w.applier.Patient()
+	before, after := w.owner.DeepCopy(), w.owner.DeepCopy()
+	within := func(text string, pause time.Duration) time.Duration {
+		t.Helper()
+		say(after, text)
+		left, err := w.applier.StatusWithin(t.Context(), before, after, pause)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Read(t, w.owner)
+		return left
+	}
+	if left := within("seven", time.Hour); left <= 0 || left > time.Hour || said(w.owner) != "" {
+		t.Errorf("it waits for %v, and written is %q", left, said(w.owner))
+	}
+	recalled := before.DeepCopy()
+	if w.applier.Recall(recalled); said(recalled) != "seven" {
+		t.Errorf("recalled is %q", said(recalled))
+	}
+	edited := before.DeepCopy()
+	edited.ResourceVersion = "7"
+	if w.applier.Recall(edited); said(edited) != "" {
+		t.Errorf("it has changed since, and recalled is %q", said(edited))
+	}
+	if left := within("eight", time.Nanosecond); left != 0 || said(w.owner) != "eight" {
+		t.Errorf("the time is over: it waits for %v, and written is %q", left, said(w.owner))
+	}
+	if w.applier.Recall(before); said(before) != "" {
+		t.Errorf("it was written, and recalled is %q", said(before))
+	}
+	before = after.DeepCopy()
+	within("nine", time.Hour)
+	if left := within("ten", 0); left != 0 || said(w.owner) != "ten" {
+		t.Errorf("it must not wait, but waits for %v, and written is %q", left, said(w.owner))
+	}
 }
 
 func TestWhatTheCacheHasNotSeenYetIsNotDecidedOn(t *testing.T) {

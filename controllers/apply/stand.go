@@ -57,8 +57,8 @@ func mark(sum [sha256.Size]byte, generation int64) string {
 	return text
 }
 
-// send applies an object with its mark, and returns what it is then. found is what it was, nil if there was none.
-func (a *Applier) send(ctx context.Context, declared *unstructured.Unstructured, sum [sha256.Size]byte, found client.Object) (*unstructured.Unstructured, error) {
+// send applies an object with its mark, and reads what it is then into object. found is what it was; nil makes one, and is a conflict if there is one.
+func (a *Applier) send(ctx context.Context, object client.Object, declared *unstructured.Unstructured, sum [sha256.Size]byte, found client.Object) error {
 	var generation int64
 	switch kind := declared.GetKind(); {
 	case !StandsByGeneration(kind):
@@ -69,14 +69,21 @@ func (a *Applier) send(ctx context.Context, declared *unstructured.Unstructured,
 	default:
 		generation = found.GetGeneration()
 	}
-	made, err := a.sendMarked(ctx, declared, mark(sum, generation))
-	if err == nil && generation != 0 && made.GetGeneration() > generation && made.GetKind() != deployment { // the spec has changed, which seldom happens
-		return a.sendMarked(ctx, declared, mark(sum, made.GetGeneration()))
+	made := marked(declared, mark(sum, generation))
+	if found == nil {
+		made.SetResourceVersion(none)
 	}
-	return made, err
+	err := a.put(ctx, object, made)
+	if err == nil && generation != 0 && object.GetGeneration() > generation && declared.GetKind() != deployment { // the spec has changed, which seldom happens
+		err = a.put(ctx, object, marked(declared, mark(sum, object.GetGeneration())))
+	}
+	if err == nil {
+		a.remember(object, sum)
+	}
+	return err
 }
 
-func (a *Applier) sendMarked(ctx context.Context, declared *unstructured.Unstructured, mark string) (*unstructured.Unstructured, error) {
+func marked(declared *unstructured.Unstructured, mark string) *unstructured.Unstructured {
 	made := declared.DeepCopy()
 	annotations := made.GetAnnotations()
 	if annotations == nil {
@@ -84,7 +91,7 @@ func (a *Applier) sendMarked(ctx context.Context, declared *unstructured.Unstruc
 	}
 	annotations[appliedAnnotation] = mark
 	made.SetAnnotations(annotations)
-	return made, a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(made), FieldOwner, client.ForceOwnership)
+	return made
 }
 
 // stands reports whether an object that this operator did not apply is as declared all the same, and then remembers it.

@@ -75,22 +75,36 @@ func messages(worst result.Result, results []result.Result) string {
 // Transition is a condition that changed in what a user would notice. Old is the zero value where the condition is new.
 type Transition struct{ Old, New metav1.Condition }
 
-// Set writes conditions into list, for the generation they speak of, and returns those whose status or reason changed.
-func Set(list *[]metav1.Condition, generation int64, now time.Time, conditions ...metav1.Condition) []Transition {
-	var changed []Transition
+// Set writes conditions into list, for the generation they speak of.
+func Set(list *[]metav1.Condition, generation int64, now time.Time, conditions ...metav1.Condition) {
 	for _, c := range conditions {
 		c.ObservedGeneration = generation
 		c.LastTransitionTime = metav1.NewTime(now)
+		meta.SetStatusCondition(list, c)
+	}
+}
+
+// Changed are the conditions whose status or reason are not as they were.
+func Changed(was, is []metav1.Condition) []Transition {
+	var changed []Transition
+	for _, c := range is {
 		var old metav1.Condition
-		if found := meta.FindStatusCondition(*list, c.Type); found != nil {
+		if found := meta.FindStatusCondition(was, c.Type); found != nil {
 			old = *found
 		}
 		if old.Status != c.Status || old.Reason != c.Reason {
 			changed = append(changed, Transition{Old: old, New: c})
 		}
-		meta.SetStatusCondition(list, c)
 	}
 	return changed
+}
+
+// OnItsWay reports whether an object was on its way to Ready, and is so yet or has become Ready: nothing went wrong that somebody should hear of at once.
+func OnItsWay(was, is []metav1.Condition) bool {
+	waits := func(list []metav1.Condition) bool {
+		return Is(list, v1alpha1.ConditionReady, metav1.ConditionFalse) && Is(list, v1alpha1.ConditionReconciling, metav1.ConditionTrue)
+	}
+	return waits(was) && (waits(is) || Is(is, v1alpha1.ConditionReady, metav1.ConditionTrue))
 }
 
 // Is reports whether the condition is there and has the status.

@@ -5,6 +5,7 @@ package condition
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,16 +56,21 @@ func TestTheThreeConditionsOfKstatusFollowTheWorstResult(t *testing.T) {
 func TestATransitionIsAChangeOfStatusOrReason(t *testing.T) {
 	noon := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	var list []metav1.Condition
-	if changed := Set(&list, 1, noon, Summary("fine")...); len(changed) != 3 || changed[0].Old.Type != "" {
+	set := func(generation int64, at time.Time, conditions []metav1.Condition) []Transition {
+		before := slices.Clone(list)
+		Set(&list, generation, at, conditions...)
+		return Changed(before, list)
+	}
+	if changed := set(1, noon, Summary("fine")); len(changed) != 3 || changed[0].Old.Type != "" {
 		t.Errorf("new conditions are the transitions %+v", changed)
 	}
-	if changed := Set(&list, 2, noon.Add(time.Hour), Summary("finer")...); len(changed) != 0 {
+	if changed := set(2, noon.Add(time.Hour), Summary("finer")); len(changed) != 0 {
 		t.Errorf("another message is the transitions %+v", changed)
 	}
 	if c := list[0]; c.ObservedGeneration != 2 || c.Message != "finer" || !c.LastTransitionTime.Time.Equal(noon) {
 		t.Errorf("want generation and message anew and the time of the transition kept: %+v", c)
 	}
-	changed := Set(&list, 2, noon.Add(time.Hour), Summary("", result.Wait("Slow", 0, "slow"))...)
+	changed := set(2, noon.Add(time.Hour), Summary("", result.Wait("Slow", 0, "slow")))
 	if len(changed) == 0 || changed[0].Old.Status != metav1.ConditionTrue || !list[0].LastTransitionTime.Time.Equal(noon.Add(time.Hour)) {
 		t.Errorf("want a transition away from True: %+v", changed)
 	}
@@ -85,7 +91,9 @@ func TestAWarningIsForWhatGotWorse(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			var list []metav1.Condition
 			Set(&list, 1, time.Now(), Summary("fine", test.before...)...)
-			changed := Set(&list, 1, time.Now(), Summary("fine", test.after...)...)
+			before := slices.Clone(list)
+			Set(&list, 1, time.Now(), Summary("fine", test.after...)...)
+			changed := Changed(before, list)
 			recorder := events.NewFakeRecorder(9)
 			RecordReady(recorder, &v1alpha1.MQCluster{}, list, changed)
 			got := ""

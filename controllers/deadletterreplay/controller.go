@@ -102,11 +102,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		step = result.Fail(v1alpha1.ReasonApplyFailed, err, "writing down what became of dead letters")
 		seen.record = nil // what of it was written is not known: the status counts what was
 	}
-	changed := setStatus(seen, step, r.Now())
+	setStatus(seen, step, r.Now())
 	if err := r.Applier.Status(ctx, before, replay); err != nil {
 		return apply.Again(err)
 	}
-	condition.RecordReady(r.Recorder, replay, replay.Status.Conditions, changed)
+	condition.RecordReady(r.Recorder, replay, replay.Status.Conditions, condition.Changed(before.Status.Conditions, replay.Status.Conditions))
 	if replay.Status.CompletionTime != nil {
 		return ctrl.Result{}, nil
 	}

@@ -17,12 +17,13 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/result"
 )
 
-// setStatus writes down how far the replay is, and returns the conditions that changed.
-func setStatus(seen *inputs, step result.Result, now time.Time) []condition.Transition {
+// setStatus writes down how far the replay is.
+func setStatus(seen *inputs, step result.Result, now time.Time) {
 	replay, status := seen.replay, &seen.replay.Status
 	status.ObservedGeneration = replay.Generation
 	if status.StartTime == nil || seen.record == nil {
-		return condition.Set(&status.Conditions, replay.Generation, now, condition.Summary("", step)...)
+		condition.Set(&status.Conditions, replay.Generation, now, condition.Summary("", step)...)
+		return
 	}
 	counts := seen.record.counts()
 	matched, resent := int64(len(seen.record.entries)), counts[outcomeResent]
@@ -49,7 +50,7 @@ func setStatus(seen *inputs, step result.Result, now time.Time) []condition.Tran
 			message += fmt.Sprintf("; %d dead letters were deleted at the broker, by its retention or with their topic, before they were looked at", gone)
 		}
 	}
-	return condition.Set(&status.Conditions, replay.Generation, now, condition.Summary(message, step)...)
+	condition.Set(&status.Conditions, replay.Generation, now, condition.Summary(message, step)...)
 }
 
 func gone(status *v1alpha1.DeadLetterReplayStatus) (n int64) {

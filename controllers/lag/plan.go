@@ -16,6 +16,8 @@ const (
 	passCalls = 100
 	// ownCalls of them are at least for topics of groups, as far as these are due.
 	ownCalls = 20
+	// firstCalls of them are for topics of groups that were never counted, as far as there are any: a group that is new says how many of its messages wait when it becomes Ready.
+	firstCalls = passCalls / 2
 	// busyFor is how long a group is busy after something moved.
 	busyFor = 10 * time.Second
 )
@@ -23,9 +25,9 @@ const (
 // need is how urgently a topic, or the two topics of a group, should be read.
 type need struct {
 	topic, group string // one of them
-	// busy goes before what is not; late, in the intervals that passed since the last time, decides among equals.
-	busy bool
-	late float64
+	// first was never read, and goes before what was; so does busy before what is not; late, in the intervals that passed since the last time, decides among equals.
+	first, busy bool
+	late        float64
 }
 
 // plan chooses the topics to be read in a pass. Those with a group for which messages wait or move, or which has no pods and may have to get one, go first, then those
@@ -53,7 +55,7 @@ func (s *Sampler) plan(view *clusterView, now time.Time) (topics []string, ofGro
 			interval = groupTopicInterval
 		}
 		if late := now.Sub(group.ownTopics).Seconds() / interval.Seconds(); late >= 1 {
-			own = append(own, need{group: t.Group, busy: interval < quietInterval, late: late})
+			own = append(own, need{group: t.Group, first: group.ownTopics.IsZero(), busy: interval < quietInterval, late: late})
 		}
 	}
 	view.own = own
@@ -67,13 +69,16 @@ func choose(main map[string]need, own []need) (topics []string, ofGroups map[str
 	for _, n := range main {
 		needs = append(needs, n)
 	}
-	forOwn := max(passCalls-len(needs), ownCalls)
+	first := 0
+	for _, n := range own {
+		if n.first {
+			first += len(n.topics())
+		}
+	}
+	forOwn := max(passCalls-len(needs), ownCalls, min(first, firstCalls))
 	take := func(list []need, calls int) {
 		slices.SortFunc(list, func(a, b need) int {
-			if a.busy != b.busy {
-				return cmp.Compare(b2i(b.busy), b2i(a.busy))
-			}
-			return cmp.Compare(b.late, a.late)
+			return cmp.Or(cmp.Compare(b2i(b.first), b2i(a.first)), cmp.Compare(b2i(b.busy), b2i(a.busy)), cmp.Compare(b.late, a.late))
 		})
 		for _, n := range list {
 			read := n.topics()

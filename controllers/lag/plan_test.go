@@ -50,6 +50,17 @@ func TestAPassReadsWhatIsMostUrgent(t *testing.T) {
 			t.Errorf("%s is read first", got[0])
 		}
 	})
+	t.Run("groups that were never counted have half of a pass, before busy ones", func(t *testing.T) {
+		list := own(5000)
+		list[7].busy = true
+		for i := 100; i < 200; i++ {
+			list[i].first = true
+		}
+		got, groups := choose(mains(1000, 777), list)
+		if len(got) != passCalls || len(groups) != firstCalls/2 || groups["7"] || !groups["100"] && !groups["150"] {
+			t.Errorf("%d groups are counted, 7 among them: %t", len(groups), groups["7"])
+		}
+	})
 	t.Run("groups' own topics use what the others leave", func(t *testing.T) {
 		if got, _ := choose(mains(20, 0), own(5000)); len(got) != passCalls {
 			t.Errorf("%d topics are read, want %d", len(got), passCalls)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/demand"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
@@ -78,13 +79,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 
 	seen := r.gather(ctx, cluster)
 	results := check(seen)
-	changed := setStatus(cluster, seen, results, r.Now())
+	setStatus(cluster, seen, results, r.Now())
 	r.noteVerified(cluster, before, results)
 
 	if err := r.Applier.Status(ctx, before, cluster); err != nil {
 		return apply.Again(err)
 	}
-	r.record(cluster, before, changed)
+	r.record(cluster, before, condition.Changed(before.Status.Conditions, cluster.Status.Conditions))
 	return result.Reconcile(interval, results...)
 }
 

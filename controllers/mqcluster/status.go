@@ -18,8 +18,8 @@ import (
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
-// setStatus writes into the status what was seen, and returns the conditions that changed.
-func setStatus(cluster *v1alpha1.MQCluster, seen facts, results []result.Result, now time.Time) []condition.Transition {
+// setStatus writes into the status what was seen.
+func setStatus(cluster *v1alpha1.MQCluster, seen facts, results []result.Result, now time.Time) {
 	status := &cluster.Status
 	if seen.reached.IsDone() {
 		status.Identity = topology.Identify(cluster, seen.cluster)
@@ -33,7 +33,7 @@ func setStatus(cluster *v1alpha1.MQCluster, seen facts, results []result.Result,
 	status.LastHandledReconcileAt = demand.Heard(cluster, status.LastHandledReconcileAt)
 	done := fmt.Sprintf("cluster %s is reached; masters: %d", status.ClusterName, len(status.Brokers))
 	conditions := append(condition.Summary(done, results...), brokerSettings(seen))
-	return condition.Set(&status.Conditions, cluster.Generation, now, conditions...)
+	condition.Set(&status.Conditions, cluster.Generation, now, conditions...)
 }
 
 func brokers(seen facts) []v1alpha1.BrokerStatus {

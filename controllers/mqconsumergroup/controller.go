@@ -16,6 +16,7 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/lag"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
@@ -111,6 +112,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return apply.Again(err)
 	}
 	before := group.DeepCopy()
+	r.Applier.Recall(group)
 
 	seen, err := r.gather(ctx, group)
 	if err != nil {
@@ -126,16 +128,19 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if done.gone {
 		return ctrl.Result{}, nil
 	}
-	changed := setStatus(group, seen, done, r.Now())
+	setStatus(group, seen, done, r.Now())
 	stampVerified(&group.Status, &before.Status, done)
 	r.noteVerified(seen, done)
 
-	if err := r.Applier.Status(ctx, before, group); err != nil {
+	left, err := r.Applier.StatusWithin(ctx, before, group, mayWait(before, group))
+	if err != nil {
 		return apply.Again(err)
 	}
-	r.record(group, before, changed)
+	if left == 0 {
+		r.record(group, before, condition.Changed(before.Status.Conditions, group.Status.Conditions))
+	}
 	r.recordRepairs(group, done)
-	return result.Reconcile(intervalOf(seen, done), append(done.results(), drainPace(group, seen, r.Now()), r.verifyPace(group))...)
+	return result.Reconcile(intervalOf(seen, done), append(done.results(), tellPace(group, left), drainPace(group, seen, r.Now()), r.verifyPace(group))...)
 }
 
 // verifyPace asks for a look when the group is to be read back.

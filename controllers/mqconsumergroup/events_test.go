@@ -47,7 +47,9 @@ func TestWhatChangesIsToldOnceAndAsLoudAsItIs(t *testing.T) {
 			r := &Reconciler{Recorder: recorder}
 			group := push()
 			for _, s := range append(test.states, test.states[len(test.states)-1]) { // the last is looked at twice
-				r.record(group, group, condition.Set(&group.Status.Conditions, 1, noon, metav1.Condition{Type: test.condition, Status: s.status, Reason: s.reason, Message: "why"}))
+				before := group.DeepCopy()
+				condition.Set(&group.Status.Conditions, 1, noon, metav1.Condition{Type: test.condition, Status: s.status, Reason: s.reason, Message: "why"})
+				r.record(group, group, condition.Changed(before.Status.Conditions, group.Status.Conditions))
 			}
 			close(recorder.Events)
 			var got []string

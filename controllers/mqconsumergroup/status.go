@@ -19,8 +19,8 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/result"
 )
 
-// setStatus writes down where the group stands, whatever step was reached, and returns the conditions that changed.
-func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now time.Time) []condition.Transition {
+// setStatus writes down where the group stands, whatever step was reached.
+func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now time.Time) {
 	status := &group.Status
 	status.ObservedGeneration = group.Generation
 	if status.ClusterIdentity != done.claimed {
@@ -54,7 +54,7 @@ func setStatus(group *v1alpha1.MQConsumerGroup, seen *inputs, done steps, now ti
 			status.Scaling = next
 		}
 	}
-	return condition.Set(&status.Conditions, group.Generation, now, conditions(group, seen, done, now)...)
+	condition.Set(&status.Conditions, group.Generation, now, conditions(group, seen, done, now)...)
 }
 
 // stampVerified writes down when the group was read back, with whatever else has changed: the time alone is not worth a write.

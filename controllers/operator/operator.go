@@ -140,7 +140,7 @@ func managerOptions(o Options, scheme *runtime.Scheme) ctrl.Options {
 
 // addControllers wires the five kinds together.
 func addControllers(mgr ctrl.Manager, connector *topology.Connector, verified metric.Verified, o Options, log *slog.Logger) error {
-	applier := apply.New(mgr.GetClient(), mgr.GetAPIReader())
+	applier := apply.New(mgr.GetClient(), mgr.GetAPIReader()).Patient()
 	sampler := lag.NewSampler(connector, log.With("component", "lag"))
 	syncer := workersync.New(workersync.Config{
 		Pods: func(ctx context.Context, group types.NamespacedName) ([]corev1.Pod, error) {

@@ -95,13 +95,17 @@ func secret(cluster *v1alpha1.MQCluster) bool {
 
 // claimed lets through that the cache has a claim: only then the topic is written to the brokers.
 func claimed() predicate.Predicate {
-	identity := func(o client.Object) string {
-		if topic := o.(*v1alpha1.OrderFlow).Status.Topic; topic != nil { //nolint:forcetypeassert // of a watch on this kind
-			return topic.ClusterIdentity
-		}
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return claimOn(e.ObjectOld.(*v1alpha1.OrderFlow)) != claimOn(e.ObjectNew.(*v1alpha1.OrderFlow)) //nolint:forcetypeassert // of a watch on this kind
+	}}
+}
+
+// claimOn is the identity of the cluster on which the flow has claimed its topic; empty: none.
+func claimOn(flow *v1alpha1.OrderFlow) string {
+	if flow.Status.Topic == nil {
 		return ""
 	}
-	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return identity(e.ObjectOld) != identity(e.ObjectNew) }}
+	return flow.Status.Topic.ClusterIdentity
 }
 
 // seeded lets through that a group has its start offsets: producers may send when all have.
@@ -160,6 +164,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return apply.Again(err)
 	}
 	before := flow.DeepCopy()
+	r.Applier.Recall(flow)
 
 	seen, err := r.gather(ctx, flow)
 	if err != nil {
@@ -180,18 +185,23 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			done.binding = r.applyBinding(ctx, flow, seen.cluster)
 		}
 	}
-	changed := setStatus(flow, done, seen.traffic, r.Now())
+	setStatus(flow, done, seen.traffic, r.Now())
 	r.noteVerified(flow, before, seen, done)
 
-	if err := r.Applier.Status(ctx, before, flow); err != nil {
+	left, err := r.Applier.StatusWithin(ctx, before, flow, mayWait(before, flow))
+	if err != nil {
 		return apply.Again(err)
+	}
+	var changed []condition.Transition
+	if left == 0 {
+		changed = condition.Changed(before.Status.Conditions, flow.Status.Conditions)
 	}
 	r.record(flow, done, changed)
 	pace := interval
 	if result.Worst(done.results()...).IsDone() && !secret(seen.cluster) {
 		pace = quietInterval
 	}
-	answer, err := result.Reconcile(pace, append(done.results(), result.Result{After: r.Verified.Until(request.NamespacedName, r.Now())})...)
+	answer, err := result.Reconcile(pace, append(done.results(), result.Result{After: r.Verified.Until(request.NamespacedName, r.Now())}, result.Result{After: left})...)
 	answer.RequeueAfter = listenAgain(flow, seen.traffic, answer.RequeueAfter, r.Now())
 	return answer, err
 }

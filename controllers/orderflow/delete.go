@@ -56,11 +56,11 @@ func (r *Reconciler) reconcileDeleted(ctx context.Context, flow *v1alpha1.OrderF
 		Type: v1alpha1.ConditionConsumersReady, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonDeleting,
 		Message: "the OrderFlow is being deleted: its consumers say themselves how they are",
 	})
-	changed := condition.Set(&flow.Status.Conditions, flow.Generation, r.Now(), conditions...)
+	condition.Set(&flow.Status.Conditions, flow.Generation, r.Now(), conditions...)
 	if err := r.Applier.Status(ctx, before, flow); err != nil {
 		return apply.Again(err)
 	}
-	condition.RecordReady(r.Recorder, flow, flow.Status.Conditions, changed)
+	condition.RecordReady(r.Recorder, flow, flow.Status.Conditions, condition.Changed(before.Status.Conditions, flow.Status.Conditions))
 	return result.Reconcile(interval, end.wait)
 }
 

@@ -57,8 +57,8 @@ func readiness(group *v1alpha1.MQConsumerGroup) result.Result {
 	return result.Wait(v1alpha1.ReasonGroupNotReady, 0, "%s", text) // its changes wake the flow
 }
 
-// setStatus writes into the status how far the flow is, and returns the conditions that changed.
-func setStatus(flow *v1alpha1.OrderFlow, p progress, heard *traffic, now time.Time) []condition.Transition {
+// setStatus writes into the status how far the flow is.
+func setStatus(flow *v1alpha1.OrderFlow, p progress, heard *traffic, now time.Time) {
 	status := &flow.Status
 	setTopic(flow, p)
 	if p.plan.owned && p.binding.IsDone() {
@@ -74,7 +74,17 @@ func setStatus(flow *v1alpha1.OrderFlow, p progress, heard *traffic, now time.Ti
 	} else {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionNoTraffic)
 	}
-	return condition.Set(&status.Conditions, flow.Generation, now, conditions...)
+	condition.Set(&status.Conditions, flow.Generation, now, conditions...)
+}
+
+// mayWait is for how long what is said of a flow may wait for more: while it is on its way its consumers have several things to say, each. A claim is written before the topic is.
+func mayWait(before, flow *v1alpha1.OrderFlow) time.Duration {
+	was, is := before.Status, flow.Status
+	if was.ObservedGeneration != is.ObservedGeneration || was.LastHandledReconcileAt != is.LastHandledReconcileAt || claimOn(before) != claimOn(flow) ||
+		!condition.OnItsWay(was.Conditions, is.Conditions) || condition.Is(is.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue) {
+		return 0
+	}
+	return settleLong
 }
 
 // setTopic keeps what was seen last where the brokers were not asked; lastVerifiedTime says how old that is.

@@ -112,19 +112,23 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return again, nil
 	}
 	before := adapter.DeepCopy()
+	r.Applier.Recall(adapter)
 
 	seen, err := r.gather(ctx, adapter)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	results := check(adapter, seen, r.Now())
-	changed := setStatus(adapter, seen, results, r.Now())
+	setStatus(adapter, seen, results, r.Now())
 
-	if err := r.Applier.Status(ctx, before, adapter); err != nil {
+	left, err := r.Applier.StatusWithin(ctx, before, adapter, mayWait(before, adapter))
+	if err != nil {
 		return apply.Again(err)
 	}
-	r.record(adapter, changed)
-	return result.Reconcile(pace(seen, r.Now()), results...)
+	if left == 0 {
+		r.record(adapter, condition.Changed(before.Status.Conditions, adapter.Status.Conditions))
+	}
+	return result.Reconcile(pace(seen, r.Now()), append(results, result.Result{After: left})...)
 }
 
 // pace is the interval to the next look. Pods that are busy, or do not answer, were asked a moment ago; of groups that broadcast nobody counts messages.

@@ -5,6 +5,7 @@ package thirdpartyadapter
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +21,8 @@ import (
 	"github.com/orderflow-dev/orderflow/controllers/workersync"
 )
 
-// setStatus writes into the status what was seen, and returns the conditions that changed.
-func setStatus(adapter *v1alpha1.ThirdPartyAdapter, seen facts, results []result.Result, now time.Time) []condition.Transition {
+// setStatus writes into the status what was seen.
+func setStatus(adapter *v1alpha1.ThirdPartyAdapter, seen facts, results []result.Result, now time.Time) {
 	status := &adapter.Status
 	view := viewOf(adapter.Name, seen.reports)
 	status.ConsumerGroups = nil
@@ -42,7 +43,19 @@ func setStatus(adapter *v1alpha1.ThirdPartyAdapter, seen facts, results []result
 	}
 	conditions = append(conditions, certificateExpiring(adapter, seen.certificate, now)...)
 	conditions = append(conditions, drained(adapter, seen.groups)...)
-	return condition.Set(&status.Conditions, adapter.Generation, now, conditions...)
+	condition.Set(&status.Conditions, adapter.Generation, now, conditions...)
+}
+
+// mayWait is for how long what is said of an adapter may wait for more: groups that use it come and go together.
+func mayWait(before, adapter *v1alpha1.ThirdPartyAdapter) time.Duration {
+	was, is := before.Status, adapter.Status
+	if was.ObservedGeneration != is.ObservedGeneration || was.LastHandledReconcileAt != is.LastHandledReconcileAt || was.Circuit != is.Circuit && was.Circuit != v1alpha1.CircuitUnknown ||
+		slices.ContainsFunc(condition.Changed(was.Conditions, is.Conditions), func(t condition.Transition) bool {
+			return t.New.Type != v1alpha1.ConditionThirdPartyDown || t.New.Status == metav1.ConditionTrue || t.Old.Status == metav1.ConditionTrue
+		}) {
+		return 0
+	}
+	return settleLong
 }
 
 // stands reports whether the status says of the third party what an operator before this one has heard of more pods than this one has: that is not unsaid before they were asked, unless

@@ -1,0 +1,49 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+)
+
+const (
+	// untoldOnItsWay is for how long a group that is on its way may say nothing new of it.
+	untoldOnItsWay = 5 * time.Second
+	// untoldFirstWords is for how long Ready may wait for the first answer of its pods and the first count of its messages, which would be a write of their own.
+	untoldFirstWords = 3 * time.Second
+	// untoldLook lies between two looks at a group whose pods are about to answer.
+	untoldLook = time.Second
+)
+
+// mayWait is for how long what is said of a group may wait for more: on its way it has several things to say within seconds. What somebody waits for, what went wrong, and a claim, which is
+// written before the brokers are, are told at once.
+func mayWait(before, group *v1alpha1.MQConsumerGroup) time.Duration {
+	was, is := before.Status, group.Status
+	switch {
+	case !group.DeletionTimestamp.IsZero(), was.ClusterIdentity != is.ClusterIdentity, was.ObservedGeneration != is.ObservedGeneration,
+		was.LastHandledReconcileAt != is.LastHandledReconcileAt, !condition.OnItsWay(was.Conditions, is.Conditions),
+		slices.ContainsFunc(condition.Changed(was.Conditions, is.Conditions), func(t condition.Transition) bool { return alarms(t) || announces(t.New) }):
+		return 0
+	case !condition.Is(is.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue):
+		return untoldOnItsWay
+	case condition.Is(is.Conditions, v1alpha1.ConditionConfigCurrent, metav1.ConditionUnknown), is.DeadLetters == nil && !broadcasts(group):
+		return untoldFirstWords
+	}
+	return 0
+}
+
+// tellPace asks for a look at a group whose status waits for as long yet. What it waits for on its way wakes it.
+func tellPace(group *v1alpha1.MQConsumerGroup, left time.Duration) result.Result {
+	if condition.Is(group.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue) {
+		left = min(left, untoldLook)
+	}
+	return result.Result{After: left}
+}

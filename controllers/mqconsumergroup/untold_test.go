@@ -1,0 +1,114 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mqconsumergroup
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/apply"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+	"github.com/orderflow-dev/orderflow/controllers/suite"
+	"github.com/orderflow-dev/orderflow/controllers/verification"
+	"github.com/orderflow-dev/orderflow/internal/rocketmq"
+)
+
+func TestWhatMayWaitToBeTold(t *testing.T) {
+	waits, stalls := result.Wait(v1alpha1.ReasonProgressing, 0, "on its way"), result.Stall(v1alpha1.ReasonApplyFailed, "refused")
+	fails := result.Fail(v1alpha1.ReasonBrokerUnreachable, errors.New("timeout"), "asking")
+	group := func(r result.Result, changes ...func(*v1alpha1.MQConsumerGroup)) *v1alpha1.MQConsumerGroup {
+		g := &v1alpha1.MQConsumerGroup{ObjectMeta: metav1.ObjectMeta{Generation: 1}}
+		g.Status = v1alpha1.MQConsumerGroupStatus{ObservedGeneration: 1, ClusterIdentity: "physical", DeadLetters: new(int64(0))}
+		condition.Set(&g.Status.Conditions, 1, noon, append(condition.Summary("fine", r),
+			metav1.Condition{Type: v1alpha1.ConditionConfigCurrent, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady},
+			metav1.Condition{Type: v1alpha1.ConditionForeignConsumers, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNoForeignConsumers},
+		)...)
+		for _, change := range changes {
+			change(g)
+		}
+		return g
+	}
+	has := func(kind string, status metav1.ConditionStatus, reason string) func(*v1alpha1.MQConsumerGroup) {
+		return func(g *v1alpha1.MQConsumerGroup) {
+			condition.Set(&g.Status.Conditions, 1, noon, metav1.Condition{Type: kind, Status: status, Reason: reason})
+		}
+	}
+	for sentence, test := range map[string]struct {
+		before, after *v1alpha1.MQConsumerGroup
+		want          time.Duration
+	}{
+		"a step further":                                     {group(waits), group(waits), untoldOnItsWay},
+		"it is Ready, and all is known":                      {group(waits), group(result.Result{}), 0},
+		"it is Ready, and its pods were not heard":           {group(waits), group(result.Result{}, has(v1alpha1.ConditionConfigCurrent, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering)), untoldFirstWords},
+		"it is Ready, and its dead letters were not counted": {group(waits), group(result.Result{}, func(g *v1alpha1.MQConsumerGroup) { g.Status.DeadLetters = nil }), untoldFirstWords},
+		"of one that broadcasts nobody counts any": {group(waits), group(result.Result{}, func(g *v1alpha1.MQConsumerGroup) {
+			g.Status.DeadLetters, g.Spec.Consume.Model = nil, v1alpha1.ConsumeBroadcasting
+		}), 0},
+		"it is Ready no more":             {group(result.Result{}), group(waits), 0},
+		"it was Ready before":             {group(result.Result{}), group(result.Result{}), 0},
+		"it stalls":                       {group(waits), group(stalls), 0},
+		"it stalls no more":               {group(stalls), group(waits), 0},
+		"something cannot be read":        {group(waits), group(fails), 0},
+		"somebody edited it":              {group(waits), group(waits, func(g *v1alpha1.MQConsumerGroup) { g.Status.ObservedGeneration = 2 }), 0},
+		"somebody demanded a look":        {group(waits), group(waits, func(g *v1alpha1.MQConsumerGroup) { g.Status.LastHandledReconcileAt = "now" }), 0},
+		"the claim":                       {group(waits, func(g *v1alpha1.MQConsumerGroup) { g.Status.ClusterIdentity = "" }), group(waits), 0},
+		"it is being deleted":             {group(waits), group(waits, func(g *v1alpha1.MQConsumerGroup) { g.DeletionTimestamp = new(metav1.NewTime(noon)) }), 0},
+		"strangers have joined meanwhile": {group(waits), group(waits, has(v1alpha1.ConditionForeignConsumers, metav1.ConditionTrue, v1alpha1.ReasonForeignConsumersOnline)), 0},
+		"nobody has looked at it before":  {&v1alpha1.MQConsumerGroup{}, group(waits), 0},
+	} {
+		if got := mayWait(test.before, test.after); got != test.want {
+			t.Errorf("%s: it may wait for %v, want %v", sentence, got, test.want)
+		}
+	}
+}
+
+func TestAGroupOnItsWayIsWrittenTwice(t *testing.T) {
+	w := newWorld(t, nil)
+	writes := &suite.Counter{Client: w.Client}
+	w.r.Applier = apply.New(writes, w.Client).Patient()
+	w.r.Verified = verification.New(VerifyEvery)
+	statuses := func() (n int) {
+		for _, write := range writes.Writes() {
+			if write == "patch the status of *v1alpha1.MQConsumerGroup" {
+				n++
+			}
+		}
+		return n
+	}
+	w.must(second(w.reconcile()))
+	if got := statuses(); got != 1 || w.group.Status.ClusterIdentity == "" {
+		t.Fatalf("the claim %q took %d writes", w.group.Status.ClusterIdentity, got)
+	}
+	answer, err := w.reconcile()
+	w.must(err)
+	if w.deployment() == nil || answer.RequeueAfter <= 0 || answer.RequeueAfter > untoldOnItsWay {
+		t.Errorf("all is made, and it is looked at again in %v", answer.RequeueAfter)
+	}
+	read := len(w.mq.Calls(rocketmq.OpGroupConfig))
+	w.roll()
+	if answer, err = w.reconcile(); answer.RequeueAfter > untoldLook {
+		t.Errorf("its pods are about to answer, and it is looked at again in %v (%v)", answer.RequeueAfter, err)
+	}
+	if got := statuses(); got != 0 {
+		t.Errorf("on its way it was written %d times", got)
+	}
+	if got := len(w.mq.Calls(rocketmq.OpGroupConfig)) - read; got != 0 {
+		t.Errorf("what was not written was not known: the brokers were asked again %d times", got)
+	}
+	w.beats(longBeat)
+	w.must(second(w.reconcile()))
+	w.want(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	if got := statuses(); got != 1 || w.group.Status.SeededTime == nil || w.group.Status.DeadLetters == nil {
+		t.Errorf("Ready took %d writes: %+v", got, w.group.Status)
+	}
+	if got := w.Events(); len(got) != 1 || !strings.HasPrefix(got[0], "Normal Ready") {
+		t.Errorf("told was %q", got)
+	}
+}

@@ -1,0 +1,46 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package orderflow
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+)
+
+func TestWhatMayWaitToBeTold(t *testing.T) {
+	noon := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	waits := result.Wait(v1alpha1.ReasonGroupNotReady, 0, "on its way")
+	flow := func(r result.Result, changes ...func(*v1alpha1.OrderFlowStatus)) *v1alpha1.OrderFlow {
+		f := &v1alpha1.OrderFlow{Status: v1alpha1.OrderFlowStatus{ObservedGeneration: 1, Topic: &v1alpha1.TopicStatus{ClusterIdentity: "physical"}}}
+		condition.Set(&f.Status.Conditions, 1, noon, condition.Summary("fine", r)...)
+		for _, change := range changes {
+			change(&f.Status)
+		}
+		return f
+	}
+	for sentence, test := range map[string]struct {
+		before, after *v1alpha1.OrderFlow
+		want          time.Duration
+	}{
+		"a consumer is a step further": {flow(waits), flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.ReadyConsumers = "1/3" }), settleLong},
+		"it is Ready":                  {flow(waits), flow(result.Result{}), 0},
+		"it is Ready no more":          {flow(result.Result{}), flow(waits), 0},
+		"it was Ready before":          {flow(result.Result{}), flow(result.Result{}), 0},
+		"it stalls":                    {flow(waits), flow(result.Stall(v1alpha1.ReasonGroupNotReady, "stalls")), 0},
+		"a broker cannot be asked":     {flow(waits), flow(result.Fail(v1alpha1.ReasonBrokerUnreachable, errors.New("timeout"), "asking")), 0},
+		"somebody edited it":           {flow(waits), flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.ObservedGeneration = 2 }), 0},
+		"somebody demanded a look":     {flow(waits), flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.LastHandledReconcileAt = "now" }), 0},
+		"the claim":                    {flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.Topic = nil }), flow(waits), 0},
+		"nobody has looked at it":      {&v1alpha1.OrderFlow{}, flow(waits), 0},
+	} {
+		if got := mayWait(test.before, test.after); got != test.want {
+			t.Errorf("%s: it may wait for %v, want %v", sentence, got, test.want)
+		}
+	}
+}

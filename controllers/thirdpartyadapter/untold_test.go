@@ -1,0 +1,59 @@
+// Copyright The OrderFlow Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package thirdpartyadapter
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/condition"
+	"github.com/orderflow-dev/orderflow/controllers/result"
+)
+
+func TestWhatMayWaitToBeTold(t *testing.T) {
+	noon := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	adapter := func(r result.Result, circuit v1alpha1.CircuitState, changes ...func(*v1alpha1.ThirdPartyAdapterStatus)) *v1alpha1.ThirdPartyAdapter {
+		a := &v1alpha1.ThirdPartyAdapter{Status: v1alpha1.ThirdPartyAdapterStatus{ObservedGeneration: 1, Circuit: circuit}}
+		down := metav1.Condition{Type: v1alpha1.ConditionThirdPartyDown, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonCircuitClosed}
+		switch circuit {
+		case v1alpha1.CircuitOpen:
+			down.Status, down.Reason = metav1.ConditionTrue, v1alpha1.ReasonCircuitOpen
+		case v1alpha1.CircuitUnknown:
+			down.Status, down.Reason = metav1.ConditionUnknown, v1alpha1.ReasonNotRead
+		}
+		condition.Set(&a.Status.Conditions, 1, noon, append(condition.Summary("fine", r), down)...)
+		for _, change := range changes {
+			change(&a.Status)
+		}
+		return a
+	}
+	var (
+		ready  = result.Result{}
+		stalls = result.Stall(v1alpha1.ReasonSecretKeyMissing, "no such key")
+		more   = func(s *v1alpha1.ThirdPartyAdapterStatus) { s.ConsumerGroups = append(s.ConsumerGroups, "push") }
+	)
+	for sentence, test := range map[string]struct {
+		before, after *v1alpha1.ThirdPartyAdapter
+		want          time.Duration
+	}{
+		"another group uses it":               {adapter(ready, v1alpha1.CircuitClosed), adapter(ready, v1alpha1.CircuitClosed, more), settleLong},
+		"its pods are heard, and all is well": {adapter(ready, v1alpha1.CircuitUnknown), adapter(ready, v1alpha1.CircuitClosed), settleLong},
+		"its pods find it down":               {adapter(ready, v1alpha1.CircuitUnknown), adapter(ready, v1alpha1.CircuitOpen), 0},
+		"it goes down":                        {adapter(ready, v1alpha1.CircuitClosed), adapter(ready, v1alpha1.CircuitOpen, more), 0},
+		"it is back":                          {adapter(ready, v1alpha1.CircuitOpen), adapter(ready, v1alpha1.CircuitClosed), 0},
+		"nobody can ask its pods any more":    {adapter(ready, v1alpha1.CircuitClosed), adapter(ready, v1alpha1.CircuitUnknown), 0},
+		"its Secret cannot be used":           {adapter(ready, v1alpha1.CircuitClosed), adapter(stalls, v1alpha1.CircuitClosed), 0},
+		"its Secret can be used again":        {adapter(stalls, v1alpha1.CircuitClosed), adapter(ready, v1alpha1.CircuitClosed), 0},
+		"somebody edited it":                  {adapter(ready, v1alpha1.CircuitClosed), adapter(ready, v1alpha1.CircuitClosed, func(s *v1alpha1.ThirdPartyAdapterStatus) { s.ObservedGeneration = 2 }), 0},
+		"somebody demanded a look":            {adapter(ready, v1alpha1.CircuitClosed), adapter(ready, v1alpha1.CircuitClosed, func(s *v1alpha1.ThirdPartyAdapterStatus) { s.LastHandledReconcileAt = "now" }), 0},
+		"nobody has looked at it before":      {&v1alpha1.ThirdPartyAdapter{}, adapter(ready, v1alpha1.CircuitUnknown), 0},
+	} {
+		if got := mayWait(test.before, test.after); got != test.want {
+			t.Errorf("%s: it may wait for %v, want %v", sentence, got, test.want)
+		}
+	}
+}
