@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -75,24 +76,52 @@ func (e *TakenError) Error() string {
 // Apply makes one object as its owner declares it, and reads what it is then back into it. Nothing is sent if it was applied like this before, by whatever
 // operator, and nobody changed it since. *TakenError: it exists and is not the owner's.
 func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error {
-	declared, err := a.declaration(owner, object)
+	if err := a.own(owner, object); err != nil {
+		return err
+	}
+	wanted, err := digest(object)
 	if err != nil {
 		return err
 	}
-	sum, err := digest(declared)
+	found, err := a.find(ctx, object)
 	if err != nil {
 		return err
 	}
-	found, err := a.find(ctx, declared)
+	if found != nil && metav1.IsControlledBy(found, owner) && a.unchanged(found, wanted) { // as nearly always
+		take(object, found)
+		return nil
+	}
+	declared, err := a.toSend(object)
 	if err != nil {
 		return err
 	}
+	return a.applyOver(ctx, owner, object, found, declared)
+}
+
+// Make makes an object as its owner declares it, and reads what it is then into it. made is false where there is one of its name: whose it is, Apply says.
+func (a *Applier) Make(ctx context.Context, owner, object client.Object) (made bool, err error) {
+	if err := a.own(owner, object); err != nil {
+		return false, err
+	}
+	declared, err := a.toSend(object)
+	if err != nil {
+		return false, err
+	}
+	if err = a.send(ctx, object, declared, nil); apierrors.IsConflict(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// applyOver applies what was not applied by this operator as it is wanted now. found is what is there, nil as far as the cache knows: there may be one all the same, as a cache may lag behind, and holds
+// labelled objects only.
+func (a *Applier) applyOver(ctx context.Context, owner, object, found client.Object, declared declaration) (err error) {
 	if found == nil {
-		conflict := a.send(ctx, object, declared, sum, nil)
+		conflict := a.send(ctx, object, declared, nil)
 		if !apierrors.IsConflict(conflict) {
 			return conflict
 		}
-		if found, err = a.read(ctx, a.live, declared); err != nil {
+		if found, err = read(ctx, a.live, object); err != nil {
 			return err
 		}
 		if found == nil {
@@ -102,21 +131,29 @@ func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error 
 	if !metav1.IsControlledBy(found, owner) {
 		return taken(declared.GetKind(), found)
 	}
-	if a.unchanged(found, sum) || a.stands(found, declared, sum) {
-		reflect.ValueOf(object).Elem().Set(reflect.ValueOf(found).Elem()) // both are what the scheme makes of the kind
+	if a.stands(found, declared) {
+		take(object, found)
 		return nil
 	}
-	return a.send(ctx, object, declared, sum, found)
+	return a.send(ctx, object, declared, found)
+}
+
+// take makes object be what was found: both are what the scheme makes of the kind.
+func take(object, found client.Object) {
+	reflect.ValueOf(object).Elem().Set(reflect.ValueOf(found).Elem())
 }
 
 // ApplyOver is Apply, over the version of the object that its owner has read; empty: there was none. It is a conflict if the object was written since: see Again. One that
 // was deleted is made again.
 func (a *Applier) ApplyOver(ctx context.Context, owner, object client.Object, version string) error {
-	declared, err := a.declaration(owner, object)
+	if err := a.own(owner, object); err != nil {
+		return err
+	}
+	declared, err := a.toSend(object)
 	if err != nil {
 		return err
 	}
-	found, err := a.read(ctx, a.live, declared)
+	found, err := read(ctx, a.live, object)
 	if err != nil {
 		return err
 	}
@@ -124,31 +161,32 @@ func (a *Applier) ApplyOver(ctx context.Context, owner, object client.Object, ve
 		return taken(declared.GetKind(), found)
 	}
 	declared.SetResourceVersion(cmp.Or(version, none))
-	return a.put(ctx, object, declared)
+	return a.put(ctx, object, declared.Unstructured)
 }
 
-// find returns the object as the cache has it, nil if it has none: there may be one all the same, as a cache may lag behind, and holds labelled objects only. Of Secrets there
-// is no cache.
-func (a *Applier) find(ctx context.Context, declared *unstructured.Unstructured) (client.Object, error) {
-	if declared.GetKind() == "Secret" {
-		return a.read(ctx, a.live, declared)
+func (a *Applier) own(owner, object client.Object) error {
+	if err := controllerutil.SetControllerReference(owner, object, a.client.Scheme()); err != nil {
+		return fmt.Errorf("set the owner of %s: %w", object.GetName(), err)
 	}
-	return a.read(ctx, a.client, declared)
+	return nil
 }
 
-// read returns the object as it is by what is read from, nil if there is none.
-func (a *Applier) read(ctx context.Context, from client.Reader, declared *unstructured.Unstructured) (client.Object, error) {
-	empty, err := a.client.Scheme().New(declared.GroupVersionKind())
-	if err != nil {
-		return nil, fmt.Errorf("make an empty %s: %w", declared.GetKind(), err)
+// find returns the object as the cache has it, nil if it has none. Of Secrets there is no cache.
+func (a *Applier) find(ctx context.Context, object client.Object) (client.Object, error) {
+	if _, is := object.(*corev1.Secret); is {
+		return read(ctx, a.live, object)
 	}
-	found := empty.(client.Object) //nolint:forcetypeassert // declared was made from one
-	err = from.Get(ctx, client.ObjectKeyFromObject(declared), found)
-	switch {
+	return read(ctx, a.client, object)
+}
+
+// read returns the object as it is, nil if there is none.
+func read(ctx context.Context, from client.Reader, object client.Object) (client.Object, error) {
+	found := reflect.New(reflect.TypeOf(object).Elem()).Interface().(client.Object) //nolint:forcetypeassert // it is of object's type
+	switch err := from.Get(ctx, client.ObjectKeyFromObject(object), found); {
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("read %s %s: %w", declared.GetKind(), declared.GetName(), err)
+		return nil, fmt.Errorf("read %T %s: %w", object, object.GetName(), err)
 	}
 	return found, nil
 }
@@ -169,22 +207,23 @@ func taken(kind string, found client.Object) error {
 	return e
 }
 
-// declaration is the object as it is sent, with its owner: what a typed object says without having been told (an empty status, null times) is not ours.
-func (a *Applier) declaration(owner, object client.Object) (*unstructured.Unstructured, error) {
-	if err := controllerutil.SetControllerReference(owner, object, a.client.Scheme()); err != nil {
-		return nil, fmt.Errorf("set the owner of %s: %w", object.GetName(), err)
+// toSend is the object as it is sent: what a typed object says without having been told (an empty status, null times) is not ours.
+func (a *Applier) toSend(object client.Object) (declaration, error) {
+	wanted, err := digest(object)
+	if err != nil {
+		return declaration{}, err
 	}
 	gvk, err := a.client.GroupVersionKindFor(object)
 	if err != nil {
-		return nil, fmt.Errorf("find the kind of %s: %w", object.GetName(), err)
+		return declaration{}, fmt.Errorf("find the kind of %s: %w", object.GetName(), err)
 	}
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
-		return nil, fmt.Errorf("convert %s %s: %w", gvk.Kind, object.GetName(), err)
+		return declaration{}, fmt.Errorf("convert %s %s: %w", gvk.Kind, object.GetName(), err)
 	}
 	delete(fields, "status")
 	dropNulls(fields)
-	declared := &unstructured.Unstructured{Object: fields}
+	declared := declaration{Unstructured: &unstructured.Unstructured{Object: fields}, wanted: wanted}
 	declared.SetGroupVersionKind(gvk)
 	for _, servers := range []string{"resourceVersion", "uid", "generation", "managedFields", "creationTimestamp"} {
 		unstructured.RemoveNestedField(fields, "metadata", servers)

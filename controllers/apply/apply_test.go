@@ -212,6 +212,15 @@ func TestWhatTheCacheDoesNotHaveIsMadeButNotWrittenOver(t *testing.T) {
 	if w.Read(t, mine); mine.Data["a"] != "2" {
 		t.Errorf("what is ours was not put right: %v", mine.Data)
 	}
+	for name, want := range map[string]bool{"nobodys": false, "mine": false, "another": true} {
+		config := w.config(name, map[string]string{"a": "3"})
+		if made, err := w.applier.Make(t.Context(), w.owner, config); made != want || err != nil {
+			t.Errorf("%s is made: %t (%v)", name, made, err)
+		}
+		if w.Read(t, config); (config.Data["a"] == "3") != want {
+			t.Errorf("%s has %v", name, config.Data)
+		}
+	}
 	live.n, w.writes.applied = 0, 0
 	w.apply(t, w.config("new", map[string]string{"a": "1"}))
 	if live.n != 0 || w.writes.applied != 1 {

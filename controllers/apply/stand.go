@@ -4,13 +4,16 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -28,37 +31,90 @@ func StandsByGeneration(kind string) bool {
 	return kind == deployment || kind == "NetworkPolicy" || kind == "PodDisruptionBudget"
 }
 
-// applied is what an object was made to be.
-type applied struct {
-	declaration [sha256.Size]byte
-	version     string
-}
+// sum is a digest, short enough to be held for each object.
+type sum [16]byte
 
-func digest(declared *unstructured.Unstructured) ([sha256.Size]byte, error) {
-	text, err := declared.MarshalJSON() // keys come sorted
+// digest is that of what is wanted, in the caller's type. It is for this process alone: with other versions of the types the same object may have another.
+func digest(object client.Object) (sum, error) {
+	text, err := json.Marshal(object)
 	if err != nil {
-		return [sha256.Size]byte{}, fmt.Errorf("write %s %s: %w", declared.GetKind(), declared.GetName(), err)
+		return sum{}, fmt.Errorf("write %s: %w", object.GetName(), err)
 	}
-	return sha256.Sum256(text), nil
+	return sumOf(text), nil
 }
 
-func (a *Applier) unchanged(found client.Object, sum [sha256.Size]byte) bool {
+func sumOf(text []byte) sum {
+	all := sha256.Sum256(text)
+	return sum(all[:len(sum{})])
+}
+
+// declaration is an object as it is sent, and the digest of what was wanted.
+type declaration struct {
+	*unstructured.Unstructured
+	wanted sum
+}
+
+// mark is the declaration's for an object that has the generation; 0: none.
+func (d declaration) mark(generation int64) (string, error) {
+	text, err := d.MarshalJSON() // keys come sorted
+	if err != nil {
+		return "", fmt.Errorf("write %s %s: %w", d.GetKind(), d.GetName(), err)
+	}
+	digest := sumOf(text)
+	mark := hex.EncodeToString(digest[:8])
+	if generation != 0 {
+		mark += "-" + strconv.FormatInt(generation, 10)
+	}
+	return mark, nil
+}
+
+// Slim makes an object smaller that a cache holds: a mark that is its only annotation is held where nothing else is, as a map of one entry takes a third of a kilobyte.
+func Slim(o metav1.Object) {
+	if mark := o.GetAnnotations()[appliedAnnotation]; mark != "" && len(o.GetAnnotations()) == 1 {
+		o.SetSelfLink(mark) // which API servers leave empty since 1.20
+		o.SetAnnotations(nil)
+	}
+}
+
+func markOf(o metav1.Object) string {
+	return cmp.Or(o.GetAnnotations()[appliedAnnotation], o.GetSelfLink())
+}
+
+// applied is what an object was made to be, and what tells that somebody else wrote it since: the generation where there is one, since the resource version also moves with the
+// status.
+type applied struct {
+	wanted     sum
+	generation int64
+	version    string
+}
+
+func appliedOf(object client.Object, wanted sum) applied {
+	if generation := object.GetGeneration(); generation != 0 {
+		return applied{wanted: wanted, generation: generation}
+	}
+	return applied{wanted: wanted, version: object.GetResourceVersion()}
+}
+
+func (a *Applier) unchanged(found client.Object, wanted sum) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.applied[found.GetUID()] == applied{sum, version(found)}
+	return a.applied[found.GetUID()] == appliedOf(found, wanted)
 }
 
-// mark is the value of the annotation. No generation: 0.
-func mark(sum [sha256.Size]byte, generation int64) string {
-	text := hex.EncodeToString(sum[:8])
-	if generation != 0 {
-		text += "-" + strconv.FormatInt(generation, 10)
-	}
-	return text
+func (a *Applier) remember(object client.Object, wanted sum) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.applied[object.GetUID()] = appliedOf(object, wanted)
+}
+
+func (a *Applier) forget(object client.Object) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.applied, object.GetUID())
 }
 
 // send applies an object with its mark, and reads what it is then into object. found is what it was; nil makes one, and is a conflict if there is one.
-func (a *Applier) send(ctx context.Context, object client.Object, declared *unstructured.Unstructured, sum [sha256.Size]byte, found client.Object) error {
+func (a *Applier) send(ctx context.Context, object client.Object, declared declaration, found client.Object) error {
 	var generation int64
 	switch kind := declared.GetKind(); {
 	case !StandsByGeneration(kind):
@@ -69,21 +125,26 @@ func (a *Applier) send(ctx context.Context, object client.Object, declared *unst
 	default:
 		generation = found.GetGeneration()
 	}
-	made := marked(declared, mark(sum, generation))
+	over := ""
 	if found == nil {
-		made.SetResourceVersion(none)
+		over = none
 	}
-	err := a.put(ctx, object, made)
+	err := a.sendMarked(ctx, object, declared, generation, over)
 	if err == nil && generation != 0 && object.GetGeneration() > generation && declared.GetKind() != deployment { // the spec has changed, which seldom happens
-		err = a.put(ctx, object, marked(declared, mark(sum, object.GetGeneration())))
+		err = a.sendMarked(ctx, object, declared, object.GetGeneration(), "")
 	}
 	if err == nil {
-		a.remember(object, sum)
+		a.remember(object, declared.wanted)
 	}
 	return err
 }
 
-func marked(declared *unstructured.Unstructured, mark string) *unstructured.Unstructured {
+// sendMarked applies an object with the mark for a generation, over a version if one is given.
+func (a *Applier) sendMarked(ctx context.Context, object client.Object, declared declaration, generation int64, over string) error {
+	mark, err := declared.mark(generation)
+	if err != nil {
+		return err
+	}
 	made := declared.DeepCopy()
 	annotations := made.GetAnnotations()
 	if annotations == nil {
@@ -91,16 +152,17 @@ func marked(declared *unstructured.Unstructured, mark string) *unstructured.Unst
 	}
 	annotations[appliedAnnotation] = mark
 	made.SetAnnotations(annotations)
-	return made
+	made.SetResourceVersion(over)
+	return a.put(ctx, object, made)
 }
 
 // stands reports whether an object that this operator did not apply is as declared all the same, and then remembers it.
-func (a *Applier) stands(found client.Object, declared *unstructured.Unstructured, sum [sha256.Size]byte) bool {
+func (a *Applier) stands(found client.Object, declared declaration) bool {
 	var generation int64
 	if StandsByGeneration(declared.GetKind()) {
 		generation = found.GetGeneration()
 	}
-	if found.GetAnnotations()[appliedAnnotation] != mark(sum, generation) {
+	if mark, err := declared.mark(generation); err != nil || markOf(found) != mark {
 		return false
 	}
 	have, err := runtime.DefaultUnstructuredConverter.ToUnstructured(found)
@@ -113,7 +175,7 @@ func (a *Applier) stands(found client.Object, declared *unstructured.Unstructure
 			return false
 		}
 	}
-	a.remember(found, sum)
+	a.remember(found, declared.wanted)
 	return true
 }
 
@@ -137,25 +199,4 @@ func contains(have, want any) bool {
 func items(value any) []any {
 	list, _ := value.([]any)
 	return list
-}
-
-func (a *Applier) remember(object client.Object, sum [sha256.Size]byte) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.applied[object.GetUID()] = applied{sum, version(object)}
-}
-
-// version changes when somebody else writes what OrderFlow wrote: the generation where there is one, since the resource version also
-// moves with the status.
-func version(object client.Object) string {
-	if generation := object.GetGeneration(); generation != 0 {
-		return "generation " + strconv.FormatInt(generation, 10)
-	}
-	return object.GetResourceVersion()
-}
-
-func (a *Applier) forget(object client.Object) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.applied, object.GetUID())
 }

@@ -22,6 +22,7 @@ type withoutSpec struct{ *counter }
 
 func (w withoutSpec) Get(ctx context.Context, key client.ObjectKey, object client.Object, opts ...client.GetOption) error {
 	err := w.counter.Get(ctx, key, object, opts...)
+	apply.Slim(object)
 	switch o := object.(type) {
 	case *networkingv1.NetworkPolicy:
 		o.Spec = networkingv1.NetworkPolicySpec{}

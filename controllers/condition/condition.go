@@ -99,12 +99,12 @@ func Changed(was, is []metav1.Condition) []Transition {
 	return changed
 }
 
-// OnItsWay reports whether an object was on its way to Ready, and is so yet or has become Ready: nothing went wrong that somebody should hear of at once.
+// OnItsWay reports whether an object was on its way to Ready, or new, and is so yet or has become Ready: nothing went wrong that somebody should hear of at once.
 func OnItsWay(was, is []metav1.Condition) bool {
 	waits := func(list []metav1.Condition) bool {
 		return Is(list, v1alpha1.ConditionReady, metav1.ConditionFalse) && Is(list, v1alpha1.ConditionReconciling, metav1.ConditionTrue)
 	}
-	return waits(was) && (waits(is) || Is(is, v1alpha1.ConditionReady, metav1.ConditionTrue))
+	return (len(was) == 0 || waits(was)) && (waits(is) || Is(is, v1alpha1.ConditionReady, metav1.ConditionTrue))
 }
 
 // Is reports whether the condition is there and has the status.

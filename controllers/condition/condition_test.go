@@ -77,22 +77,26 @@ func TestATransitionIsAChangeOfStatusOrReason(t *testing.T) {
 }
 
 func TestAWarningIsForWhatGotWorse(t *testing.T) {
-	wait, stall := result.Wait("Slow", 0, "slow"), result.Stall("Wrong", "wrong")
+	wait, stall, pods := result.Wait("Slow", 0, "slow"), result.Stall("Wrong", "wrong"), result.Wait(v1alpha1.ReasonPodsNotReady, 0, "they start")
 	for sentence, test := range map[string]struct {
 		before, after []result.Result
+		edited        int64
 		want          string
 	}{
-		"ready at last":              {[]result.Result{wait}, nil, "Normal Ready"},
-		"no longer ready":            {nil, []result.Result{wait}, "Warning Slow"},
-		"stalled":                    {[]result.Result{wait}, []result.Result{stall}, "Warning Wrong"},
-		"waiting instead of stalled": {[]result.Result{stall}, []result.Result{wait}, "Normal Slow"},
-		"as before":                  {[]result.Result{wait}, []result.Result{wait}, ""},
+		"ready at last":              {before: []result.Result{wait}, after: nil, want: "Normal Ready"},
+		"no longer ready":            {before: nil, after: []result.Result{wait}, want: "Warning Slow"},
+		"stalled":                    {before: []result.Result{wait}, after: []result.Result{stall}, want: "Warning Wrong"},
+		"waiting instead of stalled": {before: []result.Result{stall}, after: []result.Result{wait}, want: "Normal Slow"},
+		"as before":                  {before: []result.Result{wait}, after: []result.Result{wait}, want: ""},
+		"its pods fail":              {before: nil, after: []result.Result{pods}, want: "Warning PodsNotReady"},
+		"its pods are replaced, as somebody has edited it": {before: nil, after: []result.Result{pods}, edited: 1, want: ""},
+		"somebody's edit stalls it":                        {before: nil, after: []result.Result{stall}, edited: 1, want: "Warning Wrong"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			var list []metav1.Condition
 			Set(&list, 1, time.Now(), Summary("fine", test.before...)...)
 			before := slices.Clone(list)
-			Set(&list, 1, time.Now(), Summary("fine", test.after...)...)
+			Set(&list, 1+test.edited, time.Now(), Summary("fine", test.after...)...)
 			changed := Changed(before, list)
 			recorder := events.NewFakeRecorder(9)
 			RecordReady(recorder, &v1alpha1.MQCluster{}, list, changed)

@@ -15,7 +15,7 @@ import (
 )
 
 // RecordReady sends an event where Ready is among the transitions: a Warning where the object is stalled or was Ready before, else Normal. That something which is on its
-// way is a step further is no event: an object that becomes Ready without trouble has one.
+// way is a step further is no event, nor that what somebody has edited is on its way: an object that becomes Ready without trouble has one.
 // conditions are the object's, as they are now.
 func RecordReady(recorder events.EventRecorder, object runtime.Object, conditions []metav1.Condition, transitions []Transition) {
 	for _, t := range transitions {
@@ -23,7 +23,7 @@ func RecordReady(recorder events.EventRecorder, object runtime.Object, condition
 			continue
 		}
 		stalled := Is(conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue)
-		if !stalled && onItsWay(t.Old) && onItsWay(t.New) {
+		if edited := t.Old.ObservedGeneration != t.New.ObservedGeneration; !stalled && onItsWay(t.New) && (edited || onItsWay(t.Old)) {
 			continue
 		}
 		kind := corev1.EventTypeNormal

@@ -13,7 +13,7 @@ import (
 
 const (
 	// passCalls is how many topics are read in one pass of every broker: those of a hundred groups every second, those of thousands in turns.
-	passCalls = 100
+	passCalls = 80
 	// ownCalls of them are at least for topics of groups, as far as these are due.
 	ownCalls = 20
 	// firstCalls of them are for topics of groups that were never counted, as far as there are any: a group that is new says how many of its messages wait when it becomes Ready.

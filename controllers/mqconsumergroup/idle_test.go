@@ -58,7 +58,7 @@ func TestAGroupThatIsWellIsReadBackNowAndThen(t *testing.T) {
 	before := read()
 	answer, err := w.reconcile()
 	w.must(err)
-	if answer.RequeueAfter <= interval || answer.RequeueAfter > VerifyEvery*5/4 {
+	if answer.RequeueAfter <= interval || answer.RequeueAfter > VerifyEvery*3/2 {
 		t.Errorf("it is looked at again in %v, want to about %v", answer.RequeueAfter, VerifyEvery)
 	}
 	if got := read() - before; got != 0 {

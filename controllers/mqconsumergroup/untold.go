@@ -17,6 +17,8 @@ import (
 const (
 	// untoldOnItsWay is for how long a group that is on its way may say nothing new of it.
 	untoldOnItsWay = 5 * time.Second
+	// untoldNew is for how long nothing may be said of a group that is new: kubectl describe shows nothing yet, and kstatus, by observedGeneration -1, that it is on its way.
+	untoldNew = time.Second
 	// untoldFirstWords is for how long Ready may wait for the first answer of its pods and the first count of its messages, which would be a write of their own.
 	untoldFirstWords = 3 * time.Second
 	// untoldLook lies between two looks at a group whose pods are about to answer.
@@ -28,10 +30,12 @@ const (
 func mayWait(before, group *v1alpha1.MQConsumerGroup) time.Duration {
 	was, is := before.Status, group.Status
 	switch {
-	case !group.DeletionTimestamp.IsZero(), was.ClusterIdentity != is.ClusterIdentity, was.ObservedGeneration != is.ObservedGeneration,
+	case !group.DeletionTimestamp.IsZero(), was.ClusterIdentity != is.ClusterIdentity, was.ObservedGeneration != is.ObservedGeneration && len(was.Conditions) > 0,
 		was.LastHandledReconcileAt != is.LastHandledReconcileAt, !condition.OnItsWay(was.Conditions, is.Conditions),
 		slices.ContainsFunc(condition.Changed(was.Conditions, is.Conditions), func(t condition.Transition) bool { return alarms(t) || announces(t.New) }):
 		return 0
+	case len(was.Conditions) == 0:
+		return untoldNew
 	case !condition.Is(is.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue):
 		return untoldOnItsWay
 	case condition.Is(is.Conditions, v1alpha1.ConditionConfigCurrent, metav1.ConditionUnknown), is.DeadLetters == nil && !broadcasts(group):

@@ -61,7 +61,9 @@ func TestWhatMayWaitToBeTold(t *testing.T) {
 		"the claim":                       {group(waits, func(g *v1alpha1.MQConsumerGroup) { g.Status.ClusterIdentity = "" }), group(waits), 0},
 		"it is being deleted":             {group(waits), group(waits, func(g *v1alpha1.MQConsumerGroup) { g.DeletionTimestamp = new(metav1.NewTime(noon)) }), 0},
 		"strangers have joined meanwhile": {group(waits), group(waits, has(v1alpha1.ConditionForeignConsumers, metav1.ConditionTrue, v1alpha1.ReasonForeignConsumersOnline)), 0},
-		"nobody has looked at it before":  {&v1alpha1.MQConsumerGroup{}, group(waits), 0},
+		"nobody has looked at it before":  {&v1alpha1.MQConsumerGroup{}, group(waits, func(g *v1alpha1.MQConsumerGroup) { g.Status.ClusterIdentity = "" }), untoldNew},
+		"nobody has, and it stalls":       {&v1alpha1.MQConsumerGroup{}, group(stalls, func(g *v1alpha1.MQConsumerGroup) { g.Status.ClusterIdentity = "" }), 0},
+		"it is claimed at the first look": {&v1alpha1.MQConsumerGroup{}, group(waits), 0},
 	} {
 		if got := mayWait(test.before, test.after); got != test.want {
 			t.Errorf("%s: it may wait for %v, want %v", sentence, got, test.want)

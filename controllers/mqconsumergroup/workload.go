@@ -193,23 +193,39 @@ func (r *Reconciler) ensureCredentials(ctx context.Context, seen *inputs) (worke
 	if known := r.Syncer.Credentials(key); known.Token != "" && !unheard && !r.SecretsRead.IsDue(key, state, r.Now()) {
 		return known, result.Result{}
 	}
-	credentials, err := r.credentials(ctx, seen.group)
+	credentials, err := r.makeCredentials(ctx, seen)
 	if err != nil {
-		return credentials, result.Fail(v1alpha1.ReasonApplyFailed, err, "making the workers' credentials")
+		return credentials, applyFailed(err)
 	}
-	failed := r.applyAll(ctx, seen, secret(seen.group, credentials))
-	if failed.IsDone() {
-		r.SecretsRead.Note(key, state, r.Now())
-	}
-	return credentials.Public(), failed
+	r.SecretsRead.Note(key, state, r.Now())
+	return credentials.Public(), result.Result{}
 }
 
-// credentials are those of the group's Secret, renewed if need be.
-func (r *Reconciler) credentials(ctx context.Context, group *v1alpha1.MQConsumerGroup) (workersync.Credentials, error) {
+// makeCredentials makes the Secret of a group that has no Deployment yet, and so most likely none, or has the one there is hold what is right.
+func (r *Reconciler) makeCredentials(ctx context.Context, seen *inputs) (workersync.Credentials, error) {
+	group := seen.group
+	if seen.deployment == nil {
+		credentials, err := r.renewed(group, nil)
+		if err != nil {
+			return credentials, err
+		}
+		if made, err := r.Applier.Make(ctx, group, secret(group, credentials)); made || err != nil {
+			return credentials, err
+		}
+	}
 	found, err := find(ctx, r.Secrets, group.Namespace, syncSecretName(group), &corev1.Secret{})
 	if err != nil {
 		return workersync.Credentials{}, err
 	}
+	credentials, err := r.renewed(group, found)
+	if err != nil {
+		return credentials, err
+	}
+	return credentials, r.Applier.Apply(ctx, group, secret(group, credentials))
+}
+
+// renewed are the credentials in a group's Secret, nil if it has none, made anew where they have to be.
+func (r *Reconciler) renewed(group *v1alpha1.MQConsumerGroup, found *corev1.Secret) (workersync.Credentials, error) {
 	var data map[string][]byte
 	if found != nil {
 		data = found.Data

@@ -7,18 +7,20 @@ import (
 	"context"
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
 	"time"
 )
 
 const (
-	// gcPercent of the process, unless GOGC says otherwise: most of its memory is what informers hold, which lives long, and a collection of garbage that waits for as much again, as
-	// Go's default does, would double it.
-	gcPercent = 50
-	// gcAfter the caches are filled it is set: before, collections would make the start longer.
-	gcAfter = time.Minute
+	// gcGrowing and gcSettled are how much garbage, in percent of what is held, may lie about before it is collected: Go's default while what is held grows, as when caches are filled or thousands of
+	// objects are made, and less when it does not. Most of it lives long then, and garbage that waits for as much again would double the memory of a process that makes little.
+	gcGrowing, gcSettled = 100, 30
+	// gcPause lies between two looks, and grown is by how much of itself what is held has to grow in it.
+	gcPause = 30 * time.Second
+	grown   = 1.05
 )
 
-// collector sets it.
+// collector sets it, unless GOGC does.
 type collector struct{}
 
 // NeedLeaderElection is false: an operator that waits holds as much.
@@ -29,10 +31,38 @@ func (collector) Start(ctx context.Context) error {
 	if os.Getenv("GOGC") != "" {
 		return nil
 	}
-	select {
-	case <-time.After(gcAfter):
-		debug.SetGCPercent(gcPercent)
-	case <-ctx.Done():
+	ticker := time.NewTicker(gcPause)
+	defer ticker.Stop()
+	held, percent := live(), gcGrowing
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+		now := live()
+		if next := gcPercent(held, now); next != percent {
+			percent = next
+			debug.SetGCPercent(percent)
+			if percent == gcSettled {
+				debug.FreeOSMemory()
+			}
+		}
+		held = now
 	}
-	return nil
+}
+
+// gcPercent is for a process that held so many bytes a while before now.
+func gcPercent(before, now uint64) int {
+	if float64(now) > grown*float64(before) {
+		return gcGrowing
+	}
+	return gcSettled
+}
+
+// live is what the process held at the last collection, in bytes.
+func live() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }

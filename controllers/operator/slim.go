@@ -19,6 +19,7 @@ import (
 	"k8s.io/utils/lru"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/apply"
 	"github.com/orderflow-dev/orderflow/controllers/mqconsumergroup"
 )
 
@@ -43,7 +44,7 @@ type labelled struct {
 func (s slimmer) slim(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod:
-		o.Spec, o.Annotations = corev1.PodSpec{}, nil
+		o.Spec, o.Annotations, o.OwnerReferences = corev1.PodSpec{}, nil, nil
 	case *appsv1.Deployment:
 		mqconsumergroup.Slim(o)
 	case *networkingv1.NetworkPolicy:
@@ -60,7 +61,8 @@ func (s slimmer) slim(object any) (any, error) {
 	o.SetManagedFields(nil)
 	annotations := o.GetAnnotations()
 	delete(annotations, corev1.LastAppliedConfigAnnotation)
-	o.SetAnnotations(sharedStrings(annotations))
+	apply.Slim(o)
+	o.SetAnnotations(sharedStrings(o.GetAnnotations()))
 	o.SetNamespace(shared(o.GetNamespace()))
 	o.SetName(shared(o.GetName()))
 	owners := o.GetOwnerReferences()

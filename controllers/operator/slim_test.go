@@ -45,6 +45,9 @@ func TestWhatReconcilersReadIsHeld(t *testing.T) {
 		m.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "somebody"}}
 		return m
 	}
+	pod, marked := meta(nil), meta(nil)
+	pod.OwnerReferences = nil
+	marked.SelfLink = "3f2a-7"
 	structure := corev1.Volume{Name: "structure", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "push-1"}}}}
 	status := appsv1.DeploymentStatus{ReadyReplicas: 2}
 	conditions := []metav1.Condition{{Type: "Ready", Status: "True", Reason: "Ready", Message: "all is well", ObservedGeneration: 3}}
@@ -65,7 +68,15 @@ func TestWhatReconcilersReadIsHeld(t *testing.T) {
 		},
 		"of a pod its status": {
 			&corev1.Pod{ObjectMeta: full(map[string]string{"theirs": "1"}), Spec: corev1.PodSpec{NodeName: "n"}, Status: corev1.PodStatus{PodIP: "10.0.0.1"}},
-			&corev1.Pod{ObjectMeta: meta(nil), Status: corev1.PodStatus{PodIP: "10.0.0.1"}},
+			&corev1.Pod{ObjectMeta: pod, Status: corev1.PodStatus{PodIP: "10.0.0.1"}},
+		},
+		"of what was applied what it was": {
+			&corev1.ConfigMap{ObjectMeta: full(map[string]string{"orderflow.dev/applied": "3f2a-7"})},
+			&corev1.ConfigMap{ObjectMeta: marked},
+		},
+		"of what others have annotated all": {
+			&corev1.ConfigMap{ObjectMeta: full(map[string]string{"orderflow.dev/applied": "3f2a-7", "theirs": "1"})},
+			&corev1.ConfigMap{ObjectMeta: meta(map[string]string{"orderflow.dev/applied": "3f2a-7", "theirs": "1"})},
 		},
 		"of a ConfigMap all": {
 			&corev1.ConfigMap{ObjectMeta: full(nil), Data: map[string]string{"a": "1"}},

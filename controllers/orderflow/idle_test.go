@@ -29,7 +29,7 @@ func TestALookAtAFlowWhereNothingChangedWritesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.step(t, flow)
-	if answer := w.step(t, flow); answer.RequeueAfter <= interval*11/10 || answer.RequeueAfter > VerifyEvery*5/4 {
+	if answer := w.step(t, flow); answer.RequeueAfter <= interval*11/10 || answer.RequeueAfter > VerifyEvery*3/2 {
 		t.Errorf("it is looked at again in %v, want to about %v", answer.RequeueAfter, VerifyEvery)
 	}
 	writes.Writes()

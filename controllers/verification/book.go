@@ -5,12 +5,12 @@ package verification
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // Book has the verifications of the objects of one kind. A nil Book remembers nothing: all is due at every look.
@@ -29,7 +29,7 @@ type entry struct {
 	time, due time.Time
 }
 
-// New returns a Book in which a verification is due again after every, a quarter more or less: objects that were made at one moment do not ask the
+// New returns a Book in which a verification is due again after every, half of it more or less: objects that were made at one moment do not ask the
 // broker at one moment for ever.
 func New(every time.Duration) *Book {
 	return &Book{every: every, entries: map[types.NamespacedName]entry{}}
@@ -70,10 +70,9 @@ func (b *Book) Note(name types.NamespacedName, state string, now time.Time) {
 	if b == nil {
 		return
 	}
-	spread := time.Duration((rand.Float64() - 0.5) / 2 * float64(b.every))
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.entries[name] = entry{state, now, now.Add(b.every + spread)}
+	b.entries[name] = entry{state, now, now.Add(wait.Jitter(b.every/2, 2))}
 }
 
 // Forget drops an object that is gone, or is to be read back at its next look.

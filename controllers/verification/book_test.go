@@ -25,12 +25,12 @@ func TestAVerificationIsDueAgainWithTimeOrChange(t *testing.T) {
 	}{
 		"never verified":        {func(*Book) {}, "as it was", 0, true},
 		"just verified":         {func(b *Book) { b.Note(push, "as it was", noon) }, "as it was", time.Second, false},
-		"before its time":       {func(b *Book) { b.Note(push, "as it was", noon) }, "as it was", every * 3 / 4, false},
-		"too long ago":          {func(b *Book) { b.Note(push, "as it was", noon) }, "as it was", every * 5 / 4, true},
+		"before its time":       {func(b *Book) { b.Note(push, "as it was", noon) }, "as it was", every/2 - 1, false},
+		"too long ago":          {func(b *Book) { b.Note(push, "as it was", noon) }, "as it was", every * 3 / 2, true},
 		"of another state":      {func(b *Book) { b.Note(push, "as it was", noon) }, "changed", time.Second, true},
 		"of another object":     {func(b *Book) { b.Note(types.NamespacedName{Name: "other"}, "as it was", noon) }, "as it was", time.Second, true},
 		"forgotten":             {func(b *Book) { b.Note(push, "as it was", noon); b.Forget(push) }, "as it was", time.Second, true},
-		"verified anew in time": {func(b *Book) { b.Note(push, "as it was", noon); b.Note(push, "as it was", noon.Add(every)) }, "as it was", every * 3 / 2, false},
+		"verified anew in time": {func(b *Book) { b.Note(push, "as it was", noon); b.Note(push, "as it was", noon.Add(every)) }, "as it was", every*3/2 - 1, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			b := New(every)
@@ -71,7 +71,7 @@ func TestAnObjectIsLookedAtWhenItIsDue(t *testing.T) {
 	}
 	b.Note(push, "", noon)
 	next := b.Until(push, noon)
-	if next < every*3/4 || next > every*5/4 || b.IsDue(push, "", noon.Add(next-time.Nanosecond)) || !b.IsDue(push, "", noon.Add(next)) {
+	if next < every/2 || next > every*3/2 || b.IsDue(push, "", noon.Add(next-time.Nanosecond)) || !b.IsDue(push, "", noon.Add(next)) {
 		t.Errorf("it is due in %v, and then it is not", next)
 	}
 	if got := b.Until(push, noon.Add(every*2)); got != time.Second {

@@ -4,15 +4,16 @@
 package workersync
 
 import (
-	"math/rand/v2"
 	"slices"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/orderflow-dev/orderflow/api/worker"
 )
 
 const (
-	// idlePeriod lies between two calls of a group that is not busy, a tenth more or less: without messages a pod has nothing new to tell, and a call is a TLS handshake.
+	// idlePeriod lies between two calls of a group that is not busy, half of it more or less: without messages a pod has nothing new to tell, and a call is a TLS handshake.
 	idlePeriod = 5 * time.Minute
 	// unwatchedPeriod is the idlePeriod of a group of which nobody else sees whether messages move.
 	unwatchedPeriod = 30 * time.Second
@@ -30,7 +31,7 @@ func (s *state) heard(reports []Report) {
 	if s.group.Unwatched {
 		pause = unwatchedPeriod
 	}
-	s.due = time.Now().Add(pause + time.Duration((rand.Float64()-0.5)/5*float64(pause)))
+	s.due = time.Now().Add(wait.Jitter(pause/2, 2))
 	s.hangUp()
 }
 
