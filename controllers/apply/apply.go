@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/cache"
 	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -39,7 +40,7 @@ type Applier struct {
 
 	// patient has what StatusWithin may put off wait, and untold is what waits, by the owner's UID.
 	patient bool
-	untold  *lru.Cache
+	untold  *cache.Expiring
 
 	mu      sync.Mutex
 	applied map[types.UID]applied
@@ -47,7 +48,7 @@ type Applier struct {
 
 // New returns an Applier that writes by c, which may have a cache. live reads without one: Secrets, and what the cache does not have.
 func New(c client.Client, live client.Reader) *Applier {
-	return &Applier{client: c, live: live, written: lru.New(maxKnown), untold: lru.New(maxKnown), applied: map[types.UID]applied{}}
+	return &Applier{client: c, live: live, written: lru.New(maxWritten), untold: cache.NewExpiring(), applied: map[types.UID]applied{}}
 }
 
 // Patient makes it put off what may wait, and returns it.
@@ -117,15 +118,15 @@ func (a *Applier) Make(ctx context.Context, owner, object client.Object) (made b
 // labelled objects only.
 func (a *Applier) applyOver(ctx context.Context, owner, object, found client.Object, declared declaration) (err error) {
 	if found == nil {
-		conflict := a.send(ctx, object, declared, nil)
-		if !apierrors.IsConflict(conflict) {
-			return conflict
+		refused := a.send(ctx, object, declared, nil)
+		if !apierrors.IsConflict(refused) && !apierrors.IsForbidden(refused) && !apierrors.IsInvalid(refused) { // the last two by a webhook that came to it first
+			return refused
 		}
 		if found, err = read(ctx, a.live, object); err != nil {
 			return err
 		}
 		if found == nil {
-			return conflict // it has gone meanwhile
+			return refused
 		}
 	}
 	if !metav1.IsControlledBy(found, owner) {

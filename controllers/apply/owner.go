@@ -22,8 +22,10 @@ import (
 const cacheLag = 200 * time.Millisecond
 
 const (
-	// maxKnown is how many owners something is known of: a cache is behind for a moment, and a status waits for seconds.
-	maxKnown = 10000
+	// maxWritten is how many of them are known: a cache is behind for a moment, and at most for those that are looked at in it.
+	maxWritten = 10000
+	// maxUntold is for how long what waits to be written is known: longer than anything may wait, as the write may fail.
+	maxUntold = time.Minute
 	// maxBehind is for how long a cache is waited for: after that its watch hangs, or the API server was set back, and whoever decides on what is old is refused.
 	maxBehind = 30 * time.Second
 )
@@ -74,12 +76,14 @@ func Again(err error) (reconcile.Result, error) {
 // the object is now, so that what was decided on it may be wrong: see Again. It is not an error if the object has gone meanwhile.
 func (a *Applier) Status(ctx context.Context, before, after client.Object) error {
 	if equality.Semantic.DeepEqual(before, after) {
+		a.untold.Delete(after.GetUID())
 		return nil
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := a.note(after, a.client.Status().Patch(ctx, after, patch, FieldOwner)); err != nil {
 		return fmt.Errorf("write the status of %s: %w", after.GetName(), err)
 	}
+	a.untold.Delete(after.GetUID())
 	return nil
 }
 
@@ -98,11 +102,10 @@ func (a *Applier) StatusWithin(ctx context.Context, before, after client.Object,
 			waiting.since = known.(untold).since //nolint:forcetypeassert // nothing else is added
 		}
 		if left := pause - time.Since(waiting.since); left > 0 {
-			a.untold.Add(after.GetUID(), waiting)
+			a.untold.Set(after.GetUID(), waiting, maxUntold)
 			return left, nil
 		}
 	}
-	a.untold.Remove(after.GetUID())
 	return 0, a.Status(ctx, before, after)
 }
 

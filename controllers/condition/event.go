@@ -15,7 +15,7 @@ import (
 )
 
 // RecordReady sends an event where Ready is among the transitions: a Warning where the object is stalled or was Ready before, else Normal. That something which is on its
-// way is a step further is no event, nor that what somebody has edited is on its way: an object that becomes Ready without trouble has one.
+// way is a step further is no event, nor that pods are replaced as somebody has edited it: an object that becomes Ready without trouble has one.
 // conditions are the object's, as they are now.
 func RecordReady(recorder events.EventRecorder, object runtime.Object, conditions []metav1.Condition, transitions []Transition) {
 	for _, t := range transitions {
@@ -23,7 +23,7 @@ func RecordReady(recorder events.EventRecorder, object runtime.Object, condition
 			continue
 		}
 		stalled := Is(conditions, v1alpha1.ConditionStalled, metav1.ConditionTrue)
-		if edited := t.Old.ObservedGeneration != t.New.ObservedGeneration; !stalled && onItsWay(t.New) && (edited || onItsWay(t.Old)) {
+		if !stalled && (onItsWay(t.New) && onItsWay(t.Old) || rollsOut(t)) {
 			continue
 		}
 		kind := corev1.EventTypeNormal
@@ -39,6 +39,18 @@ func onItsWay(ready metav1.Condition) bool {
 	switch ready.Reason {
 	case "", v1alpha1.ReasonProgressing, v1alpha1.ReasonPodsNotReady, v1alpha1.ReasonGroupNotReady, v1alpha1.ReasonClusterNotReady, v1alpha1.ReasonAdapterNotReady:
 		return ready.Status != metav1.ConditionTrue
+	}
+	return false
+}
+
+// rollsOut reports whether somebody has edited an object, and its pods, or those of its groups, are being replaced for that.
+func rollsOut(ready Transition) bool {
+	if ready.Old.ObservedGeneration == ready.New.ObservedGeneration || ready.New.Status != metav1.ConditionFalse {
+		return false
+	}
+	switch ready.New.Reason {
+	case v1alpha1.ReasonProgressing, v1alpha1.ReasonPodsNotReady, v1alpha1.ReasonGroupNotReady:
+		return true
 	}
 	return false
 }

@@ -7,7 +7,7 @@
 //	   43 per master broker: every group's committed offsets
 //	   202 per topic and master broker: the queues' ends
 //
-// A pass costs one call per broker for all offsets and one per distinct topic, however many groups there are, and at most a hundred: beyond that topics take turns (see plan),
+// A pass costs one call per broker for all offsets and one per distinct topic, however many groups there are, and at most eighty: beyond that topics take turns (see plan),
 // those first whose groups are busy or have no pods. Retry and dead-letter topics, of which each group has its own, are asked every few passes only, and less often while
 // their group is idle. That a group with pods has become busy shows in its offsets, which are read in every pass.
 //

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// passCalls is how many topics are read in one pass of every broker: those of a hundred groups every second, those of thousands in turns.
+	// passCalls is how many topics are read in one pass of every broker: those of dozens of groups every second, those of thousands in turns.
 	passCalls = 80
 	// ownCalls of them are at least for topics of groups, as far as these are due.
 	ownCalls = 20
@@ -25,13 +25,13 @@ const (
 // need is how urgently a topic, or the two topics of a group, should be read.
 type need struct {
 	topic, group string // one of them
-	// first was never read, and goes before what was; so does busy before what is not; late, in the intervals that passed since the last time, decides among equals.
+	// first, of a group, was never read, and goes before what was; so does busy before what is not; late, in the intervals that passed since the last time, decides among equals.
 	first, busy bool
 	late        float64
 }
 
-// plan chooses the topics to be read in a pass. Those with a group for which messages wait or move, or which has no pods and may have to get one, go first, then those
-// read longest ago. ofGroups are the groups whose own topics are among them.
+// plan chooses the topics to be read in a pass. Of groups' own those never read go first. Then, as among all others, those with a group for which messages wait or move, or which has no pods and may have
+// to get one, and those read longest ago. ofGroups are the groups whose own topics are among them.
 func (s *Sampler) plan(view *clusterView, now time.Time) (topics []string, ofGroups map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
@@ -25,16 +26,17 @@ const (
 	untoldLook = time.Second
 )
 
-// mayWait is for how long what is said of a group may wait for more: on its way it has several things to say within seconds. What somebody waits for, what went wrong, and a claim, which is
-// written before the brokers are, are told at once.
+// mayWait is for how long what is said of a group may wait for more: on its way it has several things to say within seconds. What went wrong, what is told once and would be forgotten with the pod that
+// told it, and a claim, which is written before the brokers are, are written at once.
 func mayWait(before, group *v1alpha1.MQConsumerGroup) time.Duration {
 	was, is := before.Status, group.Status
+	isNew := len(was.Conditions) == 0
 	switch {
-	case !group.DeletionTimestamp.IsZero(), was.ClusterIdentity != is.ClusterIdentity, was.ObservedGeneration != is.ObservedGeneration && len(was.Conditions) > 0,
-		was.LastHandledReconcileAt != is.LastHandledReconcileAt, !condition.OnItsWay(was.Conditions, is.Conditions),
-		slices.ContainsFunc(condition.Changed(was.Conditions, is.Conditions), func(t condition.Transition) bool { return alarms(t) || announces(t.New) }):
+	case !group.DeletionTimestamp.IsZero(), was.ClusterIdentity != is.ClusterIdentity, was.ObservedGeneration != is.ObservedGeneration && !isNew,
+		was.LastHandledReconcileAt != is.LastHandledReconcileAt, !slices.Equal(was.SkippedMessageIDs, is.SkippedMessageIDs), !equality.Semantic.DeepEqual(was.Jumps, is.Jumps),
+		!condition.OnItsWay(was.Conditions, is.Conditions), slices.ContainsFunc(condition.Changed(was.Conditions, is.Conditions), isNews):
 		return 0
-	case len(was.Conditions) == 0:
+	case isNew:
 		return untoldNew
 	case !condition.Is(is.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue):
 		return untoldOnItsWay
@@ -42,6 +44,21 @@ func mayWait(before, group *v1alpha1.MQConsumerGroup) time.Duration {
 		return untoldFirstWords
 	}
 	return 0
+}
+
+// isNews reports whether what a condition says now, of a group that is on its way, is no step further.
+func isNews(t condition.Transition) bool {
+	switch t.New.Type {
+	case v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled:
+		return false
+	case v1alpha1.ConditionConfigCurrent:
+		return t.New.Status == metav1.ConditionFalse
+	case v1alpha1.ConditionBrokerReady, v1alpha1.ConditionWorkloadReady:
+		return t.Old.Status == metav1.ConditionTrue
+	case v1alpha1.ConditionScaling:
+		return false
+	}
+	return t.New.Status == metav1.ConditionTrue || t.Old.Status == metav1.ConditionTrue
 }
 
 // tellPace asks for a look at a group whose status waits for as long yet. What it waits for on its way wakes it.

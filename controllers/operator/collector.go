@@ -33,22 +33,25 @@ func (collector) Start(ctx context.Context) error {
 	}
 	ticker := time.NewTicker(gcPause)
 	defer ticker.Stop()
-	held, percent := live(), gcGrowing
+	before, percent := lastCollection(), gcGrowing
 	for {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return nil
 		}
-		now := live()
-		if next := gcPercent(held, now); next != percent {
+		now := lastCollection()
+		if now.cycle == before.cycle {
+			continue // what is held now nobody knows
+		}
+		if next := gcPercent(before.held, now.held); next != percent {
 			percent = next
 			debug.SetGCPercent(percent)
 			if percent == gcSettled {
 				debug.FreeOSMemory()
 			}
 		}
-		held = now
+		before = now
 	}
 }
 
@@ -60,9 +63,11 @@ func gcPercent(before, now uint64) int {
 	return gcSettled
 }
 
-// live is what the process held at the last collection, in bytes.
-func live() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64()
+// collection is one of the process's: which, and what was held by then, in bytes.
+type collection struct{ cycle, held uint64 }
+
+func lastCollection() collection {
+	samples := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/live:bytes"}}
+	metrics.Read(samples)
+	return collection{cycle: samples[0].Value.Uint64(), held: samples[1].Value.Uint64()}
 }

@@ -44,7 +44,7 @@ type labelled struct {
 func (s slimmer) slim(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod:
-		o.Spec, o.Annotations, o.OwnerReferences = corev1.PodSpec{}, nil, nil
+		o.Spec, o.Annotations = corev1.PodSpec{}, nil
 	case *appsv1.Deployment:
 		mqconsumergroup.Slim(o)
 	case *networkingv1.NetworkPolicy:
@@ -71,7 +71,11 @@ func (s slimmer) slim(object any) (any, error) {
 		return object, nil
 	}
 	owner := owners[0].UID
-	o.SetOwnerReferences(known(s.owners, owner, owners, func(a, b []metav1.OwnerReference) bool { return reflect.DeepEqual(a, b) }, slices.Clone))
+	if _, is := object.(*corev1.Pod); is {
+		o.SetOwnerReferences(nil)
+	} else {
+		o.SetOwnerReferences(known(s.owners, owner, owners, func(a, b []metav1.OwnerReference) bool { return reflect.DeepEqual(a, b) }, slices.Clone))
+	}
 	o.SetLabels(known(s.labels, labelled{owner, len(o.GetLabels())}, o.GetLabels(), maps.Equal, sharedStrings))
 	return object, nil
 }

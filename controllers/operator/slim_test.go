@@ -47,7 +47,7 @@ func TestWhatReconcilersReadIsHeld(t *testing.T) {
 	}
 	pod, marked := meta(nil), meta(nil)
 	pod.OwnerReferences = nil
-	marked.SelfLink = "3f2a-7"
+	marked.SetSelfLink("3f2a-7")
 	structure := corev1.Volume{Name: "structure", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "push-1"}}}}
 	status := appsv1.DeploymentStatus{ReadyReplicas: 2}
 	conditions := []metav1.Condition{{Type: "Ready", Status: "True", Reason: "Ready", Message: "all is well", ObservedGeneration: 3}}

@@ -5,10 +5,12 @@ package orderflow
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
@@ -77,14 +79,26 @@ func setStatus(flow *v1alpha1.OrderFlow, p progress, heard *traffic, now time.Ti
 	condition.Set(&status.Conditions, flow.Generation, now, conditions...)
 }
 
-// mayWait is for how long what is said of a flow may wait for more: while it is on its way its consumers have several things to say, each. A claim is written before the topic is.
+// mayWait is for how long what is said of a flow may wait for more: while it is on its way its consumers have several things to say, each. A claim is written before the topic is, groups wait for the
+// topic, and which Secret is the binding nothing else tells.
 func mayWait(before, flow *v1alpha1.OrderFlow) time.Duration {
 	was, is := before.Status, flow.Status
-	if was.ObservedGeneration != is.ObservedGeneration || was.LastHandledReconcileAt != is.LastHandledReconcileAt || claimOn(before) != claimOn(flow) ||
-		!condition.OnItsWay(was.Conditions, is.Conditions) || condition.Is(is.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue) {
+	switch {
+	case was.ObservedGeneration != is.ObservedGeneration, was.LastHandledReconcileAt != is.LastHandledReconcileAt, claimOn(before) != claimOn(flow), !ptr.Equal(was.Binding, is.Binding),
+		!condition.OnItsWay(was.Conditions, is.Conditions), condition.Is(is.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue),
+		slices.ContainsFunc(condition.Changed(was.Conditions, is.Conditions), func(t condition.Transition) bool { return !aboutConsumers(t.New.Type) }):
 		return 0
 	}
 	return settleLong
+}
+
+// aboutConsumers reports whether a condition of a flow that is on its way changes with each step of its consumers.
+func aboutConsumers(conditionType string) bool {
+	switch conditionType {
+	case v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionConsumersReady:
+		return true
+	}
+	return false
 }
 
 // setTopic keeps what was seen last where the brokers were not asked; lastVerifiedTime says how old that is.

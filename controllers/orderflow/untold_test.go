@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/condition"
 	"github.com/orderflow-dev/orderflow/controllers/result"
@@ -24,6 +26,14 @@ func TestWhatMayWaitToBeTold(t *testing.T) {
 		}
 		return f
 	}
+	has := func(kind string, status metav1.ConditionStatus) func(*v1alpha1.OrderFlowStatus) {
+		return func(s *v1alpha1.OrderFlowStatus) {
+			condition.Set(&s.Conditions, 1, noon, metav1.Condition{Type: kind, Status: status, Reason: "So"})
+		}
+	}
+	topic := func(status metav1.ConditionStatus) func(*v1alpha1.OrderFlowStatus) {
+		return has(v1alpha1.ConditionTopicReady, status)
+	}
 	for sentence, test := range map[string]struct {
 		before, after *v1alpha1.OrderFlow
 		want          time.Duration
@@ -37,6 +47,9 @@ func TestWhatMayWaitToBeTold(t *testing.T) {
 		"somebody edited it":           {flow(waits), flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.ObservedGeneration = 2 }), 0},
 		"somebody demanded a look":     {flow(waits), flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.LastHandledReconcileAt = "now" }), 0},
 		"the claim":                    {flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.Topic = nil }), flow(waits), 0},
+		"the topic is as declared":     {flow(waits, topic(metav1.ConditionFalse)), flow(waits, topic(metav1.ConditionTrue)), 0},
+		"no message comes":             {flow(waits), flow(waits, has(v1alpha1.ConditionNoTraffic, metav1.ConditionTrue)), 0},
+		"producers may send":           {flow(waits), flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.Binding = &v1alpha1.LocalObjectReference{Name: "shop-producer"} }), 0},
 		"nobody has looked at it":      {&v1alpha1.OrderFlow{}, flow(waits), 0},
 	} {
 		if got := mayWait(test.before, test.after); got != test.want {
