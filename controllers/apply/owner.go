@@ -79,12 +79,26 @@ func (a *Applier) Status(ctx context.Context, before, after client.Object) error
 		a.untold.Delete(after.GetUID())
 		return nil
 	}
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := a.note(after, a.client.Status().Patch(ctx, after, patch, FieldOwner)); err != nil {
+	patch := client.MergeFromWithOptions(statusOf(before), client.MergeFromWithOptimisticLock{})
+	text, err := patch.Data(statusOf(after))
+	if err != nil {
+		return fmt.Errorf("write the difference of the status of %s: %w", after.GetName(), err)
+	}
+	if err := a.note(after, a.client.Status().Patch(ctx, after, client.RawPatch(patch.Type(), text), FieldOwner)); err != nil {
 		return fmt.Errorf("write the status of %s: %w", after.GetName(), err)
 	}
 	a.untold.Delete(after.GetUID())
 	return nil
+}
+
+// statusOf is an owner with what a patch of its status needs: to compare all of it was half of the garbage that a write makes.
+func statusOf(owner client.Object) client.Object {
+	from := reflect.ValueOf(owner).Elem()
+	to := reflect.New(from.Type())
+	to.Elem().FieldByName("Status").Set(from.FieldByName("Status"))
+	small := to.Interface().(client.Object) //nolint:forcetypeassert // it is of the owner's type
+	small.SetResourceVersion(owner.GetResourceVersion())
+	return small
 }
 
 // untold is an owner with the status that it is to have.

@@ -65,6 +65,8 @@ type Signals struct {
 	Every time.Duration
 	// Lag is the number of messages to be handled, retries included; Retry is the part that was tried before.
 	Lag, Retry int64
+	// Queues of the topic over all brokers. 0: not known.
+	Queues int32
 	// Unseeded: a queue has no committed offset.
 	Unseeded bool
 	// ArrivalKnown says that ArrivalRate, in messages per second, is known.
@@ -192,6 +194,8 @@ func (h *History) Signals() Signals {
 		s.Lag += p.waiting()
 		if rocketmq.IsRetry(q.Topic) {
 			s.Retry += p.waiting()
+		} else {
+			s.Queues++
 		}
 		s.Unseeded = s.Unseeded || p.Committed < 0
 	}

@@ -43,33 +43,33 @@ func TestSignals(t *testing.T) {
 			func(h *lag.History) {
 				h.Add(lag.Look{Time: noon, Queues: queues{first: {Max: 10, Committed: 7}, second: {Max: 5, Committed: 5}, retry: {Max: 4, Committed: 2}}})
 			},
-			lag.Signals{Time: noon, Lag: 5, Retry: 2},
+			lag.Signals{Queues: 2, Time: noon, Lag: 5, Retry: 2},
 		},
 		"what the broker dropped by age does not wait": {
 			func(h *lag.History) {
 				h.Add(lag.Look{Time: noon, Queues: queues{first: {Min: 90, Max: 100, Committed: 7}}})
 			},
-			lag.Signals{Time: noon, Lag: 10},
+			lag.Signals{Queues: 1, Time: noon, Lag: 10},
 		},
 		"an offset beyond the end is no negative lag": {
 			func(h *lag.History) {
 				h.Add(lag.Look{Time: noon, Queues: queues{first: {Max: 3, Committed: 9}, second: {Max: 2}}})
 			},
-			lag.Signals{Time: noon, Lag: 2},
+			lag.Signals{Queues: 2, Time: noon, Lag: 2},
 		},
 		"a queue without an offset is unseeded and does not count": {
 			func(h *lag.History) {
 				h.Add(lag.Look{Time: noon, Queues: queues{first: {Max: 1000, Committed: -1}, second: {Max: 2}}})
 			},
-			lag.Signals{Time: noon, Lag: 2, Unseeded: true},
+			lag.Signals{Queues: 2, Time: noon, Lag: 2, Unseeded: true},
 		},
 		"ten seconds make an arrival rate": {
 			func(h *lag.History) { steady(h, 0, 11, 0, 30, 30, busy) },
-			lag.Signals{Time: noon.Add(10 * time.Second), ArrivalKnown: true, ArrivalRate: 30},
+			lag.Signals{Queues: 1, Time: noon.Add(10 * time.Second), ArrivalKnown: true, ArrivalRate: 30},
 		},
 		"nine do not": {
 			func(h *lag.History) { steady(h, 0, 10, 0, 30, 30, busy) },
-			lag.Signals{Time: noon.Add(9 * time.Second)},
+			lag.Signals{Queues: 1, Time: noon.Add(9 * time.Second)},
 		},
 		"arrivals of half a minute ago are forgotten": {
 			func(h *lag.History) {
@@ -78,27 +78,27 @@ func TestSignals(t *testing.T) {
 					h.Add(lag.Look{Time: noon.Add(time.Duration(s) * time.Second), Pods: busy, Queues: queues{first: {Max: 1900, Committed: 1900}}})
 				}
 			},
-			lag.Signals{Time: noon.Add(59 * time.Second), ArrivalKnown: true},
+			lag.Signals{Queues: 1, Time: noon.Add(59 * time.Second), ArrivalKnown: true},
 		},
 		"the rate per replica is learnt while more waits than the pods hold": {
 			func(h *lag.History) { steady(h, 0, 11, 1000, 30, 20, busy) },
-			lag.Signals{Time: noon.Add(10 * time.Second), Lag: 1100, ArrivalKnown: true, ArrivalRate: 30, RatePerReplica: 10},
+			lag.Signals{Queues: 1, Time: noon.Add(10 * time.Second), Lag: 1100, ArrivalKnown: true, ArrivalRate: 30, RatePerReplica: 10},
 		},
 		"a quiet group teaches nothing": {
 			func(h *lag.History) { steady(h, 0, 11, 39, 20, 20, busy) },
-			lag.Signals{Time: noon.Add(10 * time.Second), Lag: 39, ArrivalKnown: true, ArrivalRate: 20},
+			lag.Signals{Queues: 1, Time: noon.Add(10 * time.Second), Lag: 39, ArrivalKnown: true, ArrivalRate: 20},
 		},
 		"a parked pod teaches nothing": {
 			func(h *lag.History) { steady(h, 0, 11, 1000, 20, 20, lag.Pods{Ready: 2, Hold: 40, Parked: true}) },
-			lag.Signals{Time: noon.Add(10 * time.Second), Lag: 1000, ArrivalKnown: true, ArrivalRate: 20},
+			lag.Signals{Queues: 1, Time: noon.Add(10 * time.Second), Lag: 1000, ArrivalKnown: true, ArrivalRate: 20},
 		},
 		"without pods there is nothing to learn": {
 			func(h *lag.History) { steady(h, 0, 11, 1000, 20, 0, lag.Pods{}) },
-			lag.Signals{Time: noon.Add(10 * time.Second), Lag: 1200, ArrivalKnown: true, ArrivalRate: 20},
+			lag.Signals{Queues: 1, Time: noon.Add(10 * time.Second), Lag: 1200, ArrivalKnown: true, ArrivalRate: 20},
 		},
 		"pods that handle nothing have no rate": {
 			func(h *lag.History) { steady(h, 0, 11, 1000, 20, 0, busy) },
-			lag.Signals{Time: noon.Add(10 * time.Second), Lag: 1200, ArrivalKnown: true, ArrivalRate: 20},
+			lag.Signals{Queues: 1, Time: noon.Add(10 * time.Second), Lag: 1200, ArrivalKnown: true, ArrivalRate: 20},
 		},
 		"what was learnt is kept when nothing waits": {
 			func(h *lag.History) {
@@ -107,7 +107,7 @@ func TestSignals(t *testing.T) {
 					h.Add(lag.Look{Time: noon.Add(time.Duration(s) * time.Second), Pods: busy, Queues: queues{first: {Max: 1200, Committed: 1200}}})
 				}
 			},
-			lag.Signals{Time: noon.Add(99 * time.Second), ArrivalKnown: true, RatePerReplica: 10},
+			lag.Signals{Queues: 1, Time: noon.Add(99 * time.Second), ArrivalKnown: true, RatePerReplica: 10},
 		},
 		"a second in which the pods changed teaches nothing": {
 			func(h *lag.History) {
@@ -116,28 +116,28 @@ func TestSignals(t *testing.T) {
 					h.Add(lag.Look{Time: noon.Add(time.Duration(s) * time.Second), Pods: pods, Queues: queues{first: {Max: 1000, Committed: int64(10 * s)}}})
 				}
 			},
-			lag.Signals{Time: noon.Add(10 * time.Second), Lag: 900, ArrivalKnown: true},
+			lag.Signals{Queues: 1, Time: noon.Add(10 * time.Second), Lag: 900, ArrivalKnown: true},
 		},
 		"a queue that appears is no burst": {
 			func(h *lag.History) {
 				steady(h, 0, 11, 0, 0, 0, busy)
 				h.Add(lag.Look{Time: noon.Add(11 * time.Second), Pods: busy, Queues: queues{first: {}, second: {Max: 5000, Committed: 5000}}})
 			},
-			lag.Signals{Time: noon.Add(11 * time.Second), ArrivalKnown: true},
+			lag.Signals{Queues: 2, Time: noon.Add(11 * time.Second), ArrivalKnown: true},
 		},
 		"an offset that is set back is no negative work": {
 			func(h *lag.History) {
 				steady(h, 0, 11, 1000, 20, 20, busy)
 				h.Add(lag.Look{Time: noon.Add(11 * time.Second), Pods: busy, Queues: queues{first: {Max: 1200, Committed: 0}}})
 			},
-			lag.Signals{Time: noon.Add(11 * time.Second), Lag: 1200, ArrivalKnown: true, ArrivalRate: 200.0 / 11, RatePerReplica: 200.0 / 22},
+			lag.Signals{Queues: 1, Time: noon.Add(11 * time.Second), Lag: 1200, ArrivalKnown: true, ArrivalRate: 200.0 / 11, RatePerReplica: 200.0 / 22},
 		},
 		"a look from the past is left out": {
 			func(h *lag.History) {
 				h.Add(lag.Look{Time: noon, Queues: queues{first: {Max: 10}}})
 				h.Add(lag.Look{Time: noon.Add(-time.Second), Queues: queues{first: {Max: 99}}})
 			},
-			lag.Signals{Time: noon, Lag: 10},
+			lag.Signals{Queues: 1, Time: noon, Lag: 10},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

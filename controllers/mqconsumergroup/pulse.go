@@ -195,7 +195,16 @@ func worthTelling(seen *inputs, now, last time.Time) bool {
 
 // anythingMoved reports whether anything but the lag is not as the status says.
 func anythingMoved(seen *inputs, now time.Time) bool {
-	return drainMoved(seen, now) || !v1alpha1.SameCircuits(adapterUses(seen), seen.group.Status.Adapters) || configMoved(seen) || parkingMoved(seen, now) || upstreamMoved(seen, now) || stuckMoved(seen) || retentionMoved(seen, now)
+	return scalingMoved(seen, now) || drainMoved(seen, now) || !v1alpha1.SameCircuits(adapterUses(seen), seen.group.Status.Adapters) || configMoved(seen) || parkingMoved(seen, now) || upstreamMoved(seen, now) || stuckMoved(seen) || retentionMoved(seen, now)
+}
+
+// scalingMoved reports whether something else decides on the number of pods, which is the same.
+func scalingMoved(seen *inputs, now time.Time) bool {
+	if seen.group.Spec.Scaling == nil || seen.deployment == nil || seen.group.Status.Scaling == nil {
+		return false
+	}
+	_, d := replicas(seen, now)
+	return d != nil && d.Bound != seen.group.Status.Scaling.Bound && !scalingStands(seen, &v1alpha1.ScalingStatus{DesiredReplicas: d.Replicas, Bound: d.Bound})
 }
 
 // reportsMoved reports whether pods report what the status has otherwise, but for circuits that are known to be closed for the first time, and who probes: in an outage that may change

@@ -4,6 +4,7 @@
 package mqconsumergroup
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -33,7 +34,7 @@ func replicas(seen *inputs, now time.Time) (int32, *scaling.Decision) {
 func scalingInput(seen *inputs, now time.Time) scaling.Input {
 	s := seen.group.Spec.Scaling
 	in := scaling.Input{
-		Now: now, Max: s.MaxReplicas, Min: 1, TargetDrainTime: s.TargetDrainTime.Duration, Queues: seen.broker.queues(),
+		Now: now, Max: s.MaxReplicas, Min: 1, TargetDrainTime: s.TargetDrainTime.Duration, Queues: cmp.Or(seen.broker.queues(), seen.signals.Queues),
 		Replicas: wantedReplicas(seen.deployment),
 		LagKnown: seen.signals.Fresh(now, fresh), Lag: seen.signals.Lag,
 		ArrivalKnown: seen.signals.ArrivalKnown, ArrivalRate: seen.signals.ArrivalRate, RatePerReplica: seen.signals.RatePerReplica,

@@ -74,3 +74,40 @@ func TestTheFirstMessageWakesAGroupAtZero(t *testing.T) {
 		t.Errorf("the lag reads %v", lag)
 	}
 }
+
+func TestThePulseKnowsHowManyQueuesBoundThePods(t *testing.T) {
+	w := newWorld(t, func(g *v1alpha1.MQConsumerGroup) {
+		g.Spec.Replicas, g.Spec.Scaling = nil, &v1alpha1.Scaling{MinReplicas: new(int32(1)), MaxReplicas: 3}
+	})
+	w.settle()
+	w.beat()
+	seen := w.pulse.seen(client.ObjectKeyFromObject(w.group), w.group, w.r.Now())
+	if in := scalingInput(seen, w.r.Now()); int(in.Queues) != topicQueues*len(w.brokers) {
+		t.Errorf("it knows of %d queues", in.Queues)
+	}
+}
+
+func TestWhatElseDecidesOnTheNumberOfPodsIsTold(t *testing.T) {
+	w := newWorld(t, func(g *v1alpha1.MQConsumerGroup) {
+		g.Spec.Replicas, g.Spec.Scaling = nil, &v1alpha1.Scaling{MinReplicas: new(int32(1)), MaxReplicas: 3}
+	})
+	w.settle()
+	w.roll()
+	w.must(second(w.reconcile()))
+	w.want(v1alpha1.ConditionScaling, metav1.ConditionFalse, string(v1alpha1.BoundLagUnknown))
+	woken := false
+	for range 4 { // as soon as the arrival rate is known
+		w.later += tellPeriod
+		if w.beat() {
+			woken = true
+			w.must(second(w.reconcile()))
+		}
+	}
+	if !woken {
+		t.Error("nobody was woken")
+	}
+	w.want(v1alpha1.ConditionScaling, metav1.ConditionTrue, string(v1alpha1.BoundMinimum))
+	if w.later += tellPeriod; w.beat() {
+		t.Error("it is woken for what was told")
+	}
+}

@@ -20,8 +20,8 @@ const (
 	untoldOnItsWay = 5 * time.Second
 	// untoldNew is for how long nothing may be said of a group that is new: kubectl describe shows nothing yet, and kstatus, by observedGeneration -1, that it is on its way.
 	untoldNew = time.Second
-	// untoldFirstWords is for how long Ready may wait for the first answer of its pods and the first count of its messages, which would be a write of their own.
-	untoldFirstWords = 3 * time.Second
+	// untoldFirstWords is for how long, all in all, Ready may wait for the first answer of its pods and the first count of its messages, which would be a write of their own.
+	untoldFirstWords = 10 * time.Second
 	// untoldLook lies between two looks at a group whose pods are about to answer.
 	untoldLook = time.Second
 )

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -117,14 +118,21 @@ func (r *Reconciler) cluster(ctx context.Context, flow *v1alpha1.OrderFlow) (*v1
 
 // owner returns the oldest of the flows, over all namespaces, that declare the topic on the physical cluster.
 func (r *Reconciler) owner(ctx context.Context, flow *v1alpha1.OrderFlow, cluster *v1alpha1.MQCluster) (claim.Claim, error) {
-	same, err := r.sameCluster(ctx, cluster)
 	flows := &v1alpha1.OrderFlowList{}
-	if err := errors.Join(err, r.Client.List(ctx, flows, client.MatchingFields{index.Topic: flow.Spec.Topic.Name}, client.UnsafeDisableDeepCopy)); err != nil {
+	if err := r.Client.List(ctx, flows, client.MatchingFields{index.Topic: flow.Spec.Topic.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return claim.Claim{}, fmt.Errorf("look for other flows with topic %s: %w", flow.Spec.Topic.Name, err)
 	}
 	claims := []claim.Claim{claimOf(flow)}
-	for i := range flows.Items {
-		other := &flows.Items[i]
+	others := slices.DeleteFunc(flows.Items, func(f v1alpha1.OrderFlow) bool { return f.UID == flow.UID }) // the list may lag behind
+	if len(others) == 0 {
+		return claim.Winner(claims), nil
+	}
+	same, err := r.sameCluster(ctx, cluster)
+	if err != nil {
+		return claim.Claim{}, fmt.Errorf("look for the cluster of other flows with topic %s: %w", flow.Spec.Topic.Name, err)
+	}
+	for i := range others {
+		other := &others[i]
 		if same[types.NamespacedName{Namespace: other.Namespace, Name: other.Spec.ClusterRef.Name}] {
 			claims = append(claims, claimOf(other))
 		}
