@@ -365,6 +365,33 @@ func TestWhatMayWaitIsWrittenWithWhatComesNext(t *testing.T) {
 	}
 }
 
+// refusing fails each write of a status.
+type refusing struct{ client.Client }
+
+func (r refusing) Status() client.SubResourceWriter { return refusal{r.Client.Status()} }
+
+type refusal struct{ client.SubResourceWriter }
+
+func (refusal) Patch(context.Context, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+	return apierrors.NewInternalError(errors.New("etcd is away"))
+}
+
+func TestWhatCouldNotBeWrittenIsNotForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.applier = apply.New(refusing{w.Client}, w.Client).Patient()
+	before, after := w.owner.DeepCopy(), w.owner.DeepCopy()
+	say(after, "seven")
+	if left, err := w.applier.StatusWithin(t.Context(), before, after, time.Hour); left == 0 || err != nil {
+		t.Fatalf("it waits for %v (%v)", left, err)
+	}
+	if _, err := w.applier.StatusWithin(t.Context(), before, after, time.Nanosecond); err == nil {
+		t.Error("the write did not fail")
+	}
+	if w.applier.Recall(before); said(before) != "seven" {
+		t.Errorf("recalled is %q", said(before))
+	}
+}
+
 func TestWhatTheCacheHasNotSeenYetIsNotDecidedOn(t *testing.T) {
 	w := newWorld(t)
 	old := w.owner.DeepCopy()

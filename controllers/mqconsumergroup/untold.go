@@ -49,14 +49,12 @@ func mayWait(before, group *v1alpha1.MQConsumerGroup) time.Duration {
 // isNews reports whether what a condition says now, of a group that is on its way, is no step further.
 func isNews(t condition.Transition) bool {
 	switch t.New.Type {
-	case v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled:
+	case v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionScaling:
 		return false
 	case v1alpha1.ConditionConfigCurrent:
 		return t.New.Status == metav1.ConditionFalse
 	case v1alpha1.ConditionBrokerReady, v1alpha1.ConditionWorkloadReady:
 		return t.Old.Status == metav1.ConditionTrue
-	case v1alpha1.ConditionScaling:
-		return false
 	}
 	return t.New.Status == metav1.ConditionTrue || t.Old.Status == metav1.ConditionTrue
 }

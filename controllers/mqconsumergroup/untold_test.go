@@ -120,3 +120,27 @@ func TestAGroupOnItsWayIsWrittenTwice(t *testing.T) {
 		t.Errorf("told was %q", got)
 	}
 }
+
+func TestAGroupThatIsAnnotatedOnItsWayLosesNothing(t *testing.T) {
+	w := newWorld(t, nil)
+	w.r.Applier = apply.New(w.Client, w.Client).Patient()
+	w.r.Verified = verification.New(VerifyEvery)
+	for range 2 { // the claim, and all the rest, which waits to be told
+		w.must(second(w.reconcile()))
+	}
+	w.group.Annotations = map[string]string{"theirs": "1"}
+	w.Write(t, w.group)
+	w.roll()
+	for range 2 { // it is found out anew
+		w.must(second(w.reconcile()))
+	}
+	w.beats(longBeat)
+	w.must(second(w.reconcile()))
+	w.want(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	if w.group.Status.SeededTime == nil || w.group.Status.StructureName == "" || w.group.Annotations["theirs"] != "1" {
+		t.Errorf("the group is %+v", w.group)
+	}
+	if got := w.Events(); len(got) != 1 || !strings.HasPrefix(got[0], "Normal Ready") {
+		t.Errorf("told was %q", got)
+	}
+}
