@@ -60,9 +60,8 @@ type Pods struct {
 
 // Signals is what is known of a group.
 type Signals struct {
-	// Time of the look they are from, and how long before it the one before was: among thousands a group that is idle has to wait its turn.
-	Time  time.Time
-	Every time.Duration
+	// Time of the look they are from. Asked is when the brokers answered last: among thousands a group for which nothing moves has to wait for the next look.
+	Time, Asked time.Time
 	// Lag is the number of messages to be handled, retries included; Retry is the part that was tried before.
 	Lag, Retry int64
 	// Queues of the topic over all brokers. 0: not known.
@@ -84,9 +83,9 @@ type Committed struct {
 	At     time.Time
 }
 
-// Fresh reports whether the signals are younger than age at now, beyond what was to be expected.
+// Fresh reports whether the brokers have answered within age before now, so that the signals are as new as can be.
 func (s Signals) Fresh(now time.Time, age time.Duration) bool {
-	return !s.Time.IsZero() && now.Sub(s.Time) < age+2*s.Every
+	return !s.Time.IsZero() && now.Sub(s.Asked) < age
 }
 
 // span is what happened between two looks.
@@ -99,7 +98,6 @@ type span struct {
 // History is the last looks at one group. The zero value is empty and ready.
 type History struct {
 	last     Look
-	every    time.Duration
 	arrivals []span // newest last, of the last window
 	busy     []span // handled by one pod while messages waited; length is pod time
 	lost     map[rocketmq.Queue]Committed
@@ -117,7 +115,6 @@ func (h *History) Add(look Look) {
 		return
 	}
 	h.lose(before)
-	h.every = length
 	arrived, handled := difference(before.Queues, look.Queues)
 	h.arrivals = append(h.arrivals, span{look.Time, length, arrived})
 	for len(h.arrivals) > 0 && look.Time.Sub(h.arrivals[0].end) >= window {
@@ -187,9 +184,9 @@ func total(spans []span) (sum span) {
 	return sum
 }
 
-// Signals says what is known at the last look; DeadLetters is not the history's to know.
+// Signals says what is known at the last look; DeadLetters and Asked are not the history's to know.
 func (h *History) Signals() Signals {
-	s := Signals{Time: h.last.Time, Every: h.every, DeadLetters: -1}
+	s := Signals{Time: h.last.Time, DeadLetters: -1}
 	for q, p := range h.last.Queues {
 		s.Lag += p.waiting()
 		if rocketmq.IsRetry(q.Topic) {

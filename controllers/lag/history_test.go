@@ -143,7 +143,7 @@ func TestSignals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var h lag.History
 			test.looks(&h)
-			test.want.DeadLetters, test.want.Every = -1, h.Signals().Every // which TestAnIdleGroupHasToWaitItsTurn is about
+			test.want.DeadLetters = -1
 			if got := h.Signals(); got != test.want {
 				t.Errorf("got  %+v\nwant %+v", got, test.want)
 			}
@@ -171,9 +171,10 @@ func TestSignalsGrowOld(t *testing.T) {
 		signals lag.Signals
 		want    bool
 	}{
-		"younger than the age":   {lag.Signals{Time: noon.Add(-4 * time.Second)}, true},
-		"as old as the age":      {lag.Signals{Time: noon.Add(-5 * time.Second)}, false},
-		"there never was a look": {lag.Signals{}, false},
+		"younger than the age":     {lag.Signals{Time: noon, Asked: noon.Add(-4 * time.Second)}, true},
+		"as old as the age":        {lag.Signals{Time: noon.Add(-5 * time.Second), Asked: noon.Add(-5 * time.Second)}, false},
+		"the others had the turns": {lag.Signals{Time: noon.Add(-time.Minute), Asked: noon.Add(-time.Second)}, true},
+		"there never was a look":   {lag.Signals{Asked: noon}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := test.signals.Fresh(noon, 5*time.Second); got != test.want {

@@ -5,6 +5,7 @@ package lag
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,8 +17,8 @@ const (
 	passCalls = 80
 	// ownCalls of them are at least for topics of groups, as far as these are due.
 	ownCalls = 20
-	// firstCalls of them are for topics of groups that were never counted, as far as there are any: a group that is new says how many of its messages wait when it becomes Ready.
-	firstCalls = passCalls / 2
+	// firstCalls are, besides, for topics of groups that were never counted, as far as there are any: a group that is new says how many of its messages wait when it becomes Ready.
+	firstCalls = 2 * passCalls
 	// busyFor is how long a group is busy after something moved.
 	busyFor = 10 * time.Second
 )
@@ -25,13 +26,13 @@ const (
 // need is how urgently a topic, or the two topics of a group, should be read.
 type need struct {
 	topic, group string // one of them
-	// first, of a group, was never read, and goes before what was; so does busy before what is not; late, in the intervals that passed since the last time, decides among equals.
+	// first was never read for a group, and goes before what was; so does busy before what is not; late, in the intervals that passed since the last time, decides among equals.
 	first, busy bool
 	late        float64
 }
 
-// plan chooses the topics to be read in a pass. Of groups' own those never read go first. Then, as among all others, those with a group for which messages wait or move, or which has no pods and may have
-// to get one, and those read longest ago. ofGroups are the groups whose own topics are among them.
+// plan chooses the topics to be read in a pass. Those never read for a group go first, then those with a group for which messages wait or move, or which has no pods and may have to get one, or is about to
+// go, and then those read longest ago. ofGroups are the groups whose own topics are among them.
 func (s *Sampler) plan(view *clusterView, now time.Time) (topics []string, ofGroups map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -39,7 +40,7 @@ func (s *Sampler) plan(view *clusterView, now time.Time) (topics []string, ofGro
 	own := view.own[:0]
 	for _, t := range view.targets {
 		group := s.group(t.Name)
-		busy := t.Pods.Ready == 0 || now.Sub(group.active) < busyFor
+		busy := t.Leaving || t.Pods.Ready == 0 || now.Sub(group.active) < busyFor
 		topic, is := main[t.Topic]
 		if !is {
 			var read time.Time
@@ -48,10 +49,10 @@ func (s *Sampler) plan(view *clusterView, now time.Time) (topics []string, ofGro
 			}
 			topic = need{topic: t.Topic, late: now.Sub(read).Seconds()}
 		}
-		topic.busy = topic.busy || busy
+		topic.first, topic.busy = topic.first || group.ownTopics.IsZero(), topic.busy || busy
 		main[t.Topic] = topic
 		interval := quietInterval
-		if now.Sub(group.active) < quietAfter {
+		if t.Leaving || now.Sub(group.active) < quietAfter {
 			interval = groupTopicInterval
 		}
 		if late := now.Sub(group.ownTopics).Seconds() / interval.Seconds(); late >= 1 {
@@ -64,36 +65,34 @@ func (s *Sampler) plan(view *clusterView, now time.Time) (topics []string, ofGro
 
 // choose takes as many as a pass can read.
 func choose(main map[string]need, own []need) (topics []string, ofGroups map[string]bool) {
-	ofGroups = map[string]bool{}
-	needs := make([]need, 0, len(main))
-	for _, n := range main {
-		needs = append(needs, n)
-	}
+	needs := slices.Collect(maps.Values(main))
 	first := 0
 	for _, n := range own {
 		if n.first {
 			first += len(n.topics())
 		}
 	}
-	forOwn := max(passCalls-len(needs), ownCalls, min(first, firstCalls))
-	take := func(list []need, calls int) {
-		slices.SortFunc(list, func(a, b need) int {
-			return cmp.Or(cmp.Compare(b2i(b.first), b2i(a.first)), cmp.Compare(b2i(b.busy), b2i(a.busy)), cmp.Compare(b.late, a.late))
-		})
-		for _, n := range list {
-			read := n.topics()
-			if calls -= len(read); calls < 0 {
-				return
-			}
-			topics = append(topics, read...)
-			if n.group != "" {
-				ofGroups[n.group] = true
-			}
-		}
+	first = min(first, firstCalls)
+	ofGroups = map[string]bool{}
+	for _, n := range mostUrgent(own, (first+max(passCalls-len(needs), ownCalls))/2) {
+		topics, ofGroups[n.group] = append(topics, n.topics()...), true
 	}
-	take(own, forOwn)
-	take(needs, passCalls-len(topics))
+	for _, n := range mostUrgent(needs, first+passCalls-len(topics)) {
+		topics = append(topics, n.topic)
+	}
 	return topics, ofGroups
+}
+
+// mostUrgent returns n of them, if there are as many. A quarter go by when they were read alone: however many are busy, all others have their turn.
+func mostUrgent(list []need, n int) []need {
+	if n = min(n, len(list)); n == len(list) {
+		return list
+	}
+	slices.SortFunc(list, func(a, b need) int {
+		return cmp.Or(cmp.Compare(b2i(b.first), b2i(a.first)), cmp.Compare(b2i(b.busy), b2i(a.busy)), cmp.Compare(b.late, a.late))
+	})
+	slices.SortFunc(list[n-n/4:], func(a, b need) int { return cmp.Compare(b.late, a.late) })
+	return list[:n]
 }
 
 func (n need) topics() []string {

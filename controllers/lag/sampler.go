@@ -40,6 +40,8 @@ type Target struct {
 	Group, Topic string
 	// Pods as they are now.
 	Pods Pods
+	// Leaving says that the group goes when none of its messages waits.
+	Leaving bool
 	// Consuming says that pods hand messages out: there are some, and they are not parked for more than a moment.
 	Consuming bool
 	// Replayed are the ends of what replays have gone through of the group's dead letters.
@@ -62,6 +64,7 @@ type Sampler struct {
 // groupView is what is remembered of a group.
 type groupView struct {
 	history     History
+	asked       time.Time // of the last pass
 	ownTopics   time.Time // of the last look at these two
 	active      time.Time // when something last moved or waited
 	retry       topicEnds
@@ -87,7 +90,7 @@ func (s *Sampler) Signals(name types.NamespacedName) Signals {
 		return Signals{DeadLetters: -1}
 	}
 	signals := view.history.Signals()
-	signals.DeadLetters = view.deadLetters
+	signals.Asked, signals.DeadLetters = view.asked, view.deadLetters
 	return signals
 }
 
@@ -211,6 +214,7 @@ func (s *Sampler) take(view *clusterView, own, moved map[string]bool, now time.T
 	defer s.mu.Unlock()
 	for _, t := range view.targets {
 		group := s.group(t.Name)
+		group.asked = now
 		if own[t.Group] {
 			group.takeOwn(view, t, now)
 		}

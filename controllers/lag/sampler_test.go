@@ -150,6 +150,43 @@ func TestOneClusterOfManyTeamsIsAskedOnce(t *testing.T) {
 	}
 }
 
+// TestWhoWaitsForItsTurnIsKnown is about what was seen of a group among thousands: it holds on while its brokers answer.
+func TestWhoWaitsForItsTurnIsKnown(t *testing.T) {
+	w := newWorld(t)
+	now := w.clock()
+	var targets []lag.Target
+	for i := range 300 {
+		target := w.target(fmt.Sprintf("group-%d", i))
+		target.Topic = fmt.Sprintf("Orders-%d", i)
+		targets = append(targets, target)
+	}
+	known := func() (n int) {
+		for _, target := range targets {
+			if w.sampler.Signals(target.Name).Fresh(*now, 5*time.Second) {
+				n++
+			}
+		}
+		return n
+	}
+	for pass := 0; known() < len(targets); pass++ {
+		before := known()
+		if pass == 30 {
+			t.Fatalf("only %d of %d groups are known after %d passes", before, len(targets), pass)
+		}
+		*now = now.Add(time.Second)
+		w.sampler.Look(t.Context(), targets)
+		if after := known(); after < before {
+			t.Errorf("of %d groups that were known %d are after the next pass", before, after)
+		}
+	}
+	w.brokers.Brokers()[0].Stop()
+	*now = now.Add(5 * time.Second)
+	w.sampler.Look(t.Context(), targets)
+	if n := known(); n != 0 {
+		t.Errorf("%d groups are known, though a broker does not answer", n)
+	}
+}
+
 func TestABrokerThatDoesNotAnswerLeavesTheLagAsItWas(t *testing.T) {
 	w := newWorld(t)
 	w.send("Orders", 0, 7)

@@ -127,7 +127,7 @@ func unhandled(seen *inputs, now time.Time) result.Result {
 	switch name := seen.group.Spec.Group; {
 	case broadcasts(seen.group): // what a pod has not handled nobody else would
 		return result.Result{}
-	case !seen.signals.Fresh(now, fresh), seen.signals.Unseeded, seen.signals.DeadLetters < 0: // whose retries were not counted yet, either
+	case now.Sub(seen.signals.Time) >= fresh, seen.signals.Unseeded, seen.signals.DeadLetters < 0: // whose retries were not counted yet, either
 		return result.Wait(v1alpha1.ReasonNotRead, lookAgain, "waiting to know how many messages of group %s are not handled yet", name)
 	case seen.signals.Lag > 0:
 		return result.Wait(v1alpha1.ReasonMessagesUnconsumed, lookAgain,

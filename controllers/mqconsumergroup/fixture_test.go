@@ -104,7 +104,7 @@ func ready() *inputs {
 			masters: []topology.Master{{Name: "broker-a", Addr: "10.1.0.1:10911"}, {Name: "broker-b", Addr: "10.1.0.2:10911"}},
 			topic:   map[string]rocketmq.TopicStats{"broker-a": queues("broker-a"), "broker-b": queues("broker-b")},
 		},
-		signals: lag.Signals{Time: noon, ArrivalKnown: true},
+		signals: lag.Signals{Time: noon, Asked: noon, ArrivalKnown: true},
 	}
 }
 

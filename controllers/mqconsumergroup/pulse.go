@@ -122,7 +122,7 @@ func (p *Pulse) target(key types.NamespacedName, g *v1alpha1.MQConsumerGroup, re
 		ready = d.Status.ReadyReplicas
 	}
 	return lag.Target{
-		Name: key, Cluster: cluster, Group: g.Spec.Group, Topic: g.Spec.Topic, Pods: podsOf(g, ready, reports),
+		Name: key, Cluster: cluster, Group: g.Spec.Group, Topic: g.Spec.Topic, Leaving: !g.DeletionTimestamp.IsZero(), Pods: podsOf(g, ready, reports),
 		Consuming: ready > 0 && !suspensionTold(g).holds() && seeParking(&inputs{reports: reports}, p.Now()).parked == 0, Replayed: replayed(g, replays),
 	}
 }
@@ -137,6 +137,9 @@ func (p *Pulse) choose(busy map[types.NamespacedName]bool) (woken []*v1alpha1.MQ
 	var lags []*v1alpha1.MQConsumerGroup
 	for key, w := range p.objects.groups {
 		g := w.group
+		if len(g.Status.Conditions) == 0 { // it is about to be looked at for the first time
+			continue
+		}
 		a, known := p.attention[key]
 		if !known {
 			a.woken = now // what a group that is new has to tell comes within seconds, and is written together

@@ -52,17 +52,17 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, pulse *Pulse) error {
 		return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(g)}}
 	})
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.MQConsumerGroup{}, builder.WithPredicates(predicate.Or(predicate.AnnotationChangedPredicate{}, claimed()), wake.NotFirst())).
-		Watches(&v1alpha1.MQConsumerGroup{}, wake.First()).
+		For(&v1alpha1.MQConsumerGroup{}, builder.WithPredicates(predicate.Or(predicate.AnnotationChangedPredicate{}, claimed()), wake.NotDeclared())).
+		Watches(&v1alpha1.MQConsumerGroup{}, wake.Declared()).
 		Owns(&appsv1.Deployment{}, changed).
 		Owns(&corev1.ConfigMap{}, changed).
 		Owns(&corev1.ServiceAccount{}, changed).
 		Owns(&corev1.Service{}, changed).
 		Owns(&policyv1.PodDisruptionBudget{}, specChanged).
 		Owns(&networkingv1.NetworkPolicy{}, specChanged).
-		Watches(&v1alpha1.MQCluster{}, handler.EnqueueRequestsFromMapFunc(r.groupsIn(index.Cluster, nameOf)), builder.WithPredicates(topology.Changed())).
-		Watches(&v1alpha1.OrderFlow{}, handler.EnqueueRequestsFromMapFunc(r.groupsIn(index.Topic, topicOf)), builder.WithPredicates(topicChanged())).
-		Watches(&v1alpha1.ThirdPartyAdapter{}, handler.EnqueueRequestsFromMapFunc(r.groupsIn(index.Adapter, nameOf)), builder.WithPredicates(condition.ReadyChanged(adapterConditions))).
+		Watches(&v1alpha1.MQCluster{}, wake.Soon(0, r.groupsIn(index.Cluster, nameOf)), builder.WithPredicates(topology.Changed())).
+		Watches(&v1alpha1.OrderFlow{}, wake.Soon(0, r.groupsIn(index.Topic, topicOf)), builder.WithPredicates(topicChanged())).
+		Watches(&v1alpha1.ThirdPartyAdapter{}, wake.Soon(0, r.groupsIn(index.Adapter, nameOf)), builder.WithPredicates(condition.ReadyChanged(adapterConditions))).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(sharesSettle, r.groupsIn(index.Adapter, adaptersOf)), builder.WithPredicates(shareChanged())).
 		WatchesRawSource(source.TypedChannel(pulse.wake, enqueue)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, ReconciliationTimeout: netTimeout, RateLimiter: result.Backoff()}).

@@ -20,8 +20,8 @@ const (
 	untoldOnItsWay = 5 * time.Second
 	// untoldNew is for how long nothing may be said of a group that is new: kubectl describe shows nothing yet, and kstatus, by observedGeneration -1, that it is on its way.
 	untoldNew = time.Second
-	// untoldFirstWords is for how long, all in all, Ready may wait for the first answer of its pods and the first count of its messages, which would be a write of their own.
-	untoldFirstWords = 10 * time.Second
+	// untoldFirstWords is for how long Ready may wait, with what waits since before, for the first answer of its pods and the first count of its messages, which would be a write of their own.
+	untoldFirstWords = 6 * time.Second
 	// untoldLook lies between two looks at a group whose pods are about to answer.
 	untoldLook = time.Second
 )
@@ -40,10 +40,15 @@ func mayWait(before, group *v1alpha1.MQConsumerGroup) time.Duration {
 		return untoldNew
 	case !condition.Is(is.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue):
 		return untoldOnItsWay
-	case condition.Is(is.Conditions, v1alpha1.ConditionConfigCurrent, metav1.ConditionUnknown), is.DeadLetters == nil && !broadcasts(group):
+	case is.DeadLetters == nil && !broadcasts(group), is.ReadyReplicas > 0 && unheard(is.Conditions):
 		return untoldFirstWords
 	}
 	return 0
+}
+
+// unheard reports whether the conditions lack what pods say.
+func unheard(conditions []metav1.Condition) bool {
+	return condition.Is(conditions, v1alpha1.ConditionConfigCurrent, metav1.ConditionUnknown) || condition.Is(conditions, v1alpha1.ConditionThirdPartyDown, metav1.ConditionUnknown)
 }
 
 // isNews reports whether what a condition says now, of a group that is on its way, is no step further.

@@ -40,13 +40,16 @@ func TestWhatMayWaitToBeTold(t *testing.T) {
 			condition.Set(&g.Status.Conditions, 1, noon, metav1.Condition{Type: kind, Status: status, Reason: reason})
 		}
 	}
+	pods := func(g *v1alpha1.MQConsumerGroup) { g.Status.ReadyReplicas = 1 }
 	for sentence, test := range map[string]struct {
 		before, after *v1alpha1.MQConsumerGroup
 		want          time.Duration
 	}{
 		"a step further":                                     {group(waits), group(waits), untoldOnItsWay},
 		"it is Ready, and all is known":                      {group(waits), group(result.Result{}), 0},
-		"it is Ready, and its pods were not heard":           {group(waits), group(result.Result{}, has(v1alpha1.ConditionConfigCurrent, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering)), untoldFirstWords},
+		"it is Ready, and its pods do not answer":            {group(waits), group(result.Result{}, pods, has(v1alpha1.ConditionConfigCurrent, metav1.ConditionUnknown, v1alpha1.ReasonPodsNotAnswering)), untoldFirstWords},
+		"it is Ready, and its pods were not asked":           {group(waits), group(result.Result{}, pods, has(v1alpha1.ConditionThirdPartyDown, metav1.ConditionUnknown, v1alpha1.ReasonNotRead)), untoldFirstWords},
+		"it is Ready without pods":                           {group(waits), group(result.Result{}, has(v1alpha1.ConditionThirdPartyDown, metav1.ConditionUnknown, v1alpha1.ReasonNotRead)), 0},
 		"it is Ready, and its dead letters were not counted": {group(waits), group(result.Result{}, func(g *v1alpha1.MQConsumerGroup) { g.Status.DeadLetters = nil }), untoldFirstWords},
 		"of one that broadcasts nobody counts any": {group(waits), group(result.Result{}, func(g *v1alpha1.MQConsumerGroup) {
 			g.Status.DeadLetters, g.Spec.Consume.Model = nil, v1alpha1.ConsumeBroadcasting
@@ -78,7 +81,7 @@ func TestWhatMayWaitToBeTold(t *testing.T) {
 }
 
 func TestAGroupOnItsWayIsWrittenTwice(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newWorld(t, func(g *v1alpha1.MQConsumerGroup) { g.Spec.Dispatch = v1alpha1.DispatchShadow }) // so that its pods, which do not answer here, have no circuits to tell of
 	writes := &suite.Counter{Client: w.Client}
 	w.r.Applier = apply.New(writes, w.Client).Patient()
 	w.r.Verified = verification.New(VerifyEvery)
@@ -118,6 +121,13 @@ func TestAGroupOnItsWayIsWrittenTwice(t *testing.T) {
 	}
 	if got := w.Events(); len(got) != 1 || !strings.HasPrefix(got[0], "Normal Ready") {
 		t.Errorf("told was %q", got)
+	}
+}
+
+func TestAGroupThatIsNewIsNotWokenBesides(t *testing.T) {
+	w := newWorld(t, nil)
+	if w.beat() || w.beat() {
+		t.Error("the pulse wakes a group that nobody has looked at yet, before those that are further")
 	}
 }
 

@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -38,6 +37,8 @@ const (
 	// settle is how long it waits for those of its siblings that a group became Ready or stalls, or does so no more, and settleLong how long anything else of what is
 	// said of it waits: on its way a group has several things to say, and its flow would repeat each.
 	settle, settleLong = time.Second, 10 * time.Second
+	// settleBinding is how long which Secret is the binding waits for the groups to be Ready.
+	settleBinding = 3 * time.Second
 	// lookAgain is how soon something on its way is looked at again.
 	lookAgain = 10 * time.Second
 	// timeout of what is read from the brokers for one flow, and of what is written to them. The status is written after it.
@@ -78,12 +79,12 @@ type Reconciler struct {
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	turned := predicate.Or(condition.Turned(groupConditions), seeded())
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.OrderFlow{}, builder.WithPredicates(predicate.Or(demand.Changed(), claimed()), wake.NotFirst())).
-		Watches(&v1alpha1.OrderFlow{}, wake.First()).
+		For(&v1alpha1.OrderFlow{}, builder.WithPredicates(predicate.Or(demand.Changed(), claimed()), wake.NotDeclared())).
+		Watches(&v1alpha1.OrderFlow{}, wake.Declared()).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, ownerOf), builder.WithPredicates(turned)).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settleLong, ownerOf), builder.WithPredicates(condition.ReadyChanged(groupConditions), predicate.Not(turned))).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(interval, ownerOf), builder.WithPredicates(condition.Counted())).
-		Watches(&v1alpha1.MQCluster{}, handler.EnqueueRequestsFromMapFunc(r.flowsOn), builder.WithPredicates(topology.Changed())).
+		Watches(&v1alpha1.MQCluster{}, wake.Soon(0, r.flowsOn), builder.WithPredicates(topology.Changed())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, RateLimiter: result.Backoff()}).
 		Complete(r)
 }

@@ -96,6 +96,8 @@ func (in Input) decide() Decision {
 		return in.hold(v1alpha1.BoundLagUnknown, "the broker could not be asked for the lag")
 	case in.Replicas == 0 && in.Lag > 0:
 		return Decision{1, v1alpha1.BoundNone, fmt.Sprintf("woken by %d waiting messages", in.Lag)}
+	case !in.ArrivalKnown && in.Lag == 0 && in.Replicas <= in.Min: // no step to hold back
+		return Decision{0, v1alpha1.BoundNone, "no message waits, and the arrival rate is not known yet"}
 	case !in.ArrivalKnown:
 		return in.hold(v1alpha1.BoundLagUnknown, "the arrival rate is not known yet")
 	case in.load() > 0 && in.RatePerReplica <= 0:

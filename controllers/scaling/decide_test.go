@@ -47,6 +47,8 @@ func TestDecide(t *testing.T) {
 		"a lowered maximum counts at once":          {func(in *scaling.Input) { in.Max, in.LagKnown, in.LastStep = 1, false, noon }, 1, v1alpha1.BoundMaximum, "maxReplicas is 1"},
 		"an unknown lag holds":                      {func(in *scaling.Input) { in.LagKnown, in.Lag, in.ArrivalRate = false, 9999, 999 }, 2, v1alpha1.BoundLagUnknown, "the broker could not be asked"},
 		"an unknown arrival rate holds":             {func(in *scaling.Input) { in.ArrivalKnown, in.Lag = false, 9999 }, 2, v1alpha1.BoundLagUnknown, "arrival rate"},
+		"nothing to do, and it is not lowered":      {func(in *scaling.Input) { in.ArrivalKnown, in.Lag = false, 0 }, 2, v1alpha1.BoundLagUnknown, "arrival rate"},
+		"nothing to do for the fewest":              {func(in *scaling.Input) { in.ArrivalKnown, in.Lag, in.Min = false, 0, 2 }, 2, v1alpha1.BoundMinimum, "no message waits"},
 		"an unknown rate holds":                     {func(in *scaling.Input) { in.RatePerReplica, in.Lag = 0, 9999 }, 2, v1alpha1.BoundRateUnknown, "until it was seen while messages waited"},
 		"an unknown rate holds going down too":      {func(in *scaling.Input) { in.RatePerReplica, in.ArrivalRate = 0, 0.1 }, 2, v1alpha1.BoundRateUnknown, ""},
 		"without work the rate does not matter":     {func(in *scaling.Input) { in.RatePerReplica, in.ArrivalRate = 0, 0 }, 1, v1alpha1.BoundNone, "no message arrives and none waits"},

@@ -65,8 +65,8 @@ type Reconciler struct {
 // SetupWithManager makes the manager call Reconcile.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.ThirdPartyAdapter{}, builder.WithPredicates(demand.Changed(), wake.NotFirst())).
-		Watches(&v1alpha1.ThirdPartyAdapter{}, wake.First()).
+		For(&v1alpha1.ThirdPartyAdapter{}, builder.WithPredicates(demand.Changed(), wake.NotDeclared())).
+		Watches(&v1alpha1.ThirdPartyAdapter{}, wake.Declared()).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, adaptersOf), builder.WithPredicates(usesChanged())).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settleLong, adaptersOf), builder.WithPredicates(circuitsHeard())).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(interval, adaptersOf), builder.WithPredicates(condition.Counted())).

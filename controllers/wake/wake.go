@@ -16,27 +16,41 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// userFirst is the priority of an object whose spec a user has just changed; others have 0, or less when an operator starts.
-const userFirst = 10
+// userFirst is the priority of an object whose spec a user has just changed, and last that of one that is new, or that the change of another concerns; others have 0, or less when an operator starts.
+const userFirst, last = 10, -1
 
-// First enqueues an object whose spec was changed before all that wait their turn for other reasons, such as pods that come and go: its user looks on.
-func First() handler.EventHandler {
-	return handler.Funcs{UpdateFunc: func(_ context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-		if !edited(e) {
-			return
-		}
-		request := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(e.ObjectNew)}
-		if ordered, is := q.(priorityqueue.PriorityQueue[reconcile.Request]); is {
-			ordered.AddWithOpts(priorityqueue.AddOpts{Priority: new(userFirst)}, request)
-			return
-		}
-		q.Add(request)
-	}}
+// add enqueues with a priority, where the queue knows any, after a pause.
+func add(q workqueue.TypedRateLimitingInterface[reconcile.Request], priority int, pause time.Duration, request reconcile.Request) {
+	if ordered, is := q.(priorityqueue.PriorityQueue[reconcile.Request]); is {
+		ordered.AddWithOpts(priorityqueue.AddOpts{Priority: &priority, After: pause}, request)
+		return
+	}
+	q.AddAfter(request, pause)
 }
 
-// NotFirst lets through all events but those that First is for, so that an edit is looked at once.
-func NotFirst() predicate.Predicate {
-	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return !edited(e) }}
+// Declared enqueues an object whose spec was changed before all that wait their turn for other reasons, such as pods that come and go: its user looks on. One that is new it enqueues after these: of
+// thousands that are made at once the first are done while the last have not begun.
+func Declared() handler.EventHandler {
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			if !e.IsInInitialList {
+				add(q, last, 0, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(e.Object)})
+			}
+		},
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			if edited(e) {
+				add(q, userFirst, 0, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(e.ObjectNew)})
+			}
+		},
+	}
+}
+
+// NotDeclared lets through all events but those that Declared is for, so that what is declared is looked at once.
+func NotDeclared() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { return e.IsInInitialList },
+		UpdateFunc: func(e event.UpdateEvent) bool { return !edited(e) },
+	}
 }
 
 func edited(e event.UpdateEvent) bool {
@@ -45,24 +59,24 @@ func edited(e event.UpdateEvent) bool {
 
 // Soon enqueues who is concerned by a change, after the pause.
 func Soon(pause time.Duration, concerned func(context.Context, client.Object) []reconcile.Request) handler.EventHandler {
-	add := func(ctx context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request], objects ...client.Object) {
+	all := func(ctx context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request], objects ...client.Object) {
 		for _, o := range objects {
 			for _, request := range concerned(ctx, o) {
-				q.AddAfter(request, pause)
+				add(q, last, pause, request)
 			}
 		}
 	}
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			if !e.IsInInitialList { // at the start all are looked at anyway
-				add(ctx, q, e.Object)
+				all(ctx, q, e.Object)
 			}
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			add(ctx, q, e.ObjectOld, e.ObjectNew)
+			all(ctx, q, e.ObjectOld, e.ObjectNew)
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			add(ctx, q, e.Object)
+			all(ctx, q, e.Object)
 		},
 	}
 }

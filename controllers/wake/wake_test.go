@@ -21,21 +21,23 @@ func group(name string, generation int64) client.Object {
 	return &v1alpha1.MQConsumerGroup{ObjectMeta: metav1.ObjectMeta{Name: name, Generation: generation}}
 }
 
-func TestWhoseSpecWasChangedIsLookedAtFirst(t *testing.T) {
+func TestWhoseSpecWasChangedIsLookedAtFirstAndWhoIsNewLast(t *testing.T) {
 	q := priorityqueue.New[reconcile.Request](t.Name())
 	defer q.ShutDown()
+	handler := Declared()
+	handler.Create(t.Context(), event.CreateEvent{Object: group("new", 1)}, q)
+	handler.Create(t.Context(), event.CreateEvent{Object: group("there before", 1), IsInInitialList: true}, q)
 	for _, name := range []string{"first", "second", "edited"} {
 		q.Add(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}})
 	}
-	handler := First()
 	handler.Update(t.Context(), event.UpdateEvent{ObjectOld: group("status alone", 1), ObjectNew: group("status alone", 1)}, q)
 	handler.Update(t.Context(), event.UpdateEvent{ObjectOld: group("edited", 1), ObjectNew: group("edited", 2)}, q)
 	var order []string
-	for range 3 {
+	for range 4 {
 		next, _ := q.Get()
 		order = append(order, next.Name)
 	}
-	if diff := cmp.Diff([]string{"edited", "first", "second"}, order); diff != "" || q.Len() != 0 {
+	if diff := cmp.Diff([]string{"edited", "first", "second", "new"}, order); diff != "" || q.Len() != 0 {
 		t.Errorf("they are looked at in this order (-want +got), with %d left:\n%s", q.Len(), diff)
 	}
 }
