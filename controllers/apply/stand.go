@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -145,15 +146,16 @@ func (a *Applier) sendMarked(ctx context.Context, object client.Object, declared
 	if err != nil {
 		return err
 	}
-	made := declared.DeepCopy()
-	annotations := made.GetAnnotations()
-	if annotations == nil {
-		annotations = map[string]string{}
-	}
-	annotations[appliedAnnotation] = mark
-	made.SetAnnotations(annotations)
-	made.SetResourceVersion(over)
-	return a.put(ctx, object, made)
+	own := declared.GetAnnotations()
+	defer func() {
+		declared.SetAnnotations(own)
+		declared.SetResourceVersion("")
+	}()
+	marked := map[string]string{appliedAnnotation: mark}
+	maps.Copy(marked, own)
+	declared.SetAnnotations(marked)
+	declared.SetResourceVersion(over)
+	return a.put(ctx, object, declared)
 }
 
 // stands reports whether an object that this operator did not apply is as declared all the same, and then remembers it.

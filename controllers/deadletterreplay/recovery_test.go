@@ -14,7 +14,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -106,11 +106,14 @@ type writer struct {
 	refuse int
 }
 
-func (w *writer) Apply(ctx context.Context, object runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-	if w.refuse--; w.refuse == 0 {
-		return errors.New("the API server is away")
+func (w *writer) Patch(ctx context.Context, object client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	if patch.Type() == types.ApplyPatchType {
+		w.refuse--
+		if w.refuse == 0 {
+			return errors.New("the API server is away")
+		}
 	}
-	return w.Client.Apply(ctx, object, opts...)
+	return w.Client.Patch(ctx, object, patch, opts...)
 }
 
 // TestWhatIsSentAgainIsNotedFirst loses the write that tells that a letter was sent again. The broker has the message, and shows it in an hour.
@@ -152,9 +155,11 @@ func (f *freezer) Create(ctx context.Context, object client.Object, opts ...clie
 	return f.Client.Create(ctx, object, opts...)
 }
 
-func (f *freezer) Apply(ctx context.Context, object runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-	f.freeze()
-	return f.Client.Apply(ctx, object, opts...)
+func (f *freezer) Patch(ctx context.Context, object client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	if patch.Type() == types.ApplyPatchType {
+		f.freeze()
+	}
+	return f.Client.Patch(ctx, object, patch, opts...)
 }
 
 // TestAManagerThatWasFrozenUndoesNothing has another manager end the replay while the first is frozen in a batch.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"sync"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -35,13 +34,7 @@ func (c *Counter) count(verb string, object any) {
 	c.writes = append(c.writes, fmt.Sprintf("%s %T", verb, object))
 }
 
-// Apply implements client.Client, as do the methods below.
-func (c *Counter) Apply(ctx context.Context, object runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-	c.count("apply", object)
-	return c.Client.Apply(ctx, object, opts...)
-}
-
-// Create counts.
+// Create implements client.Client, as do the methods below.
 func (c *Counter) Create(ctx context.Context, object client.Object, opts ...client.CreateOption) error {
 	c.count("create", object)
 	return c.Client.Create(ctx, object, opts...)
