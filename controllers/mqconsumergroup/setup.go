@@ -53,7 +53,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, pulse *Pulse) error {
 	})
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.MQConsumerGroup{}, builder.WithPredicates(predicate.Or(predicate.AnnotationChangedPredicate{}, claimed()), wake.NotDeclared())).
-		Watches(&v1alpha1.MQConsumerGroup{}, wake.Declared()).
+		Watches(&v1alpha1.MQConsumerGroup{}, wake.Declared(observedGeneration)).
 		Owns(&appsv1.Deployment{}, changed).
 		Owns(&corev1.ConfigMap{}, changed).
 		Owns(&corev1.ServiceAccount{}, changed).
@@ -115,6 +115,10 @@ func (r *Reconciler) groupsIn(field string, values func(changed client.Object) [
 		}
 		return requests
 	}
+}
+
+func observedGeneration(o client.Object) int64 {
+	return o.(*v1alpha1.MQConsumerGroup).Status.ObservedGeneration //nolint:forcetypeassert // of a watch on this kind
 }
 
 func nameOf(o client.Object) []string { return []string{o.GetName()} }

@@ -80,7 +80,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	turned := predicate.Or(condition.Turned(groupConditions), seeded())
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.OrderFlow{}, builder.WithPredicates(predicate.Or(demand.Changed(), claimed()), wake.NotDeclared())).
-		Watches(&v1alpha1.OrderFlow{}, wake.Declared()).
+		Watches(&v1alpha1.OrderFlow{}, wake.Declared(observedGeneration)).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, ownerOf), builder.WithPredicates(turned)).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settleLong, ownerOf), builder.WithPredicates(condition.ReadyChanged(groupConditions), predicate.Not(turned))).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(interval, ownerOf), builder.WithPredicates(condition.Counted())).
@@ -99,6 +99,10 @@ func claimed() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		return claimOn(e.ObjectOld.(*v1alpha1.OrderFlow)) != claimOn(e.ObjectNew.(*v1alpha1.OrderFlow)) //nolint:forcetypeassert // of a watch on this kind
 	}}
+}
+
+func observedGeneration(o client.Object) int64 {
+	return o.(*v1alpha1.OrderFlow).Status.ObservedGeneration //nolint:forcetypeassert // of a watch on this kind
 }
 
 // claimOn is the identity of the cluster on which the flow has claimed its topic; empty: none.

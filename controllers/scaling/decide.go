@@ -96,8 +96,8 @@ func (in Input) decide() Decision {
 		return in.hold(v1alpha1.BoundLagUnknown, "the broker could not be asked for the lag")
 	case in.Replicas == 0 && in.Lag > 0:
 		return Decision{1, v1alpha1.BoundNone, fmt.Sprintf("woken by %d waiting messages", in.Lag)}
-	case !in.ArrivalKnown && in.Lag == 0 && in.Replicas <= in.Min: // no step to hold back
-		return Decision{0, v1alpha1.BoundNone, "no message waits, and the arrival rate is not known yet"}
+	case !in.ArrivalKnown && in.load() == 0 && in.Replicas <= in.Min: // no step to hold back
+		return Decision{0, v1alpha1.BoundNone, in.words(0)}
 	case !in.ArrivalKnown:
 		return in.hold(v1alpha1.BoundLagUnknown, "the arrival rate is not known yet")
 	case in.load() > 0 && in.RatePerReplica <= 0:
@@ -163,7 +163,7 @@ func (in Input) needed(margin float64) int32 {
 // words is the wanted number with the figures it was made of.
 func (in Input) words(wanted int32) string {
 	if in.load() == 0 {
-		return fmt.Sprintf("%d wanted: no message arrives and none waits", wanted)
+		return fmt.Sprintf("%d wanted: no message waits, and none is seen to arrive", wanted)
 	}
 	return fmt.Sprintf("%d wanted: %.1f messages/s arrive, %d wait and should be worked off in %s, and one pod handles %.1f/s",
 		wanted, in.ArrivalRate, in.Lag, in.TargetDrainTime, in.RatePerReplica)

@@ -51,7 +51,7 @@ func TestDecide(t *testing.T) {
 		"nothing to do for the fewest":              {func(in *scaling.Input) { in.ArrivalKnown, in.Lag, in.Min = false, 0, 2 }, 2, v1alpha1.BoundMinimum, "no message waits"},
 		"an unknown rate holds":                     {func(in *scaling.Input) { in.RatePerReplica, in.Lag = 0, 9999 }, 2, v1alpha1.BoundRateUnknown, "until it was seen while messages waited"},
 		"an unknown rate holds going down too":      {func(in *scaling.Input) { in.RatePerReplica, in.ArrivalRate = 0, 0.1 }, 2, v1alpha1.BoundRateUnknown, ""},
-		"without work the rate does not matter":     {func(in *scaling.Input) { in.RatePerReplica, in.ArrivalRate = 0, 0 }, 1, v1alpha1.BoundNone, "no message arrives and none waits"},
+		"without work the rate does not matter":     {func(in *scaling.Input) { in.RatePerReplica, in.ArrivalRate = 0, 0 }, 1, v1alpha1.BoundNone, "no message waits"},
 		"an open circuit holds a step up":           {func(in *scaling.Input) { in.Lag, in.OpenCircuits = 9999, []string{"sms"} }, 2, v1alpha1.BoundCircuitOpen, "the circuit of adapter sms is open"},
 		"an open circuit does not hold a step down": {func(in *scaling.Input) { in.ArrivalRate, in.OpenCircuits = 1, []string{"sms"} }, 1, v1alpha1.BoundNone, ""},
 		"pods that are not ready hold a step up":    {func(in *scaling.Input) { in.Lag, in.Ready = 9999, 1 }, 2, v1alpha1.BoundRolloutInProgress, "1 of 2 pods are ready"},
@@ -64,7 +64,7 @@ func TestDecide(t *testing.T) {
 		"any lag at zero replicas wakes one, whatever the rate": {func(in *scaling.Input) {
 			in.Min, in.Replicas, in.Ready, in.Lag, in.RatePerReplica, in.ArrivalKnown, in.LastStep = 0, 0, 0, 1, 0, false, noon
 		}, 1, v1alpha1.BoundNone, "woken by 1 waiting messages"},
-		"zero stays zero without lag":                                   {func(in *scaling.Input) { in.Min, in.Replicas, in.Ready, in.ArrivalRate = 0, 0, 0, 0 }, 0, v1alpha1.BoundNone, "none waits"},
+		"zero stays zero without lag":                                   {func(in *scaling.Input) { in.Min, in.Replicas, in.Ready, in.ArrivalRate = 0, 0, 0, 0 }, 0, v1alpha1.BoundNone, "no message waits"},
 		"zero is not left on an unknown lag":                            {func(in *scaling.Input) { in.Min, in.Replicas, in.Ready, in.LagKnown = 0, 0, 0, false }, 0, v1alpha1.BoundLagUnknown, ""},
 		"a suspended group holds, whatever waits":                       {func(in *scaling.Input) { in.Suspended, in.Lag = true, 9999 }, 2, v1alpha1.BoundSuspended, "the group is suspended"},
 		"a suspended group is not woken":                                {func(in *scaling.Input) { in.Suspended, in.Min, in.Replicas, in.Ready, in.Lag = true, 0, 0, 0, 1 }, 0, v1alpha1.BoundSuspended, ""},

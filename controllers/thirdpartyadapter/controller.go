@@ -66,12 +66,16 @@ type Reconciler struct {
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ThirdPartyAdapter{}, builder.WithPredicates(demand.Changed(), wake.NotDeclared())).
-		Watches(&v1alpha1.ThirdPartyAdapter{}, wake.Declared()).
+		Watches(&v1alpha1.ThirdPartyAdapter{}, wake.Declared(observedGeneration)).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settle, adaptersOf), builder.WithPredicates(usesChanged())).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(settleLong, adaptersOf), builder.WithPredicates(circuitsHeard())).
 		Watches(&v1alpha1.MQConsumerGroup{}, wake.Soon(interval, adaptersOf), builder.WithPredicates(condition.Counted())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, RateLimiter: result.Backoff()}).
 		Complete(r)
+}
+
+func observedGeneration(o client.Object) int64 {
+	return o.(*v1alpha1.ThirdPartyAdapter).Status.ObservedGeneration //nolint:forcetypeassert // of a watch on this kind
 }
 
 // adaptersOf are the adapters a group refers to.

@@ -28,13 +28,18 @@ func add(q workqueue.TypedRateLimitingInterface[reconcile.Request], priority int
 	q.AddAfter(request, pause)
 }
 
-// Declared enqueues an object whose spec was changed before all that wait their turn for other reasons, such as pods that come and go: its user looks on. One that is new it enqueues after these: of
-// thousands that are made at once the first are done while the last have not begun.
-func Declared() handler.EventHandler {
+// Declared enqueues an object whose spec was changed before all that wait their turn for other reasons, such as pods that come and go: its user looks on. So it does with one whose last generation nobody
+// had observed when the operator began, and one that is new it enqueues after the others: of thousands that are made at once the first are done while the last have not begun. observed is
+// the status' observedGeneration.
+func Declared(observed func(client.Object) int64) handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			if !e.IsInInitialList {
-				add(q, last, 0, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(e.Object)})
+			request := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(e.Object)}
+			switch {
+			case !e.IsInInitialList:
+				add(q, last, 0, request)
+			case observed(e.Object) < e.Object.GetGeneration():
+				add(q, userFirst, 0, request)
 			}
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {

@@ -19,21 +19,42 @@ import (
 // updateTime is how long groups are updated at a rate.
 const updateTime = 20 * time.Second
 
-// updates measures at five and at fifty changed groups a second, none of which is changed twice.
+// edit is what is changed of a group, as a merge patch, the n-th time.
+type edit func(n int) string
+
+// newTemplate is what a team edits most: the pods that run take it over.
+func newTemplate(n int) string {
+	return fmt.Sprintf(`{"spec":{"handler":{"push":{"templateId":"order_paid_%d"}}}}`, n)
+}
+
+// newPods has the pods replaced.
+func newPods(n int) string {
+	return fmt.Sprintf(`{"spec":{"workload":{"podAnnotations":{"bench":"%d"}}}}`, n)
+}
+
+// updates measures at five and at fifty changed groups a second, each kind of edit on groups of its own.
 func (s *stage) updates(t *testing.T, r *record) {
 	t.Helper()
 	alone := s.alone()
-	few := alone[:min(len(alone)/2, int(5*updateTime.Seconds()))]
-	many := alone[len(few):min(len(alone), len(few)+int(50*updateTime.Seconds()))]
-	s.update(t, r, "update_5_ms", few, 5)
-	s.update(t, r, "update_ms", many, 50)
-	r.figure("reconcile_p99_ms_at_5", "", `quantile("update_5_ms", 0.99)`)
+	take := func(perSecond int) []*v1alpha1.MQConsumerGroup {
+		n := min(len(alone)/2, int(float64(perSecond)*updateTime.Seconds()))
+		taken := alone[:n]
+		alone = alone[n:]
+		return taken
+	}
+	s.update(t, r, "update_5_ms", take(5), 5, newTemplate)
+	s.update(t, r, "rollout_5_ms", take(5), 5, newPods)
+	s.update(t, r, "update_ms", take(50), 50, newTemplate)
+	s.update(t, r, "rollout_ms", take(50), 50, newPods)
 	r.figure("reconcile_p99_ms", "x <= 50.0", `quantile("update_ms", 0.99)`)
+	r.figure("reconcile_p99_ms_at_5", "", `quantile("update_5_ms", 0.99)`)
+	r.figure("reconcile_rollout_p99_ms", "", `quantile("rollout_ms", 0.99)`)
+	r.figure("reconcile_rollout_p99_ms_at_5", "", `quantile("rollout_5_ms", 0.99)`)
 }
 
 // update changes so many groups each second, and measures for each from when a watch shows the change to when it shows that the operator is done with it: the
 // Deployment was written, and the status speaks of the new generation.
-func (s *stage) update(t *testing.T, r *record, series string, groups []*v1alpha1.MQConsumerGroup, perSecond int) {
+func (s *stage) update(t *testing.T, r *record, series string, groups []*v1alpha1.MQConsumerGroup, perSecond int, patch edit) {
 	t.Helper()
 	var mu sync.Mutex
 	changed, done := map[types.UID]time.Time{}, 0
@@ -55,14 +76,14 @@ func (s *stage) update(t *testing.T, r *record, series string, groups []*v1alpha
 		}
 	})
 	defer s.board.observe(nil)
+	before, cpu := s.writes(t), s.operator.cpu(t)
 	var updates errgroup.Group
 	ticker := time.NewTicker(time.Second / time.Duration(perSecond))
 	defer ticker.Stop()
 	for i, g := range groups {
 		<-ticker.C
 		updates.Go(func() error {
-			patch := fmt.Sprintf(`{"spec":{"workload":{"podAnnotations":{"bench":"%d"}}}}`, i)
-			return s.admin.Patch(t.Context(), g.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch)))
+			return s.admin.Patch(t.Context(), g.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch(i))))
 		})
 	}
 	must(t, updates.Wait())
@@ -72,6 +93,7 @@ func (s *stage) update(t *testing.T, r *record, series string, groups []*v1alpha
 		t.Errorf("%d of %d updates were done", done, len(groups))
 	}
 	s.board.await(t, s.plan.ours(), patience)
+	t.Logf("%s: %d updates, %v of CPU, with writes %v", series, len(groups), s.operator.cpu(t)-cpu, since(before, s.writes(t)))
 }
 
 // alone are the groups that belong to no flow and do not scale.
