@@ -7,7 +7,7 @@
 //	   43 per master broker: every group's committed offsets
 //	   202 per topic and master broker: the queues' ends
 //
-// A pass costs one call per broker for all offsets and one per distinct topic, however many groups there are, and at most eighty: beyond that topics take turns (see plan),
+// A pass costs one call per broker for all offsets and one per distinct topic, however many groups there are, and at most eighty, besides what was never counted: beyond that topics take turns (see plan),
 // those first whose groups are busy or have no pods. Retry and dead-letter topics, of which each group has its own, are asked every few passes only, and less often while
 // their group is idle. That a group with pods has become busy shows in its offsets, which are read in every pass.
 //
@@ -27,6 +27,6 @@
 // backlog that is older than its first look nothing of that is known; its broker is asked, about one message at a time and a few in a pass, so that what a pass
 // costs does not grow with what waits.
 //
-// What could not be read is not known: a group whose brokers did not all answer has no Signals for that moment, and Fresh says how old
-// the last ones are. That no broker has the topic was read: nothing waits in it.
+// What could not be read is not known: a group whose brokers did not all answer has no Signals for that moment, and Fresh says whether
+// they answered lately: what was seen of a group that waits for its turn holds on while they do. That no broker has the topic was read: nothing waits in it.
 package lag
