@@ -182,7 +182,7 @@ func (a *Applier) find(ctx context.Context, object client.Object) (client.Object
 
 // read returns the object as it is, nil if there is none.
 func read(ctx context.Context, from client.Reader, object client.Object) (client.Object, error) {
-	found := reflect.New(reflect.TypeOf(object).Elem()).Interface().(client.Object) //nolint:forcetypeassert // it is of object's type
+	found := blank(object)
 	switch err := from.Get(ctx, client.ObjectKeyFromObject(object), found); {
 	case apierrors.IsNotFound(err):
 		return nil, nil
@@ -198,10 +198,19 @@ func (a *Applier) put(ctx context.Context, object client.Object, declared declar
 	if err != nil {
 		return fmt.Errorf("write %s %s: %w", declared.GetKind(), declared.GetName(), err)
 	}
-	if err := a.client.Patch(ctx, object, client.RawPatch(types.ApplyPatchType, text), FieldOwner, client.ForceOwnership); err != nil {
+	made := blank(object)
+	made.SetNamespace(declared.GetNamespace())
+	made.SetName(declared.GetName())
+	if err := a.client.Patch(ctx, made, client.RawPatch(types.ApplyPatchType, text), FieldOwner, client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply %s %s: %w", declared.GetKind(), declared.GetName(), err)
 	}
+	take(object, made)
 	return nil
+}
+
+// blank is an object of the same type that says nothing: what is read into one that says something may leave some of it.
+func blank(object client.Object) client.Object {
+	return reflect.New(reflect.TypeOf(object).Elem()).Interface().(client.Object) //nolint:forcetypeassert // it is of object's type
 }
 
 func taken(kind string, found client.Object) error {

@@ -151,8 +151,9 @@ func (a *Applier) sendMarked(ctx context.Context, object client.Object, declared
 		declared.SetAnnotations(own)
 		declared.SetResourceVersion("")
 	}()
-	marked := map[string]string{appliedAnnotation: mark}
+	marked := map[string]string{}
 	maps.Copy(marked, own)
+	marked[appliedAnnotation] = mark
 	declared.SetAnnotations(marked)
 	declared.SetResourceVersion(over)
 	return a.put(ctx, object, declared)

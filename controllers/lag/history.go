@@ -60,8 +60,10 @@ type Pods struct {
 
 // Signals is what is known of a group.
 type Signals struct {
-	// Time of the look they are from. Asked is when the brokers answered last: among thousands a group for which nothing moves has to wait for the next look.
-	Time, Asked time.Time
+	// Time of the look they are from. Since when the brokers answer again and again, and Asked is when they did last: among thousands a group for which nothing moves has to wait for the next look.
+	Time, Since, Asked time.Time
+	// Retries is when the group's retries and dead letters were counted last.
+	Retries time.Time
 	// Lag is the number of messages to be handled, retries included; Retry is the part that was tried before.
 	Lag, Retry int64
 	// Queues of the topic over all brokers. 0: not known.
@@ -83,9 +85,9 @@ type Committed struct {
 	At     time.Time
 }
 
-// Fresh reports whether the brokers have answered within age before now, so that the signals are as new as can be.
+// Fresh reports whether the brokers have answered within age before now, but for one pass, and ever since the look that the signals are from, which then are as new as can be.
 func (s Signals) Fresh(now time.Time, age time.Duration) bool {
-	return !s.Time.IsZero() && now.Sub(s.Asked) < age
+	return !s.Time.IsZero() && !s.Time.Before(s.Since) && now.Sub(s.Asked) < age+lookTimeout
 }
 
 // span is what happened between two looks.
@@ -184,7 +186,7 @@ func total(spans []span) (sum span) {
 	return sum
 }
 
-// Signals says what is known at the last look; DeadLetters and Asked are not the history's to know.
+// Signals says what is known at the last look; what else there is the Sampler knows.
 func (h *History) Signals() Signals {
 	s := Signals{Time: h.last.Time, DeadLetters: -1}
 	for q, p := range h.last.Queues {

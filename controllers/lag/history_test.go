@@ -172,7 +172,9 @@ func TestSignalsGrowOld(t *testing.T) {
 		want    bool
 	}{
 		"younger than the age":     {lag.Signals{Time: noon, Asked: noon.Add(-4 * time.Second)}, true},
-		"as old as the age":        {lag.Signals{Time: noon.Add(-5 * time.Second), Asked: noon.Add(-5 * time.Second)}, false},
+		"a pass has failed":        {lag.Signals{Time: noon, Asked: noon.Add(-7 * time.Second)}, true},
+		"older than that":          {lag.Signals{Time: noon, Asked: noon.Add(-8 * time.Second)}, false},
+		"from before an outage":    {lag.Signals{Time: noon.Add(-time.Minute), Since: noon.Add(-time.Second), Asked: noon.Add(-time.Second)}, false},
 		"the others had the turns": {lag.Signals{Time: noon.Add(-time.Minute), Asked: noon.Add(-time.Second)}, true},
 		"there never was a look":   {lag.Signals{Asked: noon}, false},
 	} {

@@ -17,22 +17,34 @@ const (
 	passCalls = 80
 	// ownCalls of them are at least for topics of groups, as far as these are due.
 	ownCalls = 20
-	// firstCalls are, besides, for topics of groups that were never counted, as far as there are any: a group that is new says how many of its messages wait when it becomes Ready.
-	firstCalls = 2 * passCalls
+	// firstLooks are how many groups that were never counted have their topics read besides, and how many topics that never were: a group that is new says how many of its messages wait when it becomes Ready.
+	firstLooks = 50
 	// busyFor is how long a group is busy after something moved.
 	busyFor = 10 * time.Second
+)
+
+// urgency of what was read before.
+type urgency int
+
+const (
+	idle urgency = iota
+	// busy: messages wait or move, or there are no pods and may have to be some.
+	busy
+	// leaving: a group goes when nothing waits.
+	leaving
 )
 
 // need is how urgently a topic, or the two topics of a group, should be read.
 type need struct {
 	topic, group string // one of them
-	// first was never read for a group, and goes before what was; so does busy before what is not; late, in the intervals that passed since the last time, decides among equals.
-	first, busy bool
-	late        float64
+	// first was never read.
+	first   bool
+	urgency urgency
+	// late, in the intervals that passed since the last time, decides among equals.
+	late float64
 }
 
-// plan chooses the topics to be read in a pass. Those never read for a group go first, then those with a group for which messages wait or move, or which has no pods and may have to get one, or is about to
-// go, and then those read longest ago. ofGroups are the groups whose own topics are among them.
+// plan chooses the topics to be read in a pass: a few that never were, besides those that are most urgent or were read longest ago. ofGroups are the groups whose own topics are among them.
 func (s *Sampler) plan(view *clusterView, now time.Time) (topics []string, ofGroups map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,47 +52,68 @@ func (s *Sampler) plan(view *clusterView, now time.Time) (topics []string, ofGro
 	own := view.own[:0]
 	for _, t := range view.targets {
 		group := s.group(t.Name)
-		busy := t.Leaving || t.Pods.Ready == 0 || now.Sub(group.active) < busyFor
-		topic, is := main[t.Topic]
-		if !is {
-			var read time.Time
-			if known := view.topics[t.Topic]; known != nil {
-				read = known.read
+		is := group.urgency(t, now)
+		topic, known := main[t.Topic]
+		if !known {
+			topic = need{topic: t.Topic, first: view.topics[t.Topic] == nil}
+			if !topic.first {
+				topic.late = now.Sub(view.topics[t.Topic].read).Seconds()
 			}
-			topic = need{topic: t.Topic, late: now.Sub(read).Seconds()}
 		}
-		topic.first, topic.busy = topic.first || group.ownTopics.IsZero(), topic.busy || busy
+		topic.urgency = max(topic.urgency, is)
 		main[t.Topic] = topic
 		interval := quietInterval
-		if t.Leaving || now.Sub(group.active) < quietAfter {
+		if is == leaving || now.Sub(group.active) < quietAfter {
 			interval = groupTopicInterval
 		}
 		if late := now.Sub(group.ownTopics).Seconds() / interval.Seconds(); late >= 1 {
-			own = append(own, need{group: t.Group, first: group.ownTopics.IsZero(), busy: interval < quietInterval, late: late})
+			n := need{group: t.Group, first: group.ownTopics.IsZero(), late: late}
+			if interval < quietInterval {
+				n.urgency = max(is, busy)
+			}
+			own = append(own, n)
 		}
 	}
 	view.own = own
-	return choose(main, own)
+	return choose(slices.Collect(maps.Values(main)), own, view.firstLooks())
 }
 
-// choose takes as many as a pass can read.
-func choose(main map[string]need, own []need) (topics []string, ofGroups map[string]bool) {
-	needs := slices.Collect(maps.Values(main))
-	first := 0
-	for _, n := range own {
-		if n.first {
-			first += len(n.topics())
-		}
+func (g *groupView) urgency(t Target, now time.Time) urgency {
+	switch {
+	case t.Leaving:
+		return leaving
+	case t.Pods.Ready == 0, now.Sub(g.active) < busyFor:
+		return busy
 	}
-	first = min(first, firstCalls)
+	return idle
+}
+
+// choose takes as many as a pass can read, and at most firsts groups and topics that never were.
+func choose(main, own []need, firsts int) (topics []string, ofGroups map[string]bool) {
+	newTopics, known := divide(main)
+	newGroups, counted := divide(own)
+	counted = mostUrgent(counted, max(passCalls-len(known), ownCalls)/2)
+	known = mostUrgent(known, passCalls-2*len(counted))
 	ofGroups = map[string]bool{}
-	for _, n := range mostUrgent(own, (first+max(passCalls-len(needs), ownCalls))/2) {
+	for _, n := range slices.Concat(mostUrgent(newGroups, firsts), counted) {
 		topics, ofGroups[n.group] = append(topics, n.topics()...), true
 	}
-	for _, n := range mostUrgent(needs, first+passCalls-len(topics)) {
+	for _, n := range slices.Concat(mostUrgent(newTopics, firsts), known) {
 		topics = append(topics, n.topic)
 	}
 	return topics, ofGroups
+}
+
+// divide returns those that were never read, and the others.
+func divide(list []need) (never, known []need) {
+	for _, n := range list {
+		if n.first {
+			never = append(never, n)
+		} else {
+			known = append(known, n)
+		}
+	}
+	return never, known
 }
 
 // mostUrgent returns n of them, if there are as many. A quarter go by when they were read alone: however many are busy, all others have their turn.
@@ -88,9 +121,7 @@ func mostUrgent(list []need, n int) []need {
 	if n = min(n, len(list)); n == len(list) {
 		return list
 	}
-	slices.SortFunc(list, func(a, b need) int {
-		return cmp.Or(cmp.Compare(b2i(b.first), b2i(a.first)), cmp.Compare(b2i(b.busy), b2i(a.busy)), cmp.Compare(b.late, a.late))
-	})
+	slices.SortFunc(list, func(a, b need) int { return cmp.Or(cmp.Compare(b.urgency, a.urgency), cmp.Compare(b.late, a.late)) })
 	slices.SortFunc(list[n-n/4:], func(a, b need) int { return cmp.Compare(b.late, a.late) })
 	return list[:n]
 }
@@ -100,11 +131,4 @@ func (n need) topics() []string {
 		return []string{rocketmq.RetryTopic(n.group), rocketmq.DeadLetterTopic(n.group)}
 	}
 	return []string{n.topic}
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

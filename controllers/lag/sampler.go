@@ -21,6 +21,8 @@ import (
 const (
 	// lookTimeout bounds the look at one cluster: what a broker does not say by then is not known.
 	lookTimeout = 3 * time.Second
+	// unanswered is for how long no pass may succeed until what was seen before is old, though brokers answer again.
+	unanswered = 5 * time.Second
 	// surveyInterval is how long the list of master brokers is used, unless a call fails.
 	surveyInterval = 30 * time.Second
 	// groupTopicInterval lies between two looks at a group's own topics, for retries and dead letters; quietInterval where the group has not moved for
@@ -65,6 +67,7 @@ type Sampler struct {
 type groupView struct {
 	history     History
 	asked       time.Time // of the last pass
+	since       time.Time // of the first pass of those since which brokers answer
 	ownTopics   time.Time // of the last look at these two
 	active      time.Time // when something last moved or waited
 	retry       topicEnds
@@ -90,7 +93,7 @@ func (s *Sampler) Signals(name types.NamespacedName) Signals {
 		return Signals{DeadLetters: -1}
 	}
 	signals := view.history.Signals()
-	signals.Asked, signals.DeadLetters = view.asked, view.deadLetters
+	signals.Asked, signals.Since, signals.Retries, signals.DeadLetters = view.asked, view.since, view.ownTopics, view.deadLetters
 	return signals
 }
 
@@ -192,6 +195,7 @@ func (s *Sampler) lookAt(ctx context.Context, view *clusterView) (map[types.Name
 	}
 	topics, own := s.plan(view, now)
 	moved, err := view.read(ctx, topics, now)
+	view.failed = err != nil
 	if err != nil {
 		view.surveyed = time.Time{} // the brokers may have moved
 		return nil, err
@@ -214,6 +218,9 @@ func (s *Sampler) take(view *clusterView, own, moved map[string]bool, now time.T
 	defer s.mu.Unlock()
 	for _, t := range view.targets {
 		group := s.group(t.Name)
+		if now.Sub(group.asked) >= unanswered {
+			group.since = now
+		}
 		group.asked = now
 		if own[t.Group] {
 			group.takeOwn(view, t, now)

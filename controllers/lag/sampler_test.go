@@ -179,11 +179,17 @@ func TestWhoWaitsForItsTurnIsKnown(t *testing.T) {
 			t.Errorf("of %d groups that were known %d are after the next pass", before, after)
 		}
 	}
-	w.brokers.Brokers()[0].Stop()
-	*now = now.Add(5 * time.Second)
+	w.brokers.Inject(fake.Fault{Op: rocketmq.OpAllOffsets, Host: "broker-b", Cut: true})
+	*now = now.Add(8 * time.Second)
 	w.sampler.Look(t.Context(), targets)
 	if n := known(); n != 0 {
 		t.Errorf("%d groups are known, though a broker does not answer", n)
+	}
+	w.brokers.Heal()
+	*now = now.Add(time.Second)
+	w.sampler.Look(t.Context(), targets)
+	if n := known(); n == 0 || n > 100 {
+		t.Errorf("after the first pass over brokers that are back %d groups are known, though few were looked at", n)
 	}
 }
 

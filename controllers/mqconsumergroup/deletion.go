@@ -122,17 +122,22 @@ func (r *Reconciler) leftBehind(group *v1alpha1.MQConsumerGroup, why string) {
 		fmt.Sprintf("group %s, with its retries and dead letters, was left on the brokers although deletionPolicy is Delete: %s", group.Spec.Group, why))
 }
 
+// counted is how old the look at the messages of a group may be by which it is deleted.
+const counted = 30 * time.Second
+
 // unhandled waits until no message is left that the group has not handled.
 func unhandled(seen *inputs, now time.Time) result.Result {
-	switch name := seen.group.Spec.Group; {
+	s, name := seen.signals, seen.group.Spec.Group
+	known := s.Fresh(now, fresh) && !s.Unseeded
+	switch {
 	case broadcasts(seen.group): // what a pod has not handled nobody else would
 		return result.Result{}
-	case now.Sub(seen.signals.Time) >= fresh, seen.signals.Unseeded, seen.signals.DeadLetters < 0: // whose retries were not counted yet, either
-		return result.Wait(v1alpha1.ReasonNotRead, lookAgain, "waiting to know how many messages of group %s are not handled yet", name)
-	case seen.signals.Lag > 0:
+	case known && s.Lag > 0:
 		return result.Wait(v1alpha1.ReasonMessagesUnconsumed, lookAgain,
 			"%s messages of group %s are not handled yet, and %s; to keep the group on the broker instead, set deletionPolicy to Retain",
-			thousands(seen.signals.Lag), name, whoHandles(seen))
+			thousands(s.Lag), name, whoHandles(seen))
+	case !known, now.Sub(s.Time) >= counted, now.Sub(s.Retries) >= counted:
+		return result.Wait(v1alpha1.ReasonNotRead, lookAgain, "waiting to know how many messages of group %s are not handled yet", name)
 	}
 	return result.Result{}
 }

@@ -299,14 +299,22 @@ func TestAGroupThatWasNeverOursIsLetGo(t *testing.T) {
 	}
 }
 
-func TestRetriesThatWereNotCountedAreWaitedFor(t *testing.T) {
-	seen := ready()
-	seen.signals = lag.Signals{Time: time.Now(), DeadLetters: -1}
-	if got := unhandled(seen, time.Now()); got.Reason != v1alpha1.ReasonNotRead {
-		t.Errorf("a group whose retries nobody has counted yet is deleted: %+v", got)
-	}
-	seen.signals.DeadLetters = 0
-	if got := unhandled(seen, time.Now()); !got.IsDone() {
-		t.Errorf("a group that has handled all waits: %+v", got)
+func TestAGroupIsDeletedByWhatWasCountedLately(t *testing.T) {
+	now := time.Now()
+	for sentence, test := range map[string]struct {
+		signals lag.Signals
+		done    bool
+	}{
+		"all is handled":                 {lag.Signals{Time: now, Asked: now, Retries: now}, true},
+		"nobody has counted its retries": {lag.Signals{Time: now, Asked: now, DeadLetters: -1}, false},
+		"its retries were counted once":  {lag.Signals{Time: now, Asked: now, Retries: now.Add(-counted)}, false},
+		"its topic was looked at once":   {lag.Signals{Time: now.Add(-counted), Asked: now, Retries: now}, false},
+		"brokers do not answer":          {lag.Signals{Time: now.Add(-10 * time.Second), Asked: now.Add(-10 * time.Second), Retries: now}, false},
+	} {
+		seen := ready()
+		seen.signals = test.signals
+		if got := unhandled(seen, now); got.IsDone() != test.done || !test.done && got.Reason != v1alpha1.ReasonNotRead {
+			t.Errorf("%s, and it is deleted: %t (%+v)", sentence, got.IsDone(), got)
+		}
 	}
 }

@@ -38,27 +38,31 @@ func TestTheSamplerIsToldOfAGroupAsItIsNow(t *testing.T) {
 		Topic, Identity string
 		Hold            int64
 		Consuming       bool
+		Leaving         bool
 	}
 	for sentence, c := range map[string]struct {
 		change func(*objects)
 		want   []seen
 	}{
-		"nothing changed":        {func(*objects) {}, []seen{{"Orders", "physical", 40, true}}},
-		"more pods are ready":    {func(o *objects) { o.put(deployment(3)) }, []seen{{"Orders", "physical", 60, true}}},
-		"its Deployment is gone": {func(o *objects) { o.drop(deployment(2)) }, []seen{{"Orders", "physical", 0, false}}},
+		"it is being deleted": {func(o *objects) {
+			o.put(group(func(g *v1alpha1.MQConsumerGroup) { g.DeletionTimestamp = new(metav1.Now()) }))
+		}, []seen{{"Orders", "physical", 40, true, true}}},
+		"nothing changed":        {func(*objects) {}, []seen{{"Orders", "physical", 40, true, false}}},
+		"more pods are ready":    {func(o *objects) { o.put(deployment(3)) }, []seen{{"Orders", "physical", 60, true, false}}},
+		"its Deployment is gone": {func(o *objects) { o.drop(deployment(2)) }, []seen{{"Orders", "physical", 0, false, false}}},
 		"its Deployment has lost the group's label": {func(o *objects) {
 			other := deployment(9)
 			other.Labels = nil
 			o.put(other)
-		}, []seen{{"Orders", "physical", 0, false}}},
-		"its cluster is another": {func(o *objects) { o.put(cluster("moved")) }, []seen{{"Orders", "moved", 40, true}}},
+		}, []seen{{"Orders", "physical", 0, false, false}}},
+		"its cluster is another": {func(o *objects) { o.put(cluster("moved")) }, []seen{{"Orders", "moved", 40, true, false}}},
 		"its cluster is gone":    {func(o *objects) { o.drop(cluster("physical")) }, nil},
 		"it is suspended": {func(o *objects) {
 			o.put(group(func(g *v1alpha1.MQConsumerGroup) {
 				g.Status.Suspension = &v1alpha1.SuspensionStatus{}
 				g.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionParked, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonSuspended}}
 			}))
-		}, []seen{{"Orders", "physical", 40, false}}},
+		}, []seen{{"Orders", "physical", 40, false, false}}},
 		"it is gone, as one hears who was away": {func(o *objects) {
 			o.drop(toolscache.DeletedFinalStateUnknown{Key: "shop/push", Obj: group(func(*v1alpha1.MQConsumerGroup) {})})
 		}, nil},
@@ -66,7 +70,7 @@ func TestTheSamplerIsToldOfAGroupAsItIsNow(t *testing.T) {
 			g := group(func(g *v1alpha1.MQConsumerGroup) { g.Spec.Topic = "Others" })
 			o.drop(g)
 			o.put(g)
-		}, []seen{{"Others", "physical", 40, true}}},
+		}, []seen{{"Others", "physical", 40, true, false}}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			p := NewPulse(Pulse{Syncer: workersync.New(workersync.Config{}), Now: time.Now})
@@ -77,7 +81,7 @@ func TestTheSamplerIsToldOfAGroupAsItIsNow(t *testing.T) {
 			c.change(p.objects)
 			var got []seen
 			for _, target := range p.targets() {
-				got = append(got, seen{target.Topic, target.Cluster.Status.Identity, target.Pods.Hold, target.Consuming})
+				got = append(got, seen{target.Topic, target.Cluster.Status.Identity, target.Pods.Hold, target.Consuming, target.Leaving})
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("the sampler is told otherwise (-want +got):\n%s", diff)

@@ -30,6 +30,8 @@ const (
 	tellPeriod = 10 * time.Second
 	// quietLook lies between two looks at a group that is not busy.
 	quietLook = 10 * time.Second
+	// firstLook is for how long a group that is new waits for its turn: after that it is woken like others, whom those that are busy cannot hold up.
+	firstLook = time.Minute
 	// lagsAtPulse groups are woken with each pulse for a lag that merely moves, those first that wait longest: where more than two hundred are busy at once, the API
 	// server is spared, and lags are as old as the interval between looks at a group at most.
 	lagsAtPulse = 20
@@ -137,7 +139,7 @@ func (p *Pulse) choose(busy map[types.NamespacedName]bool) (woken []*v1alpha1.MQ
 	var lags []*v1alpha1.MQConsumerGroup
 	for key, w := range p.objects.groups {
 		g := w.group
-		if len(g.Status.Conditions) == 0 { // it is about to be looked at for the first time
+		if len(g.Status.Conditions) == 0 && now.Sub(g.CreationTimestamp.Time) < firstLook {
 			continue
 		}
 		a, known := p.attention[key]

@@ -21,17 +21,18 @@ import (
 const (
 	// clockMargin between the operator's clock and those of the brokers, on the safe side: a message too many rather than one too few.
 	clockMargin = time.Minute
-	// fresh is how old a look of the sampler may be to be relied on.
+	// fresh is for how long brokers may not have answered the sampler until what it saw is not relied on.
 	fresh = 5 * time.Second
 )
 
 // seed gives every queue of every master that has no offset its start: of the topic, and of the retry topic. An offset that is there is
-// never touched. Where the sampler has just seen that every queue has one, there is nothing to ask.
+// never touched. Where the sampler has seen that every queue there is has one, there is nothing to ask.
 func seed(ctx context.Context, seen *inputs, now time.Time, done *steps) error {
 	if broadcasts(seen.group) { // positions are the pods' own
 		return nil
 	}
-	if seen.group.Status.SeededTime != nil && !demanded(seen.group) && seen.signals.Fresh(now, fresh) && !seen.signals.Unseeded {
+	sawAll := seen.signals.Fresh(now, fresh) && !seen.signals.Unseeded && cmp.Or(seen.broker.queues(), seen.signals.Queues) == seen.signals.Queues
+	if seen.group.Status.SeededTime != nil && !demanded(seen.group) && sawAll {
 		return nil
 	}
 	b, name, from := seen.broker, seen.group.Spec.Group, startOf(seen.group)

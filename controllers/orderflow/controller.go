@@ -37,8 +37,6 @@ const (
 	// settle is how long it waits for those of its siblings that a group became Ready or stalls, or does so no more, and settleLong how long anything else of what is
 	// said of it waits: on its way a group has several things to say, and its flow would repeat each.
 	settle, settleLong = time.Second, 10 * time.Second
-	// settleBinding is how long which Secret is the binding waits for the groups to be Ready.
-	settleBinding = 3 * time.Second
 	// lookAgain is how soon something on its way is looked at again.
 	lookAgain = 10 * time.Second
 	// timeout of what is read from the brokers for one flow, and of what is written to them. The status is written after it.

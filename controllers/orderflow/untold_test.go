@@ -49,7 +49,7 @@ func TestWhatMayWaitToBeTold(t *testing.T) {
 		"the claim":                    {flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.Topic = nil }), flow(waits), 0},
 		"the topic is as declared":     {flow(waits, topic(metav1.ConditionFalse)), flow(waits, topic(metav1.ConditionTrue)), 0},
 		"no message comes":             {flow(waits), flow(waits, has(v1alpha1.ConditionNoTraffic, metav1.ConditionTrue)), 0},
-		"producers may send":           {flow(waits), flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.Binding = &v1alpha1.LocalObjectReference{Name: "shop-producer"} }), settleBinding},
+		"producers may send":           {flow(waits), flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.Binding = &v1alpha1.LocalObjectReference{Name: "shop-producer"} }), 0},
 		"nobody has looked at it":      {&v1alpha1.OrderFlow{}, flow(waits), 0},
 	} {
 		if got := mayWait(test.before, test.after); got != test.want {

@@ -37,7 +37,7 @@ type Input struct {
 	// LastStep is when Replicas last changed. Zero: never.
 	LastStep time.Time
 
-	// LagKnown says that Lag is of this moment.
+	// LagKnown says that Lag is the last that was seen, of a broker that answers.
 	LagKnown bool
 	// Lag is the number of messages not yet handled, retries included.
 	Lag int64

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// userFirst is the priority of an object whose spec a user has just changed, and last that of one that is new, or that the change of another concerns; others have 0, or less when an operator starts.
+// userFirst is the priority of an object whose spec a user has just changed, and last that of one that is new, which the change of another does not lift; others have 0, or less when an operator starts.
 const userFirst, last = 10, -1
 
 // add enqueues with a priority, where the queue knows any, after a pause.
@@ -36,10 +36,12 @@ func Declared(observed func(client.Object) int64) handler.EventHandler {
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			request := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(e.Object)}
 			switch {
-			case !e.IsInInitialList:
+			case !e.IsInInitialList, observed(e.Object) <= 0:
 				add(q, last, 0, request)
 			case observed(e.Object) < e.Object.GetGeneration():
 				add(q, userFirst, 0, request)
+			default:
+				add(q, handler.LowPriority, 0, request)
 			}
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
@@ -53,7 +55,7 @@ func Declared(observed func(client.Object) int64) handler.EventHandler {
 // NotDeclared lets through all events but those that Declared is for, so that what is declared is looked at once.
 func NotDeclared() predicate.Predicate {
 	return predicate.Funcs{
-		CreateFunc: func(e event.CreateEvent) bool { return e.IsInInitialList },
+		CreateFunc: func(event.CreateEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool { return !edited(e) },
 	}
 }

@@ -31,9 +31,8 @@
 // restart_5000_vs_sync: 200 groups get another number of pods while there is no operator; from the start of its process to the first Deployment that has it, by the time in which
 // a process reads the same objects into plain informers. A Deployment of another group that changes fails the run.
 //
-// reconcile_p99_ms: 50 groups a second get another template, which is what teams edit most and pods take over as they run, and reconcile_p99_ms_at_5 five; from when a watch shows the change to when it shows
-// the status that speaks of it, which comes after the ConfigMap. reconcile_rollout_p99_ms and its _at_5 are the same of an edit that replaces the pods: with what the cluster writes it is six writes,
-// and fifty of them a second are more than two cores can do, whoever asks for them.
+// reconcile_p99_ms: 50 groups a second get other pods, and reconcile_p99_ms_at_5 five; from when a watch shows the change to when it shows the status that speaks of it, which
+// comes after the Deployment. reconcile_live_p99_ms and its _at_5 are the same of another template, which pods take over as they run: three writes, the user's among them, where other pods are six.
 //
 // # Limits
 //

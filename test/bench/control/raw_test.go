@@ -224,7 +224,14 @@ func (r *raw) apply(ctx context.Context, owner client.Object, text string) (clie
 	if err := o.UnmarshalJSON([]byte(text)); err != nil {
 		return nil, err
 	}
-	return o, r.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner("raw"), client.ForceOwnership)
+	made, err := scheme().New(o.GroupVersionKind()) // is answered in its type, as the operator is
+	if err != nil {
+		return nil, err
+	}
+	typed := made.(client.Object)
+	typed.SetNamespace(o.GetNamespace())
+	typed.SetName(o.GetName())
+	return typed, r.client.Patch(ctx, typed, client.RawPatch(types.ApplyPatchType, []byte(text)), client.FieldOwner("raw"), client.ForceOwnership)
 }
 
 func (r *raw) status(ctx context.Context, o client.Object, text string) error {
