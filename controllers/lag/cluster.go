@@ -30,8 +30,8 @@ type clusterView struct {
 	admin    *topology.Admin
 	masters  []topology.Master
 	surveyed time.Time
-	// failed says that the last reading did.
-	failed bool
+	// firsts is how many groups are counted for the first time in the next pass: half as many after one that took too long, or failed otherwise.
+	firsts int
 
 	// targets of this look, and which of their own topics are to be read: kept for their room, as there may be thousands each second.
 	targets []Target
@@ -64,14 +64,6 @@ func (v *clusterView) survey(ctx context.Context, connector *topology.Connector,
 	}
 	v.admin, v.masters, v.surveyed = admin, seen.Masters, now
 	return nil
-}
-
-// firstLooks is how many groups are counted for the first time in the next pass: none where the last was too much, or brokers are away.
-func (v *clusterView) firstLooks() int {
-	if v.failed {
-		return 0
-	}
-	return firstLooks
 }
 
 // unusable is the sentence that says why a cluster cannot be asked.

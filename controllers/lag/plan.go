@@ -75,7 +75,7 @@ func (s *Sampler) plan(view *clusterView, now time.Time) (topics []string, ofGro
 		}
 	}
 	view.own = own
-	return choose(slices.Collect(maps.Values(main)), own, view.firstLooks())
+	return choose(slices.Collect(maps.Values(main)), own, view.firsts)
 }
 
 func (g *groupView) urgency(t Target, now time.Time) urgency {

@@ -150,7 +150,7 @@ func (s *Sampler) divide(targets []Target) {
 		key := physical(t.Cluster)
 		view := s.clusters[key]
 		if view == nil {
-			view = &clusterView{topics: map[string]*topicView{}}
+			view = &clusterView{topics: map[string]*topicView{}, firsts: firstLooks}
 			s.clusters[key] = view
 		}
 		view.targets = append(view.targets, t)
@@ -195,11 +195,12 @@ func (s *Sampler) lookAt(ctx context.Context, view *clusterView) (map[types.Name
 	}
 	topics, own := s.plan(view, now)
 	moved, err := view.read(ctx, topics, now)
-	view.failed = err != nil
 	if err != nil {
+		view.firsts /= 2
 		view.surveyed = time.Time{} // the brokers may have moved
 		return nil, err
 	}
+	view.firsts = min(2*view.firsts+1, firstLooks)
 	looked, open := s.take(view, own, moved, now)
 	answers := view.ask(ctx, open)
 	s.mu.Lock()

@@ -193,6 +193,31 @@ func TestWhoWaitsForItsTurnIsKnown(t *testing.T) {
 	}
 }
 
+// TestAPassThatFailedIsFollowedByOneThatAsksLess is what lets brokers that cannot answer for all that is new within a pass answer for some.
+func TestAPassThatFailedIsFollowedByOneThatAsksLess(t *testing.T) {
+	w := newWorld(t)
+	var targets []lag.Target
+	for i := range 300 {
+		target := w.target(fmt.Sprintf("group-%d", i))
+		target.Topic = fmt.Sprintf("Orders-%d", i)
+		targets = append(targets, target)
+	}
+	asked := func() int {
+		before := len(w.brokers.Calls(rocketmq.OpTopicStats))
+		w.sampler.Look(t.Context(), targets)
+		return len(w.brokers.Calls(rocketmq.OpTopicStats)) - before
+	}
+	all := asked()
+	w.brokers.Inject(fake.Fault{Op: rocketmq.OpAllOffsets, Host: "broker-b", Cut: true})
+	for range 3 {
+		w.sampler.Look(t.Context(), targets)
+	}
+	w.brokers.Heal()
+	if less := asked(); less == 0 || less > all*3/4 {
+		t.Errorf("%d topics were asked for, and %d after passes that failed", all, less)
+	}
+}
+
 func TestABrokerThatDoesNotAnswerLeavesTheLagAsItWas(t *testing.T) {
 	w := newWorld(t)
 	w.send("Orders", 0, 7)
