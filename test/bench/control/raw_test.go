@@ -224,7 +224,7 @@ func (r *raw) apply(ctx context.Context, owner client.Object, text string) (clie
 	if err := o.UnmarshalJSON([]byte(text)); err != nil {
 		return nil, err
 	}
-	made, err := scheme().New(o.GroupVersionKind()) // is answered in its type, as the operator is
+	made, err := r.client.Scheme().New(o.GroupVersionKind()) // is answered in its type, as the operator is
 	if err != nil {
 		return nil, err
 	}
