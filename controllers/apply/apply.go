@@ -162,7 +162,7 @@ func (a *Applier) ApplyOver(ctx context.Context, owner, object client.Object, ve
 		return taken(declared.GetKind(), found)
 	}
 	declared.SetResourceVersion(cmp.Or(version, none))
-	return a.put(ctx, object, declared)
+	return a.put(ctx, object, declared.Unstructured)
 }
 
 func (a *Applier) own(owner, object client.Object) error {
@@ -193,7 +193,7 @@ func read(ctx context.Context, from client.Reader, object client.Object) (client
 }
 
 // put applies an object as it stands there, and reads what it is then into object: in the caller's type, which the API server writes, and a client reads, at less cost than fields.
-func (a *Applier) put(ctx context.Context, object client.Object, declared declaration) error {
+func (a *Applier) put(ctx context.Context, object client.Object, declared *unstructured.Unstructured) error {
 	text, err := declared.MarshalJSON()
 	if err != nil {
 		return fmt.Errorf("write %s %s: %w", declared.GetKind(), declared.GetName(), err)

@@ -10,7 +10,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -146,17 +145,15 @@ func (a *Applier) sendMarked(ctx context.Context, object client.Object, declared
 	if err != nil {
 		return err
 	}
-	own := declared.GetAnnotations()
-	defer func() {
-		declared.SetAnnotations(own)
-		declared.SetResourceVersion("")
-	}()
-	marked := map[string]string{}
-	maps.Copy(marked, own)
-	marked[appliedAnnotation] = mark
-	declared.SetAnnotations(marked)
-	declared.SetResourceVersion(over)
-	return a.put(ctx, object, declared)
+	made := declared.DeepCopy()
+	annotations := made.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[appliedAnnotation] = mark
+	made.SetAnnotations(annotations)
+	made.SetResourceVersion(over)
+	return a.put(ctx, object, made)
 }
 
 // stands reports whether an object that this operator did not apply is as declared all the same, and then remembers it.

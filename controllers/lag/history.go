@@ -85,9 +85,9 @@ type Committed struct {
 	At     time.Time
 }
 
-// Fresh reports whether the brokers have answered within age before now, but for one pass, and ever since the look that the signals are from, which then are as new as can be.
-func (s Signals) Fresh(now time.Time, age time.Duration) bool {
-	return !s.Time.IsZero() && !s.Time.Before(s.Since) && now.Sub(s.Asked) < age+lookTimeout
+// Fresh reports whether the brokers have answered lately, but for one pass, and ever since the look that the signals are from, which then are as new as can be.
+func (s Signals) Fresh(now time.Time) bool {
+	return !s.Time.IsZero() && !s.Time.Before(s.Since) && now.Sub(s.Asked) < unanswered+lookTimeout
 }
 
 // span is what happened between two looks.

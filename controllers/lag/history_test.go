@@ -179,7 +179,7 @@ func TestSignalsGrowOld(t *testing.T) {
 		"there never was a look":   {lag.Signals{Asked: noon}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := test.signals.Fresh(noon, 5*time.Second); got != test.want {
+			if got := test.signals.Fresh(noon); got != test.want {
 				t.Errorf("fresh is %t, want %t", got, test.want)
 			}
 		})

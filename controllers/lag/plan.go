@@ -104,16 +104,16 @@ func choose(main, own []need, firsts int) (topics []string, ofGroups map[string]
 	return topics, ofGroups
 }
 
-// divide returns those that were never read, and the others.
+// divide orders the list, those that were never read first, and returns these and the others.
 func divide(list []need) (never, known []need) {
-	for _, n := range list {
-		if n.first {
-			never = append(never, n)
-		} else {
-			known = append(known, n)
+	n := 0
+	for i := range list {
+		if list[i].first {
+			list[n], list[i] = list[i], list[n]
+			n++
 		}
 	}
-	return never, known
+	return list[:n], list[n:]
 }
 
 // mostUrgent returns n of them, if there are as many. A quarter go by when they were read alone: however many are busy, all others have their turn.

@@ -21,7 +21,7 @@ import (
 const (
 	// lookTimeout bounds the look at one cluster: what a broker does not say by then is not known.
 	lookTimeout = 3 * time.Second
-	// unanswered is for how long no pass may succeed until what was seen before is old, though brokers answer again.
+	// unanswered is for how long no pass may succeed until what was seen before is old, also when brokers answer again.
 	unanswered = 5 * time.Second
 	// surveyInterval is how long the list of master brokers is used, unless a call fails.
 	surveyInterval = 30 * time.Second

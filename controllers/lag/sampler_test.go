@@ -86,6 +86,16 @@ func (w *world) target(group string) lag.Target {
 	return lag.Target{Name: name(group), Cluster: w.cluster, Group: group, Topic: "Orders", Pods: lag.Pods{Ready: 1, Hold: 20}}
 }
 
+// many are groups of a topic each.
+func (w *world) many(n int) (targets []lag.Target) {
+	for i := range n {
+		target := w.target(fmt.Sprintf("group-%d", i))
+		target.Topic = fmt.Sprintf("Orders-%d", i)
+		targets = append(targets, target)
+	}
+	return targets
+}
+
 func (w *world) look(groups ...string) {
 	var targets []lag.Target
 	for _, g := range groups {
@@ -154,15 +164,10 @@ func TestOneClusterOfManyTeamsIsAskedOnce(t *testing.T) {
 func TestWhoWaitsForItsTurnIsKnown(t *testing.T) {
 	w := newWorld(t)
 	now := w.clock()
-	var targets []lag.Target
-	for i := range 300 {
-		target := w.target(fmt.Sprintf("group-%d", i))
-		target.Topic = fmt.Sprintf("Orders-%d", i)
-		targets = append(targets, target)
-	}
+	targets := w.many(300)
 	known := func() (n int) {
 		for _, target := range targets {
-			if w.sampler.Signals(target.Name).Fresh(*now, 5*time.Second) {
+			if w.sampler.Signals(target.Name).Fresh(*now) {
 				n++
 			}
 		}
@@ -196,12 +201,7 @@ func TestWhoWaitsForItsTurnIsKnown(t *testing.T) {
 // TestAPassThatFailedIsFollowedByOneThatAsksLess is what lets brokers that cannot answer for all that is new within a pass answer for some.
 func TestAPassThatFailedIsFollowedByOneThatAsksLess(t *testing.T) {
 	w := newWorld(t)
-	var targets []lag.Target
-	for i := range 300 {
-		target := w.target(fmt.Sprintf("group-%d", i))
-		target.Topic = fmt.Sprintf("Orders-%d", i)
-		targets = append(targets, target)
-	}
+	targets := w.many(300)
 	asked := func() int {
 		before := len(w.brokers.Calls(rocketmq.OpTopicStats))
 		w.sampler.Look(t.Context(), targets)

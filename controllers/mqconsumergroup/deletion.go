@@ -128,7 +128,7 @@ const counted = 30 * time.Second
 // unhandled waits until no message is left that the group has not handled.
 func unhandled(seen *inputs, now time.Time) result.Result {
 	s, name := seen.signals, seen.group.Spec.Group
-	known := s.Fresh(now, fresh) && !s.Unseeded
+	known := s.Fresh(now) && !s.Unseeded
 	switch {
 	case broadcasts(seen.group): // what a pod has not handled nobody else would
 		return result.Result{}

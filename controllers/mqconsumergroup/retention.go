@@ -96,7 +96,7 @@ func retentionAtRisk(seen *inputs, now time.Time) metav1.Condition {
 		c.Message = "with consume.model Broadcasting positions are the pods' own, and no broker knows what they have not read"
 	case seen.unread && before != nil:
 		return *before
-	case !seen.signals.Fresh(now, fresh):
+	case !seen.signals.Fresh(now):
 		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, v1alpha1.ReasonNotRead, "the brokers were not asked yet, or do not answer: BrokerReady says more"
 	case len(at) > 0:
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, at[0].reason, at[0].message(seen.group.Name, len(at)-1)
@@ -143,7 +143,7 @@ func retentionMoved(seen *inputs, now time.Time) bool {
 // oldestMessage is when the oldest message that waits was stored, as the status is to say it: what it says already, unless that moved by more than a little.
 func oldestMessage(seen *inputs, now time.Time) *metav1.Time {
 	was := seen.group.Status.OldestMessageTime
-	if !seen.signals.Fresh(now, fresh) {
+	if !seen.signals.Fresh(now) {
 		return nil
 	}
 	var oldest time.Time

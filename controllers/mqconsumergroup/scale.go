@@ -36,7 +36,7 @@ func scalingInput(seen *inputs, now time.Time) scaling.Input {
 	in := scaling.Input{
 		Now: now, Max: s.MaxReplicas, Min: 1, TargetDrainTime: s.TargetDrainTime.Duration, Queues: cmp.Or(seen.broker.queues(), seen.signals.Queues),
 		Replicas: wantedReplicas(seen.deployment),
-		LagKnown: seen.signals.Fresh(now, fresh), Lag: seen.signals.Lag,
+		LagKnown: seen.signals.Fresh(now), Lag: seen.signals.Lag,
 		ArrivalKnown: seen.signals.ArrivalKnown, ArrivalRate: seen.signals.ArrivalRate, RatePerReplica: seen.signals.RatePerReplica,
 		InFlight: inFlight(seen), OpenCircuits: openCircuits(seen.reports), Suspended: seen.suspended.holds(),
 	}

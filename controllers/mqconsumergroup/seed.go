@@ -18,12 +18,8 @@ import (
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
-const (
-	// clockMargin between the operator's clock and those of the brokers, on the safe side: a message too many rather than one too few.
-	clockMargin = time.Minute
-	// fresh is for how long brokers may not have answered the sampler until what it saw is not relied on.
-	fresh = 5 * time.Second
-)
+// clockMargin between the operator's clock and those of the brokers, on the safe side: a message too many rather than one too few.
+const clockMargin = time.Minute
 
 // seed gives every queue of every master that has no offset its start: of the topic, and of the retry topic. An offset that is there is
 // never touched. Where the sampler has seen that every queue there is has one, there is nothing to ask.
@@ -31,7 +27,7 @@ func seed(ctx context.Context, seen *inputs, now time.Time, done *steps) error {
 	if broadcasts(seen.group) { // positions are the pods' own
 		return nil
 	}
-	sawAll := seen.signals.Fresh(now, fresh) && !seen.signals.Unseeded && cmp.Or(seen.broker.queues(), seen.signals.Queues) == seen.signals.Queues
+	sawAll := seen.signals.Fresh(now) && !seen.signals.Unseeded && cmp.Or(seen.broker.queues(), seen.signals.Queues) == seen.signals.Queues
 	if seen.group.Status.SeededTime != nil && !demanded(seen.group) && sawAll {
 		return nil
 	}

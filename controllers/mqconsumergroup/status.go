@@ -70,7 +70,7 @@ func setLag(status *v1alpha1.MQConsumerGroupStatus, seen *inputs, now time.Time)
 		return
 	}
 	status.Lag, status.RetryLag, status.OldestMessageTime = nil, nil, oldestMessage(seen, now)
-	if !seen.signals.Fresh(now, fresh) {
+	if !seen.signals.Fresh(now) {
 		status.DeadLetters = nil
 		return
 	}

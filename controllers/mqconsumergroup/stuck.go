@@ -33,7 +33,7 @@ const (
 // operators meanwhile.
 func stuckQueues(seen *inputs, now time.Time) []v1alpha1.StuckQueue {
 	was := slices.Clone(seen.group.Status.StuckQueues)
-	if seen.unread || !seen.signals.Fresh(now, fresh) {
+	if seen.unread || !seen.signals.Fresh(now) {
 		return was
 	}
 	var stuck []v1alpha1.StuckQueue
@@ -89,7 +89,7 @@ func queueStuck(seen *inputs, now time.Time) metav1.Condition {
 		c.Message = "with consume.model Broadcasting positions are the pods' own"
 	case before != nil:
 		return *before
-	case !seen.signals.Fresh(now, fresh):
+	case !seen.signals.Fresh(now):
 		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, v1alpha1.ReasonNotRead, "the brokers were not asked yet, or do not answer: BrokerReady says more"
 	case len(seen.stuck) > 0:
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonQueueStandsStill

@@ -146,7 +146,7 @@ func waits(seen *inputs, now time.Time) string {
 	number := "messages"
 	if told := seen.group.Status.Lag; seen.unread && told != nil {
 		number = thousands(*told) + " messages"
-	} else if seen.signals.Fresh(now, fresh) {
+	} else if seen.signals.Fresh(now) {
 		number = thousands(seen.signals.Lag) + " messages"
 	}
 	return ": " + number + " wait in the broker; they are sent when the third party is back"
