@@ -6,6 +6,8 @@ package control
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -28,13 +30,16 @@ type board struct {
 	changed chan struct{}
 	// operator is who makes objects Ready; nil: nobody that may end.
 	operator *running
-	// watch is told of every change of a group, if it is set.
-	watch func(*v1alpha1.MQConsumerGroup)
+	// observers are told of every change of a group.
+	observers map[int]func(*v1alpha1.MQConsumerGroup)
+	observed  int
 }
 
 func newBoard(t *testing.T, from cache.Cache) *board {
 	t.Helper()
-	b := &board{ready: map[types.UID]bool{}, waits: map[types.UID]string{}, changed: make(chan struct{}, 1)}
+	b := &board{
+		ready: map[types.UID]bool{}, waits: map[types.UID]string{}, changed: make(chan struct{}, 1), observers: map[int]func(*v1alpha1.MQConsumerGroup){},
+	}
 	for _, kind := range []client.Object{&v1alpha1.MQCluster{}, &v1alpha1.ThirdPartyAdapter{}, &v1alpha1.OrderFlow{}, &v1alpha1.MQConsumerGroup{}} {
 		informer, err := from.GetInformer(t.Context(), kind, cache.BlockUntilSynced(false))
 		must(t, err)
@@ -53,10 +58,12 @@ func (b *board) see(object any) {
 	if !is {
 		b.waits[o.GetUID()] = fmt.Sprintf("%T %s/%s: %s", o, o.GetNamespace(), o.GetName(), why)
 	}
-	watch := b.watch
+	observers := slices.Collect(maps.Values(b.observers))
 	b.mu.Unlock()
-	if group, isGroup := o.(*v1alpha1.MQConsumerGroup); isGroup && watch != nil {
-		watch(group)
+	if group, isGroup := o.(*v1alpha1.MQConsumerGroup); isGroup {
+		for _, tell := range observers {
+			tell(group)
+		}
 	}
 	select {
 	case b.changed <- struct{}{}:
@@ -64,11 +71,18 @@ func (b *board) see(object any) {
 	}
 }
 
-// observe has f told of every change of a group; nil ends that.
-func (b *board) observe(f func(*v1alpha1.MQConsumerGroup)) {
+// observe has tell told of every change of a group, until end is called.
+func (b *board) observe(tell func(*v1alpha1.MQConsumerGroup)) (end func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.watch = f
+	b.observed++
+	key := b.observed
+	b.observers[key] = tell
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.observers, key)
+	}
 }
 
 func readiness(o client.Object) (is bool, why string) {

@@ -119,9 +119,12 @@ func (r *running) stop(t *testing.T) {
 	}
 }
 
-// cpu is what the process has used.
+// cpu is what the process has used; nothing, if there is none.
 func (r *running) cpu(t *testing.T) time.Duration {
 	t.Helper()
+	if r == nil {
+		return 0
+	}
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.Process.Pid))
 	must(t, err)
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))

@@ -30,6 +30,7 @@ const (
 	modelFlow  = "flow-000"
 	modelGroup = "alone-000"
 	modelOwner = "the-owner-s-uid"
+	modelEdit  = "the-edit"
 )
 
 // model is what the operator made of one object of each kind, as texts in which the names are to be replaced.
@@ -37,6 +38,8 @@ type model struct {
 	// children of a group, groups and binding of a flow.
 	children, groups []string
 	binding          string
+	// edited is the Deployment of a group that was given other pods.
+	edited string
 	// status of each kind when it is Ready, and of those that say first whose a name is.
 	cluster, adapter, flow, group string
 	flowClaim, groupClaim         string
@@ -70,8 +73,19 @@ func modelOf(t *testing.T, s *server) model {
 	if len(m.children) != 8 || len(m.groups) != consumersOfFlow || len(bindings) != 1 {
 		t.Fatalf("the operator made %d objects of a group, %d groups and %d bindings of a flow", len(m.children), len(m.groups), len(bindings))
 	}
-	m.binding = bindings[0]
+	m.binding, m.edited = bindings[0], withEdit(t, texts(t, s, &appsv1.DeploymentList{}, "orderflow.dev/consumer-group", modelGroup)[0])
 	return m
+}
+
+// withEdit is the Deployment as newPods makes it.
+func withEdit(t *testing.T, text string) string {
+	t.Helper()
+	o := &unstructured.Unstructured{}
+	must(t, o.UnmarshalJSON([]byte(text)))
+	must(t, unstructured.SetNestedField(o.Object, modelEdit, "spec", "template", "metadata", "annotations", editKey))
+	edited, err := o.MarshalJSON()
+	must(t, err)
+	return string(edited)
 }
 
 // texts are the first team's objects with the label, as they are applied.
@@ -114,7 +128,8 @@ type raw struct {
 	mu     sync.Mutex
 	flows  map[types.NamespacedName]client.Object // by group
 	groups map[types.NamespacedName]client.Object
-	left   map[types.UID]int // groups of a flow that are not ready
+	left   map[types.UID]int   // groups of a flow that are not ready
+	done   map[types.UID]int64 // generations of groups that were edited
 }
 
 // startRaw works until the test ends.
@@ -122,7 +137,7 @@ func startRaw(t *testing.T, s *server, m model, n int) *raw {
 	t.Helper()
 	r := &raw{
 		model: m, client: s.admin, work: make(chan func(context.Context) error, 10*n+1000),
-		flows: map[types.NamespacedName]client.Object{}, groups: map[types.NamespacedName]client.Object{}, left: map[types.UID]int{},
+		flows: map[types.NamespacedName]client.Object{}, groups: map[types.NamespacedName]client.Object{}, left: map[types.UID]int{}, done: map[types.UID]int64{},
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var working sync.WaitGroup
@@ -166,7 +181,11 @@ func (r *raw) ready(d *appsv1.Deployment) {
 	key := client.ObjectKeyFromObject(d)
 	r.mu.Lock()
 	group, flow := r.groups[key], r.flows[key]
+	edited := r.done[group.GetUID()] != 0
 	r.mu.Unlock()
+	if edited {
+		return
+	}
 	r.work <- func(ctx context.Context) error {
 		if err := r.status(ctx, group, r.model.group); err != nil || flow == nil {
 			return err
@@ -179,6 +198,23 @@ func (r *raw) ready(d *appsv1.Deployment) {
 			return r.status(ctx, flow, r.model.flow)
 		}
 		return nil
+	}
+}
+
+// edited takes in a group as a watch shows it: where a user has given it other pods, its Deployment is written and then its status, once each.
+func (r *raw) edited(g *v1alpha1.MQConsumerGroup) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if g.Generation == 1 || g.Generation == r.done[g.UID] {
+		return
+	}
+	r.done[g.UID] = g.Generation
+	r.work <- func(ctx context.Context) error {
+		text := strings.NewReplacer(modelGroup, g.GetName(), modelEdit, g.Spec.Workload.PodAnnotations[editKey]).Replace(r.model.edited)
+		if _, err := r.apply(ctx, g, text); err != nil {
+			return err
+		}
+		return r.status(ctx, g, strings.ReplaceAll(r.model.group, `"observedGeneration":1`, fmt.Sprintf(`"observedGeneration":%d`, g.Generation)))
 	}
 }
 
@@ -239,20 +275,21 @@ func (r *raw) status(ctx context.Context, o client.Object, text string) error {
 	return r.client.Status().Patch(ctx, o, client.RawPatch(types.MergePatchType, []byte(text)), client.FieldOwner("raw"))
 }
 
-// readyRaw is how long the raw loop takes for n groups on an API server of its own.
-func readyRaw(t *testing.T, n int, m model) time.Duration {
+// readyRaw is how long the raw loop takes for n groups on an API server of its own, to which then comes.
+func readyRaw(t *testing.T, n int, m model, then func(*testing.T, *stage)) time.Duration {
 	t.Helper()
 	var took time.Duration
 	t.Run("raw", func(t *testing.T) {
-		s := startServer(t)
-		r := startRaw(t, s, m, n)
-		b, _ := startCluster(t, s, hooks{ready: r.ready})
-		p := planOf(n, "127.0.0.1:9876")
+		s := &stage{server: startServer(t), plan: planOf(n, "127.0.0.1:9876")}
+		r := startRaw(t, s.server, m, n)
+		s.board, s.pods = startCluster(t, s.server, hooks{ready: r.ready})
 		before, began := s.writes(t), time.Now()
-		s.create(t, p, r.made)
-		b.await(t, p.ours(), patience)
+		s.create(t, s.plan, r.made)
+		s.board.await(t, s.plan.ours(), patience)
 		took = time.Since(began)
 		t.Logf("%d groups: %v, writes %v", n, took, since(before, s.writes(t)))
+		s.board.observe(r.edited)
+		then(t, s)
 	})
 	return took
 }
