@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -162,35 +165,73 @@ func generations(t *testing.T) string {
 	return strings.Join(list, " ")
 }
 
-// othersWriteAtTheSameTime lets somebody annotate every object ten times a second while the operator works on them.
+// othersWriteAtTheSameTime lets somebody annotate what the operator works on, so often that it is changed between being read and being written.
 func othersWriteAtTheSameTime(t *testing.T) {
+	refused := conflicts(t)
 	undisturbed(t, 40*time.Second, func() {
 		ctx, stop := context.WithCancel(t.Context())
 		written := make(chan int)
-		go func() {
-			n := 0
-			for ctx.Err() == nil {
-				n++
-				_, err := stage.Kubectl(ctx, "-n", stage.Namespace, "annotate", "--overwrite", "orderflow-dev", "--all", fmt.Sprintf("example.com/note=%d", n))
-				if err != nil && ctx.Err() == nil {
-					t.Errorf("writing at the same time: %v", err)
-					break
-				}
-			}
-			written <- n
-		}()
+		go func() { written <- annotate(ctx, t) }()
 		for range 3 {
 			operatorActs(t, 30*time.Second)
 		}
 		stop()
-		if n := <-written; n < 3 {
-			t.Errorf("only %d notes were written meanwhile: nothing was tested", n)
+		n, refused := <-written, conflicts(t)-refused
+		if t.Logf("%d notes, %d writes of the operator were refused", n, refused); refused == 0 {
+			t.Errorf("of %d notes none came between a read and a write of the operator: nothing was tested", n)
 		}
-		if g := group(t.Context(), t, "order-paid-push"); g.Annotations["example.com/note"] == "" {
+		if g := group(t.Context(), t, "order-paid-push"); g.Annotations[noteKey] == "" {
 			t.Error("the operator removed somebody else's annotation")
 		}
 	})
 	flowReady(t, scene.Flow)
+}
+
+// noteKey is of somebody else's annotation.
+const noteKey = "example.com/note"
+
+// annotate writes notes on a group and its adapter, fifty a second on each, and returns how many when ctx ends.
+func annotate(ctx context.Context, t *testing.T) (n int) {
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return n
+		case <-ticker.C:
+		}
+		n++
+		note := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"%d"}}}`, noteKey, n))
+		for _, o := range []client.Object{
+			&v1alpha1.MQConsumerGroup{ObjectMeta: metav1.ObjectMeta{Namespace: stage.Namespace, Name: "order-paid-push"}},
+			&v1alpha1.ThirdPartyAdapter{ObjectMeta: metav1.ObjectMeta{Namespace: stage.Namespace, Name: "sms"}},
+		} {
+			if err := stage.Client.Patch(ctx, o, note); err != nil && ctx.Err() == nil {
+				t.Errorf("write at the same time: %v", err)
+				return n
+			}
+		}
+	}
+}
+
+// refusals is the API server's count of writes of OrderFlow's objects as they were before.
+var refusals = regexp.MustCompile(`(?m)^apiserver_request_total\{code="409",.*group="orderflow\.dev",.*\} (\d+)$`)
+
+// conflicts is how many there were so far, by whomever.
+func conflicts(t *testing.T) (n int) {
+	t.Helper()
+	text, err := stage.Kubectl(t.Context(), "get", "--raw", "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range refusals.FindAllStringSubmatch(text, -1) {
+		added, err := strconv.Atoi(line[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += added
+	}
+	return n
 }
 
 // anOperatorIsUpgraded replaces the operator by one of another release: with another image for workers.
