@@ -16,8 +16,12 @@ import (
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 )
 
-// updateTime is how long groups are updated at a rate.
-const updateTime = 20 * time.Second
+const (
+	// few groups are updated at five a second, for 20 s.
+	few = 100
+	// many groups are updated at fifty a second, for 8 s.
+	many = 400
+)
 
 // edit is what is changed of a group, as a merge patch, the n-th time.
 type edit func(n int) string
@@ -39,10 +43,10 @@ func newPods(n int) string {
 func (s *stage) updates(t *testing.T, r *record) {
 	t.Helper()
 	left := s.alone()
-	s.update(t, r, "update_5_ms", take(&left, 5), 5, newPods)
-	s.update(t, r, "live_5_ms", take(&left, 5), 5, newTemplate)
-	s.update(t, r, "live_ms", take(&left, 50), 50, newTemplate)
-	s.update(t, r, "update_ms", take(&left, 50), 50, newPods)
+	s.update(t, r, "update_5_ms", take(&left, few), 5, newPods)
+	s.update(t, r, "live_5_ms", take(&left, few), 5, newTemplate)
+	s.update(t, r, "live_ms", take(&left, many), 50, newTemplate)
+	s.update(t, r, "update_ms", take(&left, many), 50, newPods)
 	r.figure("reconcile_p99_ms_at_5", "", `quantile("update_5_ms", 0.99)`)
 	r.figure("reconcile_p99_ms", "x <= 50.0", `quantile("update_ms", 0.99)`)
 	r.figure("reconcile_live_p99_ms_at_5", "", `quantile("live_5_ms", 0.99)`)
@@ -53,15 +57,15 @@ func (s *stage) updates(t *testing.T, r *record) {
 func (s *stage) updatesRaw(t *testing.T, r *record) {
 	t.Helper()
 	left := s.alone()
-	s.update(t, r, "update_raw_5_ms", take(&left, 5), 5, newPods)
-	s.update(t, r, "update_raw_ms", take(&left, 50), 50, newPods)
+	s.update(t, r, "update_raw_5_ms", take(&left, few), 5, newPods)
+	s.update(t, r, "update_raw_ms", take(&left, many), 50, newPods)
 	r.figure("reconcile_raw_p99_ms_at_5", "", `quantile("update_raw_5_ms", 0.99)`)
 	r.figure("reconcile_raw_p99_ms", "", `quantile("update_raw_ms", 0.99)`)
 }
 
-// take as many groups as are changed at a rate, and no more than half of those that are left.
-func take(left *[]*v1alpha1.MQConsumerGroup, perSecond int) []*v1alpha1.MQConsumerGroup {
-	n := min(len(*left)/2, int(float64(perSecond)*updateTime.Seconds()))
+// take n groups, and no more than half of those that are left.
+func take(left *[]*v1alpha1.MQConsumerGroup, n int) []*v1alpha1.MQConsumerGroup {
+	n = min(n, len(*left)/2)
 	taken := (*left)[:n]
 	*left = (*left)[n:]
 	return taken
