@@ -32,7 +32,7 @@ type board struct {
 	operator *running
 	// observers are told of every change of a group.
 	observers map[int]func(*v1alpha1.MQConsumerGroup)
-	observed  int
+	lastKey   int // of observers
 }
 
 func newBoard(t *testing.T, from cache.Cache) *board {
@@ -75,8 +75,8 @@ func (b *board) see(object any) {
 func (b *board) observe(tell func(*v1alpha1.MQConsumerGroup)) (end func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.observed++
-	key := b.observed
+	b.lastKey++
+	key := b.lastKey
 	b.observers[key] = tell
 	return func() {
 		b.mu.Lock()
