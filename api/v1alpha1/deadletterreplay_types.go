@@ -229,6 +229,7 @@ type DeadLetterReplay struct {
 	// status is how far it is.
 	// +optional
 	// +default={"observedGeneration":-1}
+	// +structType=atomic
 	Status DeadLetterReplayStatus `json:"status,omitzero"`
 }
 

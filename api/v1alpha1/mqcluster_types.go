@@ -247,6 +247,7 @@ type MQCluster struct {
 	// status is what was seen.
 	// +optional
 	// +default={"observedGeneration":-1}
+	// +structType=atomic
 	Status MQClusterStatus `json:"status,omitzero"`
 }
 

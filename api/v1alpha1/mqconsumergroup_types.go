@@ -341,6 +341,7 @@ type MQConsumerGroup struct {
 	// status is what was seen.
 	// +optional
 	// +default={"observedGeneration":-1}
+	// +structType=atomic
 	Status MQConsumerGroupStatus `json:"status,omitzero"`
 }
 

@@ -345,6 +345,7 @@ type OrderFlow struct {
 	// status is what was seen.
 	// +optional
 	// +default={"observedGeneration":-1}
+	// +structType=atomic
 	Status OrderFlowStatus `json:"status,omitzero"`
 }
 

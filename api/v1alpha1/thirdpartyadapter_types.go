@@ -479,6 +479,7 @@ type ThirdPartyAdapter struct {
 	// status is what was seen.
 	// +optional
 	// +default={"observedGeneration":-1}
+	// +structType=atomic
 	Status ThirdPartyAdapterStatus `json:"status,omitzero"`
 }
 

@@ -92,7 +92,7 @@ func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error 
 		take(object, found)
 		return nil
 	}
-	declared, err := a.toSend(object)
+	declared, err := a.toSend(object, wanted)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,11 @@ func (a *Applier) Make(ctx context.Context, owner, object client.Object) (made b
 	if err := a.own(owner, object); err != nil {
 		return false, err
 	}
-	declared, err := a.toSend(object)
+	wanted, err := digest(object)
+	if err != nil {
+		return false, err
+	}
+	declared, err := a.toSend(object, wanted)
 	if err != nil {
 		return false, err
 	}
@@ -150,7 +154,7 @@ func (a *Applier) ApplyOver(ctx context.Context, owner, object client.Object, ve
 	if err := a.own(owner, object); err != nil {
 		return err
 	}
-	declared, err := a.toSend(object)
+	declared, err := a.toSend(object, sum{})
 	if err != nil {
 		return err
 	}
@@ -221,12 +225,8 @@ func taken(kind string, found client.Object) error {
 	return e
 }
 
-// toSend is the object as it is sent: what a typed object says without having been told (an empty status, null times) is not ours.
-func (a *Applier) toSend(object client.Object) (declaration, error) {
-	wanted, err := digest(object)
-	if err != nil {
-		return declaration{}, err
-	}
+// toSend is the object as it is sent: what a typed object says without having been told (an empty status, null times) is not ours. wanted is its digest.
+func (a *Applier) toSend(object client.Object, wanted sum) (declaration, error) {
 	gvk, err := a.client.GroupVersionKindFor(object)
 	if err != nil {
 		return declaration{}, fmt.Errorf("find the kind of %s: %w", object.GetName(), err)

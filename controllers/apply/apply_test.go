@@ -6,6 +6,7 @@ package apply_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -367,6 +368,19 @@ func TestWhatMayWaitIsWrittenWithWhatComesNext(t *testing.T) {
 	}
 }
 
+func TestAStatusIsOneFieldOfOneManager(t *testing.T) {
+	w := newWorld(t)
+	after := w.owner.DeepCopy()
+	say(after, "seven")
+	if err := errors.Join(w.applier.Status(t.Context(), w.owner, after), w.Get(t.Context(), client.ObjectKeyFromObject(after), after)); err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(after.ManagedFields, func(m metav1.ManagedFieldsEntry) bool { return m.Subresource == "status" })
+	if i < 0 || after.ManagedFields[i].Manager != string(apply.FieldOwner) || after.ManagedFields[i].FieldsV1.GetRawString() != `{"f:status":{}}` {
+		t.Errorf("its fields are managed as %v", after.ManagedFields)
+	}
+}
+
 // refusing fails each write of a status.
 type refusing struct{ client.Client }
 
@@ -374,7 +388,7 @@ func (r refusing) Status() client.SubResourceWriter { return refusal{r.Client.St
 
 type refusal struct{ client.SubResourceWriter }
 
-func (refusal) Patch(context.Context, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+func (refusal) Update(context.Context, client.Object, ...client.SubResourceUpdateOption) error {
 	return apierrors.NewInternalError(errors.New("etcd is away"))
 }
 

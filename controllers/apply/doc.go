@@ -10,7 +10,7 @@
 // Invariants:
 //   - An object that exists and is not controlled by the owner is never touched: *TakenError, for the caller to explain. One that a cache does not have is made, and not written over if there is one.
 //   - Every applied object carries its owner as controller, so Kubernetes removes it with the owner.
-//   - Status is patched once per reconcile at most, only if it changed, and only over the version it was decided on. What may wait is patched with what comes next.
+//   - Status is written once per reconcile at most, as a whole, only if it changed, and only over the version it was decided on. What may wait is written with what comes next.
 //
 // Limits: a label or annotation of ours that somebody changes by hand is put right with the next change of the object, or at the next start.
 // What was applied is remembered in memory, some 100 bytes an object, and on the object: a new operator applies what is not marked as it would mark it.

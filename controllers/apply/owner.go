@@ -25,7 +25,7 @@ const (
 	// maxWritten is how many of them are known: a cache is behind for a moment, and at most for those that are looked at in it.
 	maxWritten = 10000
 	// maxUntold is for how long what waits to be written is known: longer than anything may wait, as the write may fail.
-	maxUntold = time.Minute
+	maxUntold = 2 * time.Minute
 	// maxBehind is for how long a cache is waited for: after that its watch hangs, or the API server was set back, and whoever decides on what is old is refused.
 	maxBehind = 30 * time.Second
 )
@@ -72,36 +72,44 @@ func Again(err error) (reconcile.Result, error) {
 	return reconcile.Result{}, err
 }
 
-// Status patches the status of after, if it differs from that of before; both are the same object. A conflict says that before is not what
+// Status writes the status of after, if it differs from that of before; both are the same object. A conflict says that before is not what
 // the object is now, so that what was decided on it may be wrong: see Again. It is not an error if the object has gone meanwhile.
 func (a *Applier) Status(ctx context.Context, before, after client.Object) error {
-	if equality.Semantic.DeepEqual(before, after) {
-		a.untold.Delete(after.GetUID())
-		return nil
+	_, err := a.StatusWithin(ctx, before, after, 0)
+	return err
+}
+
+// putStatus writes a status as a whole: it is one field of one manager, by the CRDs, and both ends make a patch of it at more cost.
+func (a *Applier) putStatus(ctx context.Context, owner client.Object) error {
+	small := statusOf(owner)
+	err := a.client.Status().Update(ctx, small, FieldOwner)
+	owner.SetResourceVersion(small.GetResourceVersion())
+	if err := a.note(owner, err); err != nil {
+		return fmt.Errorf("write the status of %s: %w", owner.GetName(), err)
 	}
-	patch := client.MergeFromWithOptions(statusOf(before), client.MergeFromWithOptimisticLock{})
-	text, err := patch.Data(statusOf(after))
-	if err != nil {
-		return fmt.Errorf("write the difference of the status of %s: %w", after.GetName(), err)
-	}
-	if err := a.note(after, a.client.Status().Patch(ctx, after, client.RawPatch(patch.Type(), text), FieldOwner)); err != nil {
-		return fmt.Errorf("write the status of %s: %w", after.GetName(), err)
-	}
-	a.untold.Delete(after.GetUID())
+	a.untold.Delete(owner.GetUID())
 	return nil
 }
 
-// statusOf is an owner with what a patch of its status needs: to compare all of it was half of the garbage that a write makes.
+// statusOf is an owner with what a write of its status needs.
 func statusOf(owner client.Object) client.Object {
-	from := reflect.ValueOf(owner).Elem()
-	to := reflect.New(from.Type())
-	to.Elem().FieldByName("Status").Set(from.FieldByName("Status"))
-	small := to.Interface().(client.Object) //nolint:forcetypeassert // it is of the owner's type
+	small := blank(owner)
+	setStatus(small, owner)
+	small.SetNamespace(owner.GetNamespace())
+	small.SetName(owner.GetName())
+	small.SetUID(owner.GetUID())
 	small.SetResourceVersion(owner.GetResourceVersion())
 	return small
 }
 
-// untold is an owner with the status that it is to have.
+// status is that of an object of OrderFlow's kinds.
+func status(of client.Object) reflect.Value {
+	return reflect.ValueOf(of).Elem().FieldByName("Status")
+}
+
+func setStatus(to, from client.Object) { status(to).Set(status(from)) }
+
+// untold is the status that an owner is to have, in an object like it.
 type untold struct {
 	since time.Time
 	owner client.Object
@@ -110,8 +118,12 @@ type untold struct {
 // StatusWithin is Status, which may wait for as long as pause since there was anything to write: what is found out meanwhile is written with it. left is for how long it waits yet; 0: it is
 // written. What must be written before something else is done may not wait: what waits is lost with the process, to be found out again.
 func (a *Applier) StatusWithin(ctx context.Context, before, after client.Object, pause time.Duration) (left time.Duration, err error) {
-	if a.patient && pause > 0 && !equality.Semantic.DeepEqual(before, after) {
-		waiting := untold{since: time.Now(), owner: after.DeepCopyObject().(client.Object)} //nolint:forcetypeassert // a copy has its original's type
+	if equality.Semantic.DeepEqual(status(before).Interface(), status(after).Interface()) {
+		a.untold.Delete(after.GetUID())
+		return 0, nil
+	}
+	if a.patient && pause > 0 {
+		waiting := untold{since: time.Now(), owner: statusOf(after).DeepCopyObject().(client.Object)} //nolint:forcetypeassert // a copy has its original's type
 		if known, is := a.untold.Get(after.GetUID()); is {
 			waiting.since = known.(untold).since //nolint:forcetypeassert // nothing else is added
 		}
@@ -120,7 +132,7 @@ func (a *Applier) StatusWithin(ctx context.Context, before, after client.Object,
 			return left, nil
 		}
 	}
-	return 0, a.Status(ctx, before, after)
+	return 0, a.putStatus(ctx, after)
 }
 
 // Recall gives an owner the status that waits to be written, so that it is gone on from, unless the owner has changed since.
@@ -130,7 +142,7 @@ func (a *Applier) Recall(owner client.Object) {
 		return
 	}
 	if waiting := known.(untold).owner; waiting.GetResourceVersion() == owner.GetResourceVersion() { //nolint:forcetypeassert // nothing else is added
-		reflect.ValueOf(owner).Elem().Set(reflect.ValueOf(waiting.DeepCopyObject()).Elem())
+		setStatus(owner, waiting.DeepCopyObject().(client.Object)) //nolint:forcetypeassert // as above
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -145,7 +146,9 @@ func (a *Applier) sendMarked(ctx context.Context, object client.Object, declared
 	if err != nil {
 		return err
 	}
-	made := declared.DeepCopy()
+	made := &unstructured.Unstructured{Object: maps.Clone(declared.Object)} // of which just the annotations and the version become others
+	metadata, _ := made.Object["metadata"].(map[string]any)
+	made.Object["metadata"] = maps.Clone(metadata)
 	annotations := made.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}

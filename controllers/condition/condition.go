@@ -5,6 +5,7 @@ package condition
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -86,17 +87,31 @@ func Set(list *[]metav1.Condition, generation int64, now time.Time, conditions .
 
 // Changed are the conditions whose status or reason are not as they were.
 func Changed(was, is []metav1.Condition) []Transition {
-	var changed []Transition
-	for _, c := range is {
-		var old metav1.Condition
-		if found := meta.FindStatusCondition(was, c.Type); found != nil {
-			old = *found
-		}
-		if old.Status != c.Status || old.Reason != c.Reason {
-			changed = append(changed, Transition{Old: old, New: c})
+	return slices.Collect(transitions(was, is))
+}
+
+// AnyChanged reports whether one of Changed is such.
+func AnyChanged(was, is []metav1.Condition, such func(Transition) bool) bool {
+	for t := range transitions(was, is) {
+		if such(t) {
+			return true
 		}
 	}
-	return changed
+	return false
+}
+
+func transitions(was, is []metav1.Condition) iter.Seq[Transition] {
+	return func(yield func(Transition) bool) {
+		for _, c := range is {
+			var old metav1.Condition
+			if found := meta.FindStatusCondition(was, c.Type); found != nil {
+				old = *found
+			}
+			if (old.Status != c.Status || old.Reason != c.Reason) && !yield(Transition{Old: old, New: c}) {
+				return
+			}
+		}
+	}
 }
 
 // OnItsWay reports whether an object was on its way to Ready, or new, and is so yet or has become Ready: nothing went wrong that somebody should hear of at once.

@@ -53,7 +53,7 @@ type Reconciler struct {
 }
 
 // +kubebuilder:rbac:groups=orderflow.dev,resources=deadletterreplays,verbs=get;list;watch
-// +kubebuilder:rbac:groups=orderflow.dev,resources=deadletterreplays/status,verbs=patch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=deadletterreplays/status,verbs=update
 // +kubebuilder:rbac:groups=orderflow.dev,resources=deadletterreplays/finalizers,verbs=update
 // +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters;mqconsumergroups;thirdpartyadapters,verbs=list;watch
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch

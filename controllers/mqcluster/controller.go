@@ -49,7 +49,7 @@ type Reconciler struct {
 }
 
 // +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters,verbs=list;watch
-// +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters/status,verbs=patch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters/status,verbs=update
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 

@@ -79,7 +79,7 @@ type Reconciler struct {
 }
 
 // +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups,verbs=list;watch;patch
-// +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups/status,verbs=patch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups/status,verbs=update
 // +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups/finalizers,verbs=update
 // +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters;orderflows;thirdpartyadapters,verbs=list;watch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete

@@ -136,7 +136,10 @@ func (p *Pulse) choose(busy map[types.NamespacedName]bool) (woken []*v1alpha1.MQ
 	defer p.objects.mu.Unlock()
 	now := p.Now()
 	maps.DeleteFunc(p.attention, func(key types.NamespacedName, _ attention) bool { return p.objects.groups[key] == nil })
-	var lags []*v1alpha1.MQConsumerGroup
+	var (
+		lags []*v1alpha1.MQConsumerGroup
+		seen inputs // one for all: it is large
+	)
 	for key, w := range p.objects.groups {
 		g := w.group
 		if len(g.Status.Conditions) == 0 && now.Sub(g.CreationTimestamp.Time) < firstLook {
@@ -148,12 +151,12 @@ func (p *Pulse) choose(busy map[types.NamespacedName]bool) (woken []*v1alpha1.MQ
 		}
 		if busy[key] || !now.Before(a.due) {
 			a.due = now.Add(quietLook)
-			seen := p.seen(key, g, now)
+			p.see(&seen, key, g, now)
 			switch {
-			case worthTelling(seen, now, a.woken):
+			case worthTelling(&seen, now, a.woken):
 				a = attention{woken: now}
 				woken = append(woken, g)
-			case lagMoved(seen, now):
+			case lagMoved(&seen, now):
 				a.due = time.Time{}
 				if now.Sub(a.woken) >= tellPeriod {
 					lags = append(lags, g)
@@ -175,14 +178,13 @@ func (p *Pulse) choose(busy map[types.NamespacedName]bool) (woken []*v1alpha1.MQ
 // attention is what the pulse gives a group: when it was last woken, and when it is looked at next; the zero time is at once.
 type attention struct{ woken, due time.Time }
 
-// seen is what is known of a group without a look at the brokers.
-func (p *Pulse) seen(key types.NamespacedName, g *v1alpha1.MQConsumerGroup, now time.Time) *inputs {
-	seen := &inputs{
+// see fills in what is known of a group without a look at the brokers.
+func (p *Pulse) see(seen *inputs, key types.NamespacedName, g *v1alpha1.MQConsumerGroup, now time.Time) {
+	*seen = inputs{
 		group: g, cluster: p.objects.clusterOf(g), suspended: suspensionTold(g), deployment: p.objects.deployments[key], signals: p.Sampler.Signals(key), heads: p.Sampler.Heads(key), reports: p.Syncer.Reports(key),
 	}
 	begins(seen, p.Syncer)
 	seen.stuck = stuckQueues(seen, now)
-	return seen
 }
 
 // worthTelling reports whether a group's status lacks something, its lag aside: at once what a user or the number of pods waits for, the rest now and then.

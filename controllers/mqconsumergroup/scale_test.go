@@ -81,8 +81,9 @@ func TestThePulseKnowsHowManyQueuesBoundThePods(t *testing.T) {
 	})
 	w.settle()
 	w.beat()
-	seen := w.pulse.seen(client.ObjectKeyFromObject(w.group), w.group, w.r.Now())
-	if in := scalingInput(seen, w.r.Now()); int(in.Queues) != topicQueues*len(w.brokers) {
+	var seen inputs
+	w.pulse.see(&seen, client.ObjectKeyFromObject(w.group), w.group, w.r.Now())
+	if in := scalingInput(&seen, w.r.Now()); int(in.Queues) != topicQueues*len(w.brokers) {
 		t.Errorf("it knows of %d queues", in.Queues)
 	}
 }

@@ -20,8 +20,9 @@ const (
 	untoldOnItsWay = 5 * time.Second
 	// untoldNew is for how long nothing may be said of a group that is new: kubectl describe shows nothing yet, and kstatus, by observedGeneration -1, that it is on its way.
 	untoldNew = time.Second
-	// untoldFirstWords is for how long Ready may wait, with what waits since before, for the first answer of its pods and the first count of its messages, which would be a write of their own.
-	untoldFirstWords = 6 * time.Second
+	// untoldFirstWords is for how long Ready may wait, with what waits since before, for the first answer of its pods and the first count of its messages, which would be a write of their own. They
+	// come within a second or two, later where thousands are made at once.
+	untoldFirstWords = untoldOnItsWay + 7*time.Second
 	// untoldLook lies between two looks at a group whose pods are about to answer.
 	untoldLook = time.Second
 )
@@ -34,7 +35,7 @@ func mayWait(before, group *v1alpha1.MQConsumerGroup) time.Duration {
 	switch {
 	case !group.DeletionTimestamp.IsZero(), was.ClusterIdentity != is.ClusterIdentity, was.ObservedGeneration != is.ObservedGeneration && !isNew,
 		was.LastHandledReconcileAt != is.LastHandledReconcileAt, !slices.Equal(was.SkippedMessageIDs, is.SkippedMessageIDs), !equality.Semantic.DeepEqual(was.Jumps, is.Jumps),
-		!condition.OnItsWay(was.Conditions, is.Conditions), slices.ContainsFunc(condition.Changed(was.Conditions, is.Conditions), isNews):
+		!condition.OnItsWay(was.Conditions, is.Conditions), condition.AnyChanged(was.Conditions, is.Conditions, isNews):
 		return 0
 	case isNew:
 		return untoldNew

@@ -87,7 +87,7 @@ func TestAGroupOnItsWayIsWrittenTwice(t *testing.T) {
 	w.r.Verified = verification.New(VerifyEvery)
 	statuses := func() (n int) {
 		for _, write := range writes.Writes() {
-			if write == "patch the status of *v1alpha1.MQConsumerGroup" {
+			if write == "write the status of *v1alpha1.MQConsumerGroup" {
 				n++
 			}
 		}

@@ -66,7 +66,7 @@ type Reconciler struct {
 }
 
 // +kubebuilder:rbac:groups=orderflow.dev,resources=orderflows,verbs=list;watch;patch
-// +kubebuilder:rbac:groups=orderflow.dev,resources=orderflows/status,verbs=patch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=orderflows/status,verbs=update
 // +kubebuilder:rbac:groups=orderflow.dev,resources=orderflows/finalizers,verbs=update
 // +kubebuilder:rbac:groups=orderflow.dev,resources=mqclusters,verbs=list;watch
 // +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups,verbs=get;list;watch;create;patch;delete

@@ -79,17 +79,24 @@ func setStatus(flow *v1alpha1.OrderFlow, p progress, heard *traffic, now time.Ti
 	condition.Set(&status.Conditions, flow.Generation, now, conditions...)
 }
 
-// mayWait is for how long what is said of a flow may wait for more: while it is on its way its consumers have several things to say, each. A claim is written before the topic is, groups wait for the
-// topic, and a Secret of an earlier name is found by what the status says of the binding.
+// mayWait is for how long what is said of a flow may wait for more: while it is on its way its consumers have several things to say, each. Longest waits what is but a step of some that
+// nothing holds up. A claim is written before the topic is, groups wait for the topic, and a Secret of an earlier name is found by what the status says of the binding.
 func mayWait(before, flow *v1alpha1.OrderFlow) time.Duration {
 	was, is := before.Status, flow.Status
 	switch {
 	case was.ObservedGeneration != is.ObservedGeneration, was.LastHandledReconcileAt != is.LastHandledReconcileAt, claimOn(before) != claimOn(flow), !ptr.Equal(was.Binding, is.Binding),
 		!condition.OnItsWay(was.Conditions, is.Conditions), condition.Is(is.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue),
-		slices.ContainsFunc(condition.Changed(was.Conditions, is.Conditions), func(t condition.Transition) bool { return !aboutConsumers(t.New.Type) }):
+		condition.AnyChanged(was.Conditions, is.Conditions, func(t condition.Transition) bool { return !aboutConsumers(t.New.Type) }):
 		return 0
+	case was.ReadyConsumers == is.ReadyConsumers && !slices.ContainsFunc(is.Consumers, heldUp):
+		return interval
 	}
 	return settleLong
+}
+
+// heldUp reports whether a consumer waits for something that a user may have to do.
+func heldUp(c v1alpha1.FlowConsumerStatus) bool {
+	return c.Ready != metav1.ConditionTrue && c.Reason != "" && c.Reason != v1alpha1.ReasonProgressing
 }
 
 // aboutConsumers reports whether a condition of a flow that is on its way changes with each step of its consumers.

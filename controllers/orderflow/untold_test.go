@@ -34,11 +34,18 @@ func TestWhatMayWaitToBeTold(t *testing.T) {
 	topic := func(status metav1.ConditionStatus) func(*v1alpha1.OrderFlowStatus) {
 		return has(v1alpha1.ConditionTopicReady, status)
 	}
+	consumer := func(reason string) func(*v1alpha1.OrderFlowStatus) {
+		return func(s *v1alpha1.OrderFlowStatus) {
+			s.Consumers = []v1alpha1.FlowConsumerStatus{{Name: "done", Ready: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady}, {Name: "push", Ready: metav1.ConditionFalse, Reason: reason}}
+		}
+	}
 	for sentence, test := range map[string]struct {
 		before, after *v1alpha1.OrderFlow
 		want          time.Duration
 	}{
-		"a consumer is a step further": {flow(waits), flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.ReadyConsumers = "1/3" }), settleLong},
+		"a consumer is Ready":          {flow(waits), flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.ReadyConsumers = "1/3" }), settleLong},
+		"a consumer is a step further": {flow(waits), flow(waits, consumer(v1alpha1.ReasonProgressing)), interval},
+		"a consumer is held up":        {flow(waits), flow(waits, consumer(v1alpha1.ReasonSecretNotFound)), settleLong},
 		"it is Ready":                  {flow(waits), flow(result.Result{}), 0},
 		"it is Ready no more":          {flow(result.Result{}), flow(waits), 0},
 		"it was Ready before":          {flow(result.Result{}), flow(result.Result{}), 0},

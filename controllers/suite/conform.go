@@ -18,19 +18,23 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/controllers/apply"
 )
 
 // watched returns a client that fails the test for a status of our kinds that kubectl wait, Flux or Argo CD would misunderstand, or that was written although
-// it says what was there before. Only what reconcilers write is looked at, which is patches: tests update.
+// it says what was there before. Only what reconcilers write is looked at, by the name they write under.
 func watched(t testing.TB, c client.WithWatch) client.Client {
 	return interceptor.NewClient(c, interceptor.Funcs{
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, object client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, object client.Object, opts ...client.SubResourceUpdateOption) error {
 			before := object.GetResourceVersion()
-			if err := c.SubResource(sub).Patch(ctx, object, patch, opts...); err != nil {
+			if err := c.SubResource(sub).Update(ctx, object, opts...); err != nil {
 				return err
 			}
+			if by := (&client.SubResourceUpdateOptions{}).ApplyOptions(opts).FieldManager; by != string(apply.FieldOwner) {
+				return nil
+			}
 			gvk, err := c.GroupVersionKindFor(object)
-			if err != nil || gvk.Group != v1alpha1.GroupVersion.Group {
+			if err != nil {
 				return err
 			}
 			if object.GetResourceVersion() == before {

@@ -60,7 +60,7 @@ type statusCounter struct {
 	counter *Counter
 }
 
-func (s statusCounter) Patch(ctx context.Context, object client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
-	s.counter.count("patch the status of", object)
-	return s.SubResourceWriter.Patch(ctx, object, patch, opts...)
+func (s statusCounter) Update(ctx context.Context, object client.Object, opts ...client.SubResourceUpdateOption) error {
+	s.counter.count("write the status of", object)
+	return s.SubResourceWriter.Update(ctx, object, opts...)
 }

@@ -57,7 +57,7 @@ type Reconciler struct {
 }
 
 // +kubebuilder:rbac:groups=orderflow.dev,resources=thirdpartyadapters,verbs=list;watch
-// +kubebuilder:rbac:groups=orderflow.dev,resources=thirdpartyadapters/status,verbs=patch
+// +kubebuilder:rbac:groups=orderflow.dev,resources=thirdpartyadapters/status,verbs=update
 // +kubebuilder:rbac:groups=orderflow.dev,resources=mqconsumergroups,verbs=list;watch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch

@@ -55,9 +55,10 @@ func (r *Reconciler) gather(ctx context.Context, adapter *v1alpha1.ThirdPartyAda
 	if err := r.Client.List(ctx, groups, client.InNamespace(adapter.Namespace), client.MatchingFields{index.Adapter: adapter.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return facts{}, fmt.Errorf("list the groups that refer to adapter %s: %w", adapter.Name, err)
 	}
-	for _, group := range groups.Items {
-		seen.groups = append(seen.groups, group)
-		key := client.ObjectKeyFromObject(&group)
+	seen.groups = groups.Items
+	for i := range seen.groups {
+		group := &seen.groups[i]
+		key := client.ObjectKeyFromObject(group)
 		seen.reports = append(seen.reports, r.Reports(key)...)
 		seen.unheard = seen.unheard || group.Status.Replicas > 0 && !r.Heard(key)
 	}

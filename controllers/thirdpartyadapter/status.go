@@ -46,14 +46,17 @@ func setStatus(adapter *v1alpha1.ThirdPartyAdapter, seen facts, results []result
 	condition.Set(&status.Conditions, adapter.Generation, now, conditions...)
 }
 
-// mayWait is for how long what is said of an adapter may wait for more: groups that use it come and go together.
+// mayWait is for how long what is said of an adapter may wait for more: groups that use it come and go together, longest what is but a count of pods.
 func mayWait(before, adapter *v1alpha1.ThirdPartyAdapter) time.Duration {
 	was, is := before.Status, adapter.Status
 	if was.ObservedGeneration != is.ObservedGeneration || was.LastHandledReconcileAt != is.LastHandledReconcileAt || was.Circuit != is.Circuit && was.Circuit != v1alpha1.CircuitUnknown ||
-		slices.ContainsFunc(condition.Changed(was.Conditions, is.Conditions), func(t condition.Transition) bool {
+		condition.AnyChanged(was.Conditions, is.Conditions, func(t condition.Transition) bool {
 			return t.New.Type != v1alpha1.ConditionThirdPartyDown || t.New.Status == metav1.ConditionTrue || t.Old.Status == metav1.ConditionTrue
 		}) {
 		return 0
+	}
+	if was.Circuit == is.Circuit && was.LastError == is.LastError && slices.Equal(was.ConsumerGroups, is.ConsumerGroups) {
+		return interval
 	}
 	return settleLong
 }

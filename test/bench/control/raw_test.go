@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -214,7 +215,7 @@ func (r *raw) edited(g *v1alpha1.MQConsumerGroup) {
 		if _, err := r.apply(ctx, g, text); err != nil {
 			return err
 		}
-		return r.status(ctx, g, strings.ReplaceAll(r.model.group, `"observedGeneration":1`, fmt.Sprintf(`"observedGeneration":%d`, g.Generation)))
+		return r.status(ctx, g.DeepCopy(), strings.ReplaceAll(r.model.group, `"observedGeneration":1`, fmt.Sprintf(`"observedGeneration":%d`, g.Generation)))
 	}
 }
 
@@ -270,9 +271,18 @@ func (r *raw) apply(ctx context.Context, owner client.Object, text string) (clie
 	return typed, r.client.Patch(ctx, typed, client.RawPatch(types.ApplyPatchType, []byte(text)), client.FieldOwner("raw"), client.ForceOwnership)
 }
 
+// status writes that of o as the operator does, over the version that o has, which is then the one that was made.
 func (r *raw) status(ctx context.Context, o client.Object, text string) error {
-	o = o.DeepCopyObject().(client.Object)
-	return r.client.Status().Patch(ctx, o, client.RawPatch(types.MergePatchType, []byte(text)), client.FieldOwner("raw"))
+	made := reflect.New(reflect.TypeOf(o).Elem()).Interface().(client.Object)
+	if err := json.Unmarshal([]byte(text), made); err != nil {
+		return err
+	}
+	made.SetNamespace(o.GetNamespace())
+	made.SetName(o.GetName())
+	made.SetResourceVersion(o.GetResourceVersion())
+	err := r.client.Status().Update(ctx, made, client.FieldOwner("raw"))
+	o.SetResourceVersion(made.GetResourceVersion())
+	return err
 }
 
 // readyRaw is how long the raw loop takes for n groups on an API server of its own, to which then comes.
