@@ -22,7 +22,7 @@ const (
 	untoldNew = time.Second
 	// untoldFirstWords is for how long Ready may wait, with what waits since before, for the first answer of its pods and the first count of its messages, which would be a write of their own. They
 	// come within a second or two, later where thousands are made at once.
-	untoldFirstWords = untoldOnItsWay + 7*time.Second
+	untoldFirstWords = untoldOnItsWay + 15*time.Second
 	// untoldLook lies between two looks at a group whose pods are about to answer.
 	untoldLook = time.Second
 )

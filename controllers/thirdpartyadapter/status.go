@@ -5,7 +5,6 @@ package thirdpartyadapter
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +45,7 @@ func setStatus(adapter *v1alpha1.ThirdPartyAdapter, seen facts, results []result
 	condition.Set(&status.Conditions, adapter.Generation, now, conditions...)
 }
 
-// mayWait is for how long what is said of an adapter may wait for more: groups that use it come and go together, longest what is but a count of pods.
+// mayWait is for how long what is said of an adapter may wait for more: groups that use it come and go together, longest who they are.
 func mayWait(before, adapter *v1alpha1.ThirdPartyAdapter) time.Duration {
 	was, is := before.Status, adapter.Status
 	if was.ObservedGeneration != is.ObservedGeneration || was.LastHandledReconcileAt != is.LastHandledReconcileAt || was.Circuit != is.Circuit && was.Circuit != v1alpha1.CircuitUnknown ||
@@ -55,7 +54,7 @@ func mayWait(before, adapter *v1alpha1.ThirdPartyAdapter) time.Duration {
 		}) {
 		return 0
 	}
-	if was.Circuit == is.Circuit && was.LastError == is.LastError && slices.Equal(was.ConsumerGroups, is.ConsumerGroups) {
+	if was.Circuit == is.Circuit && was.LastError == is.LastError {
 		return interval
 	}
 	return settleLong
