@@ -16,8 +16,8 @@ const (
 	// where all of it were allowed again, as by Go's default, thousands of objects would take twice their memory. What is made at once, and lives long, lies the denser the less garbage there is between.
 	garbage                = 42 << 20
 	minPercent, maxPercent = 30, 100
-	// percentStep is by how much it has to move: each setting stops the process for a moment.
-	percentStep = 5
+	// percentStep is by how much the percentage has to move: each setting stops the process for a moment.
+	percentStep = 2
 	// gcAfter the caches are filled it is set for the first time: before, collections would make the start longer. gcEvery is how often it is looked at then.
 	gcAfter, gcEvery = time.Minute, 5 * time.Second
 )
