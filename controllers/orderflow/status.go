@@ -88,7 +88,7 @@ func mayWait(before, flow *v1alpha1.OrderFlow) time.Duration {
 		!condition.OnItsWay(was.Conditions, is.Conditions), condition.Is(is.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue),
 		condition.AnyChanged(was.Conditions, is.Conditions, func(t condition.Transition) bool { return !aboutConsumers(t.New.Type) }):
 		return 0
-	case slices.ContainsFunc(is.Consumers, heldUp):
+	case slices.ContainsFunc(was.Consumers, heldUp), slices.ContainsFunc(is.Consumers, heldUp):
 		return settleLong
 	case was.ReadyConsumers != is.ReadyConsumers:
 		return settleCount

@@ -46,6 +46,7 @@ func TestWhatMayWaitToBeTold(t *testing.T) {
 		"a consumer is Ready":          {flow(waits), flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.ReadyConsumers = "1/3" }), settleCount},
 		"a consumer is a step further": {flow(waits), flow(waits, consumer(v1alpha1.ReasonProgressing)), interval},
 		"a consumer is held up":        {flow(waits), flow(waits, consumer(v1alpha1.ReasonSecretNotFound)), settleLong},
+		"it is so no more":             {flow(waits, consumer(v1alpha1.ReasonSecretNotFound)), flow(waits, consumer(v1alpha1.ReasonProgressing)), settleLong},
 		"it is Ready":                  {flow(waits), flow(result.Result{}), 0},
 		"it is Ready no more":          {flow(result.Result{}), flow(waits), 0},
 		"it was Ready before":          {flow(result.Result{}), flow(result.Result{}), 0},
