@@ -123,12 +123,13 @@ func (a *Applier) StatusWithin(ctx context.Context, before, after client.Object,
 		return 0, nil
 	}
 	if a.patient && pause > 0 {
-		waiting := untold{since: time.Now(), owner: statusOf(after).DeepCopyObject().(client.Object)} //nolint:forcetypeassert // a copy has its original's type
+		since := time.Now()
 		if known, is := a.untold.Get(after.GetUID()); is {
-			waiting.since = known.(untold).since //nolint:forcetypeassert // nothing else is added
+			since = known.(untold).since //nolint:forcetypeassert // nothing else is added
 		}
-		if left := pause - time.Since(waiting.since); left > 0 {
-			a.untold.Set(after.GetUID(), waiting, maxUntold)
+		if left := pause - time.Since(since); left > 0 {
+			waiting := statusOf(after).DeepCopyObject().(client.Object) //nolint:forcetypeassert // a copy has its original's type
+			a.untold.Set(after.GetUID(), untold{since, waiting}, maxUntold)
 			return left, nil
 		}
 	}

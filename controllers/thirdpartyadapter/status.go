@@ -45,7 +45,7 @@ func setStatus(adapter *v1alpha1.ThirdPartyAdapter, seen facts, results []result
 	condition.Set(&status.Conditions, adapter.Generation, now, conditions...)
 }
 
-// mayWait is for how long what is said of an adapter may wait for more: groups that use it come and go together, longest who they are.
+// mayWait is for how long what is said of an adapter may wait for more: groups that use it come and go together. Longest waits which they are.
 func mayWait(before, adapter *v1alpha1.ThirdPartyAdapter) time.Duration {
 	was, is := before.Status, adapter.Status
 	if was.ObservedGeneration != is.ObservedGeneration || was.LastHandledReconcileAt != is.LastHandledReconcileAt || was.Circuit != is.Circuit && was.Circuit != v1alpha1.CircuitUnknown ||
