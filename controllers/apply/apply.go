@@ -6,6 +6,7 @@ package apply
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -15,7 +16,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/cache"
@@ -80,7 +80,7 @@ func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error 
 	if err := a.own(owner, object); err != nil {
 		return err
 	}
-	wanted, err := digest(object)
+	declared, err := a.declare(object)
 	if err != nil {
 		return err
 	}
@@ -88,13 +88,9 @@ func (a *Applier) Apply(ctx context.Context, owner, object client.Object) error 
 	if err != nil {
 		return err
 	}
-	if found != nil && metav1.IsControlledBy(found, owner) && a.unchanged(found, wanted) { // as nearly always
+	if found != nil && metav1.IsControlledBy(found, owner) && a.unchanged(found, declared.wanted) { // as nearly always
 		take(object, found)
 		return nil
-	}
-	declared, err := a.toSend(object, wanted)
-	if err != nil {
-		return err
 	}
 	return a.applyOver(ctx, owner, object, found, declared)
 }
@@ -104,11 +100,7 @@ func (a *Applier) Make(ctx context.Context, owner, object client.Object) (made b
 	if err := a.own(owner, object); err != nil {
 		return false, err
 	}
-	wanted, err := digest(object)
-	if err != nil {
-		return false, err
-	}
-	declared, err := a.toSend(object, wanted)
+	declared, err := a.declare(object)
 	if err != nil {
 		return false, err
 	}
@@ -134,7 +126,7 @@ func (a *Applier) applyOver(ctx context.Context, owner, object, found client.Obj
 		}
 	}
 	if !metav1.IsControlledBy(found, owner) {
-		return taken(declared.GetKind(), found)
+		return taken(declared.kind(), found)
 	}
 	if a.stands(found, declared) {
 		take(object, found)
@@ -154,7 +146,7 @@ func (a *Applier) ApplyOver(ctx context.Context, owner, object client.Object, ve
 	if err := a.own(owner, object); err != nil {
 		return err
 	}
-	declared, err := a.toSend(object, sum{})
+	declared, err := a.declare(object)
 	if err != nil {
 		return err
 	}
@@ -163,10 +155,10 @@ func (a *Applier) ApplyOver(ctx context.Context, owner, object client.Object, ve
 		return err
 	}
 	if found != nil && !metav1.IsControlledBy(found, owner) {
-		return taken(declared.GetKind(), found)
+		return taken(declared.kind(), found)
 	}
-	declared.SetResourceVersion(cmp.Or(version, none))
-	return a.put(ctx, object, declared.Unstructured)
+	declared.object.SetResourceVersion(cmp.Or(version, none))
+	return a.put(ctx, object, declared.object)
 }
 
 func (a *Applier) own(owner, object client.Object) error {
@@ -196,20 +188,28 @@ func read(ctx context.Context, from client.Reader, object client.Object) (client
 	return found, nil
 }
 
-// put applies an object as it stands there, and reads what it is then into object: in the caller's type, which the API server writes, and a client reads, at less cost than fields.
-func (a *Applier) put(ctx context.Context, object client.Object, declared *unstructured.Unstructured) error {
-	text, err := declared.MarshalJSON()
+// put applies an object as declared, and reads what it is then into object: in the caller's type, which the API server writes, and a client reads, at less cost than fields.
+func (a *Applier) put(ctx context.Context, object, declared client.Object) error {
+	kind := declared.GetObjectKind().GroupVersionKind().Kind
+	text, err := json.Marshal(declared)
 	if err != nil {
-		return fmt.Errorf("write %s %s: %w", declared.GetKind(), declared.GetName(), err)
+		return fmt.Errorf("write %s %s: %w", kind, declared.GetName(), err)
 	}
 	made := blank(object)
 	made.SetNamespace(declared.GetNamespace())
 	made.SetName(declared.GetName())
 	if err := a.client.Patch(ctx, made, client.RawPatch(types.ApplyPatchType, text), FieldOwner, client.ForceOwnership); err != nil {
-		return fmt.Errorf("apply %s %s: %w", declared.GetKind(), declared.GetName(), err)
+		return fmt.Errorf("apply %s %s: %w", kind, declared.GetName(), err)
 	}
 	take(object, made)
 	return nil
+}
+
+// alike is a copy of an object, of which the parts are the object's.
+func alike(object client.Object) client.Object {
+	other := blank(object)
+	take(other, object)
+	return other
 }
 
 // blank is an object of the same type that says nothing: what is read into one that says something may leave some of it.
@@ -223,43 +223,6 @@ func taken(kind string, found client.Object) error {
 		e.By = by.Kind + " " + by.Name
 	}
 	return e
-}
-
-// toSend is the object as it is sent: what a typed object says without having been told (an empty status, null times) is not ours. wanted is its digest.
-func (a *Applier) toSend(object client.Object, wanted sum) (declaration, error) {
-	gvk, err := a.client.GroupVersionKindFor(object)
-	if err != nil {
-		return declaration{}, fmt.Errorf("find the kind of %s: %w", object.GetName(), err)
-	}
-	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
-	if err != nil {
-		return declaration{}, fmt.Errorf("convert %s %s: %w", gvk.Kind, object.GetName(), err)
-	}
-	delete(fields, "status")
-	dropNulls(fields)
-	declared := declaration{Unstructured: &unstructured.Unstructured{Object: fields}, wanted: wanted}
-	declared.SetGroupVersionKind(gvk)
-	for _, servers := range []string{"resourceVersion", "uid", "generation", "managedFields", "creationTimestamp"} {
-		unstructured.RemoveNestedField(fields, "metadata", servers)
-	}
-	return declared, nil
-}
-
-func dropNulls(value any) {
-	switch value := value.(type) {
-	case map[string]any:
-		for name, field := range value {
-			if field == nil {
-				delete(value, name)
-				continue
-			}
-			dropNulls(field)
-		}
-	case []any:
-		for _, item := range value {
-			dropNulls(item)
-		}
-	}
 }
 
 // Prune deletes the owner's objects in list that are not among the names to keep. list is empty; its type and opts (namespace, labels)

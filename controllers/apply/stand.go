@@ -15,14 +15,14 @@ import (
 	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // appliedAnnotation is the digest of what an object was last made to be, for an operator that begins to know: what is no longer declared cannot be seen otherwise. For the kinds of
 // StandsByGeneration it has the object's generation as well, by which it is seen whether anybody wrote the spec since. That may be too low, so that the object is applied once
-// more than need be, but never too high: the next write of somebody else would be taken for ours.
+// more than need be, but never too high: the next write of somebody else would be taken for ours. Where types have other fields than those of an operator before, the same object may have
+// another digest, and is applied once more as well.
 const appliedAnnotation = "orderflow.dev/applied"
 
 const deployment = "Deployment"
@@ -35,38 +35,45 @@ func StandsByGeneration(kind string) bool {
 // sum is a digest, short enough to be held for each object.
 type sum [16]byte
 
-// digest is that of what is wanted, in the caller's type. It is for this process alone: with other versions of the types the same object may have another.
-func digest(object client.Object) (sum, error) {
-	text, err := json.Marshal(object)
-	if err != nil {
-		return sum{}, fmt.Errorf("write %s: %w", object.GetName(), err)
-	}
-	return sumOf(text), nil
-}
-
-func sumOf(text []byte) sum {
-	all := sha256.Sum256(text)
-	return sum(all[:len(sum{})])
-}
-
-// declaration is an object as it is sent, and the digest of what was wanted.
+// declaration is an object as its owner declares it, in the caller's type and with its kind, and the digest of that.
 type declaration struct {
-	*unstructured.Unstructured
+	object client.Object
 	wanted sum
 }
 
-// mark is the declaration's for an object that has the generation; 0: none.
-func (d declaration) mark(generation int64) (string, error) {
-	text, err := d.MarshalJSON() // keys come sorted
+// declare leaves out what the API server says of an object. A status that says nothing stays in the text, as "{}" or with zeros: no kind lets it be applied with the object.
+func (a *Applier) declare(object client.Object) (declaration, error) {
+	gvk, err := a.client.GroupVersionKindFor(object)
 	if err != nil {
-		return "", fmt.Errorf("write %s %s: %w", d.GetKind(), d.GetName(), err)
+		return declaration{}, fmt.Errorf("find the kind of %s: %w", object.GetName(), err)
 	}
-	digest := sumOf(text)
-	mark := hex.EncodeToString(digest[:8])
+	declared := alike(object)
+	declared.GetObjectKind().SetGroupVersionKind(gvk)
+	declared.SetUID("")
+	declared.SetResourceVersion("")
+	declared.SetGeneration(0)
+	declared.SetCreationTimestamp(metav1.Time{})
+	declared.SetManagedFields(nil)
+	if said := status(declared); said.IsValid() {
+		said.SetZero()
+	}
+	text, err := json.Marshal(declared)
+	if err != nil {
+		return declaration{}, fmt.Errorf("write %s %s: %w", gvk.Kind, object.GetName(), err)
+	}
+	all := sha256.Sum256(text)
+	return declaration{declared, sum(all[:len(sum{})])}, nil
+}
+
+func (d declaration) kind() string { return d.object.GetObjectKind().GroupVersionKind().Kind }
+
+// mark is the declaration's for an object that has the generation; 0: none.
+func (d declaration) mark(generation int64) string {
+	mark := hex.EncodeToString(d.wanted[:8])
 	if generation != 0 {
 		mark += "-" + strconv.FormatInt(generation, 10)
 	}
-	return mark, nil
+	return mark
 }
 
 // Slim makes an object smaller that a cache holds: a mark that is its only annotation is held where nothing else is, as a map of one entry takes a third of a kilobyte.
@@ -117,7 +124,7 @@ func (a *Applier) forget(object client.Object) {
 // send applies an object with its mark, and reads what it is then into object. found is what it was; nil makes one, and is a conflict if there is one.
 func (a *Applier) send(ctx context.Context, object client.Object, declared declaration, found client.Object) error {
 	var generation int64
-	switch kind := declared.GetKind(); {
+	switch kind := declared.kind(); {
 	case !StandsByGeneration(kind):
 	case found == nil:
 		generation = 1
@@ -131,7 +138,7 @@ func (a *Applier) send(ctx context.Context, object client.Object, declared decla
 		over = none
 	}
 	err := a.sendMarked(ctx, object, declared, generation, over)
-	if err == nil && generation != 0 && object.GetGeneration() > generation && declared.GetKind() != deployment { // the spec has changed, which seldom happens
+	if err == nil && generation != 0 && object.GetGeneration() > generation && declared.kind() != deployment { // the spec has changed, which seldom happens
 		err = a.sendMarked(ctx, object, declared, object.GetGeneration(), "")
 	}
 	if err == nil {
@@ -142,38 +149,34 @@ func (a *Applier) send(ctx context.Context, object client.Object, declared decla
 
 // sendMarked applies an object with the mark for a generation, over a version if one is given.
 func (a *Applier) sendMarked(ctx context.Context, object client.Object, declared declaration, generation int64, over string) error {
-	mark, err := declared.mark(generation)
-	if err != nil {
-		return err
-	}
-	made := &unstructured.Unstructured{Object: maps.Clone(declared.Object)} // of which just the annotations and the version become others
-	metadata, _ := made.Object["metadata"].(map[string]any)
-	made.Object["metadata"] = maps.Clone(metadata)
-	annotations := made.GetAnnotations()
-	if annotations == nil {
-		annotations = map[string]string{}
-	}
-	annotations[appliedAnnotation] = mark
-	made.SetAnnotations(annotations)
-	made.SetResourceVersion(over)
-	return a.put(ctx, object, made)
+	marked := alike(declared.object)
+	annotations := map[string]string{}
+	maps.Copy(annotations, marked.GetAnnotations())
+	annotations[appliedAnnotation] = declared.mark(generation)
+	marked.SetAnnotations(annotations)
+	marked.SetResourceVersion(over)
+	return a.put(ctx, object, marked)
 }
 
 // stands reports whether an object that this operator did not apply is as declared all the same, and then remembers it.
 func (a *Applier) stands(found client.Object, declared declaration) bool {
 	var generation int64
-	if StandsByGeneration(declared.GetKind()) {
+	if StandsByGeneration(declared.kind()) {
 		generation = found.GetGeneration()
 	}
-	if mark, err := declared.mark(generation); err != nil || markOf(found) != mark {
+	if markOf(found) != declared.mark(generation) {
 		return false
 	}
 	have, err := runtime.DefaultUnstructuredConverter.ToUnstructured(found)
 	if err != nil {
 		return false
 	}
-	for field, value := range declared.Object {
-		compared := field == "metadata" || generation == 0 && field != "apiVersion" && field != "kind"
+	want, err := runtime.DefaultUnstructuredConverter.ToUnstructured(declared.object)
+	if err != nil {
+		return false
+	}
+	for field, value := range want {
+		compared := field == "metadata" || generation == 0 && field != "apiVersion" && field != "kind" && field != "status"
 		if compared && !contains(have[field], value) {
 			return false
 		}

@@ -35,8 +35,8 @@ const (
 	// otherwise is looked at when its topic is to be read back; quietInterval is a net beyond that.
 	interval, quietInterval = time.Minute, 2 * VerifyEvery
 	// settle is how long it waits for those of its siblings that a group became Ready or stalls, or does so no more, and settleLong how long anything else of what is
-	// said of it waits: on its way a group has several things to say, and its flow would repeat each. settleCount is how long it waits that one of several is Ready.
-	settle, settleLong, settleCount = time.Second, 10 * time.Second, 30 * time.Second
+	// said of it waits: on its way a group has several things to say, and its flow would repeat each.
+	settle, settleLong = time.Second, 10 * time.Second
 	// lookAgain is how soon something on its way is looked at again.
 	lookAgain = 10 * time.Second
 	// timeout of what is read from the brokers for one flow, and of what is written to them. The status is written after it.

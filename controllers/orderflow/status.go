@@ -90,8 +90,6 @@ func mayWait(before, flow *v1alpha1.OrderFlow) time.Duration {
 		return 0
 	case slices.ContainsFunc(was.Consumers, heldUp), slices.ContainsFunc(is.Consumers, heldUp):
 		return settleLong
-	case was.ReadyConsumers != is.ReadyConsumers:
-		return settleCount
 	}
 	return interval
 }

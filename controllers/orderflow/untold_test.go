@@ -43,7 +43,7 @@ func TestWhatMayWaitToBeTold(t *testing.T) {
 		before, after *v1alpha1.OrderFlow
 		want          time.Duration
 	}{
-		"a consumer is Ready":          {flow(waits), flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.ReadyConsumers = "1/3" }), settleCount},
+		"a consumer is Ready":          {flow(waits), flow(waits, func(s *v1alpha1.OrderFlowStatus) { s.ReadyConsumers = "1/3" }), interval},
 		"a consumer is a step further": {flow(waits), flow(waits, consumer(v1alpha1.ReasonProgressing)), interval},
 		"a consumer is held up":        {flow(waits), flow(waits, consumer(v1alpha1.ReasonSecretNotFound)), settleLong},
 		"it is so no more":             {flow(waits, consumer(v1alpha1.ReasonSecretNotFound)), flow(waits, consumer(v1alpha1.ReasonProgressing)), settleLong},

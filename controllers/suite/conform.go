@@ -4,9 +4,11 @@
 package suite
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
@@ -14,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -22,9 +25,22 @@ import (
 )
 
 // watched returns a client that fails the test for a status of our kinds that kubectl wait, Flux or Argo CD would misunderstand, or that was written although
-// it says what was there before. Only what reconcilers write is looked at, by the name they write under.
+// it says what was there before, and for an object that was applied with what nobody declared. Only what reconcilers write is looked at, by the name they write under.
 func watched(t testing.TB, c client.WithWatch) client.Client {
 	return interceptor.NewClient(c, interceptor.Funcs{
+		Patch: func(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, opts ...client.PatchOption) error {
+			if err := c.Patch(ctx, object, patch, opts...); err != nil || patch.Type() != types.ApplyPatchType {
+				return err
+			}
+			text, err := patch.Data(object)
+			if err != nil {
+				return err
+			}
+			if err := declares(text, object); err != nil {
+				t.Errorf("%T %s: %v", object, object.GetName(), err)
+			}
+			return nil
+		},
 		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, object client.Object, opts ...client.SubResourceUpdateOption) error {
 			before := object.GetResourceVersion()
 			if err := c.SubResource(sub).Update(ctx, object, opts...); err != nil {
@@ -52,6 +68,19 @@ func watched(t testing.TB, c client.WithWatch) client.Client {
 			return nil
 		},
 	})
+}
+
+// declares says what is wrong with an object that was applied by a text: null would be a wish for a field to be empty, and a status is the business of others.
+func declares(text []byte, object client.Object) error {
+	if bytes.Contains(text, []byte(":null")) {
+		return fmt.Errorf("it was applied with null: %s", text)
+	}
+	for _, m := range object.GetManagedFields() {
+		if m.Manager == string(apply.FieldOwner) && m.Operation == metav1.ManagedFieldsOperationApply && strings.Contains(m.FieldsV1.GetRawString(), `"f:status"`) {
+			return fmt.Errorf("its status is now the applier's, too: %s", m.FieldsV1.GetRawString())
+		}
+	}
+	return nil
 }
 
 // conforms says what is wrong with a status that has just been written, by the library that Flux reads it with.

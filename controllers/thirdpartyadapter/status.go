@@ -55,7 +55,7 @@ func mayWait(before, adapter *v1alpha1.ThirdPartyAdapter) time.Duration {
 		return 0
 	}
 	if was.Circuit == is.Circuit && was.LastError == is.LastError {
-		return interval
+		return settleUsage
 	}
 	return settleLong
 }

@@ -40,9 +40,9 @@ func TestWhatMayWaitToBeTold(t *testing.T) {
 		before, after *v1alpha1.ThirdPartyAdapter
 		want          time.Duration
 	}{
-		"another group uses it":               {adapter(ready, v1alpha1.CircuitClosed), adapter(ready, v1alpha1.CircuitClosed, more), interval},
+		"another group uses it":               {adapter(ready, v1alpha1.CircuitClosed), adapter(ready, v1alpha1.CircuitClosed, more), settleUsage},
 		"its last error is another":           {adapter(ready, v1alpha1.CircuitClosed), adapter(ready, v1alpha1.CircuitClosed, func(s *v1alpha1.ThirdPartyAdapterStatus) { s.LastError = "503" }), settleLong},
-		"one more of its pods tells the same": {adapter(ready, v1alpha1.CircuitClosed), adapter(ready, v1alpha1.CircuitClosed, func(s *v1alpha1.ThirdPartyAdapterStatus) { s.Share = &v1alpha1.AdapterShare{Pods: 2} }), interval},
+		"one more of its pods tells the same": {adapter(ready, v1alpha1.CircuitClosed), adapter(ready, v1alpha1.CircuitClosed, func(s *v1alpha1.ThirdPartyAdapterStatus) { s.Share = &v1alpha1.AdapterShare{Pods: 2} }), settleUsage},
 		"its pods are heard, and all is well": {adapter(ready, v1alpha1.CircuitUnknown), adapter(ready, v1alpha1.CircuitClosed), settleLong},
 		"its pods find it down":               {adapter(ready, v1alpha1.CircuitUnknown), adapter(ready, v1alpha1.CircuitOpen), 0},
 		"it goes down":                        {adapter(ready, v1alpha1.CircuitClosed), adapter(ready, v1alpha1.CircuitOpen, more), 0},
