@@ -38,7 +38,7 @@ type clusterView struct {
 	own     []need
 
 	// committed are the offsets of each master by its name, and marks what they were read as.
-	committed map[string]map[rocketmq.GroupTopic]map[int]int64
+	committed map[string]rocketmq.Offsets
 	marks     map[string][]byte
 	topics    map[string]*topicView
 }
@@ -85,14 +85,14 @@ func (e topicEnds) content() (n int64) {
 // read asks every broker for all offsets and for the ends of the topics, and remembers the answers. One that does not answer makes the whole reading fail, with
 // nothing remembered. moved are the groups that committed something since the last reading.
 func (v *clusterView) read(ctx context.Context, topics []string, now time.Time) (moved map[string]bool, err error) {
-	committed, marks := map[string]map[rocketmq.GroupTopic]map[int]int64{}, map[string][]byte{}
+	committed, marks := map[string]rocketmq.Offsets{}, map[string][]byte{}
 	ends := map[string]topicEnds{}
 	var mu sync.Mutex
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.SetLimit(maxCalls)
 	for _, master := range v.masters {
 		calls.Go(func() error {
-			offsets, mark, err := v.admin.AllOffsetsSince(ctx, master.Addr, v.marks[master.Name])
+			offsets, mark, err := v.admin.AllOffsetsSince(ctx, master.Addr, v.committed[master.Name], v.marks[master.Name])
 			mu.Lock()
 			defer mu.Unlock()
 			committed[master.Name], marks[master.Name] = offsets, mark
@@ -124,7 +124,7 @@ func (v *clusterView) read(ctx context.Context, topics []string, now time.Time) 
 }
 
 // keep remembers offsets, where they are not those of before, and returns the groups that moved. What a lost broker said is forgotten.
-func (v *clusterView) keep(committed map[string]map[rocketmq.GroupTopic]map[int]int64, marks map[string][]byte) map[string]bool {
+func (v *clusterView) keep(committed map[string]rocketmq.Offsets, marks map[string][]byte) map[string]bool {
 	moved := map[string]bool{}
 	for broker, offsets := range committed {
 		before, known := v.committed[broker]

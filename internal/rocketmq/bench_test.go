@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -166,5 +167,30 @@ func BenchmarkRepairJSON(b *testing.B) {
 		if _, err := RepairJSON(in); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// A reply about five thousand groups of eight queues each, as it is read for the first time, and when one of them has moved.
+func BenchmarkOffsets(b *testing.B) {
+	all := Offsets{}
+	for i := range 5000 {
+		row := map[int]int64{}
+		for queue := range 8 {
+			row[queue] = int64(1_000_000 + i + queue)
+		}
+		all[GroupTopic{fmt.Sprintf("push_consumer_group_%04d", i), fmt.Sprintf("TopicOrderPaySuccess_%03d", i/5)}] = row
+	}
+	in := written(all)
+	all[GroupTopic{"push_consumer_group_0007", "TopicOrderPaySuccess_001"}][3]--
+	for says, before := range map[string]Offsets{"anew": nil, "one moved": all} {
+		b.Run(says, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(in)))
+			for b.Loop() {
+				if _, err := parseOffsets(in, before); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

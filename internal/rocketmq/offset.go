@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -77,26 +78,18 @@ func (c *Client) offset(ctx context.Context, addr string, op Op, fields Fields) 
 // GroupTopic names what a group has committed offsets of.
 type GroupTopic struct{ Group, Topic string }
 
-// UnmarshalText reads the broker's "topic@group". Neither may contain an @.
-func (g *GroupTopic) UnmarshalText(text []byte) error {
-	topic, group, ok := strings.Cut(string(text), "@")
-	if !ok {
-		return errors.New("an offset's key has no @ between topic and group")
-	}
-	g.Topic, g.Group = topic, group
-	return nil
-}
+// Offsets are what every group has committed at one broker: group and topic, then queue id, then offset. They are shared, and only read.
+type Offsets map[GroupTopic]map[int]int64
 
-// AllOffsets reads what every group has committed at one broker: group and
-// topic, then queue id, then offset.
-func (c *Client) AllOffsets(ctx context.Context, addr string) (map[GroupTopic]map[int]int64, error) {
-	offsets, _, err := c.AllOffsetsSince(ctx, addr, nil)
+// AllOffsets reads what every group has committed at one broker.
+func (c *Client) AllOffsets(ctx context.Context, addr string) (Offsets, error) {
+	offsets, _, err := c.AllOffsetsSince(ctx, addr, nil, nil)
 	return offsets, err
 }
 
 // AllOffsetsSince is AllOffsets for who asks again and again: the answer has a mark, and one that is the same as at the mark is nil. It is a megabyte for some
-// thousand groups.
-func (c *Client) AllOffsetsSince(ctx context.Context, addr string, mark []byte) (offsets map[GroupTopic]map[int]int64, now []byte, err error) {
+// thousand groups, of which few commit between two looks: what is as it was before is before's own map.
+func (c *Client) AllOffsetsSince(ctx context.Context, addr string, before Offsets, mark []byte) (offsets Offsets, now []byte, err error) {
 	r, err := c.Do(ctx, addr, OpAllOffsets, nil, nil)
 	if err != nil {
 		return nil, nil, err
@@ -105,14 +98,64 @@ func (c *Client) AllOffsetsSince(ctx context.Context, addr string, mark []byte) 
 	if bytes.Equal(sum[:], mark) {
 		return nil, mark, nil
 	}
-	var reply struct {
-		Offsets map[GroupTopic]map[int]int64 `json:"offsetTable"`
-	}
-	if err := decodeJSON(r.Body, &reply); err != nil {
+	offsets, err = parseOffsets(r.Body, before)
+	if err != nil {
 		return nil, nil, fmt.Errorf("read the reply to %v of %s: %w", OpAllOffsets, addr, err)
 	}
-	if reply.Offsets == nil {
-		reply.Offsets = map[GroupTopic]map[int]int64{}
+	return offsets, sum[:], nil
+}
+
+// parseOffsets reads {"offsetTable":{"topic@group":{0:17,1:4}}}, in which neither a topic nor a group may contain an @. Rows that say the same as before's are those of before.
+func parseOffsets(text []byte, before Offsets) (Offsets, error) {
+	offsets := make(Offsets, len(before))
+	w := walker{repairer{in: text}}
+	err := w.members(func(field []byte) error {
+		if string(field) != "offsetTable" {
+			return w.skip()
+		}
+		return w.members(func(key []byte) error {
+			topic, group, both := strings.Cut(string(key), "@")
+			if !both {
+				return errors.New("an offset's key has no @ between topic and group")
+			}
+			of := GroupTopic{Group: group, Topic: topic}
+			row, err := w.row(before[of])
+			offsets[of] = row
+			return err
+		})
+	})
+	return offsets, errors.Join(err, w.end())
+}
+
+// row reads {0:17,1:4}; one that says the same as before is before.
+func (w *walker) row(before map[int]int64) (map[int]int64, error) {
+	start, n, same := w.at, 0, true
+	err := w.members(func(key []byte) error {
+		queue, offset, err := w.number(key)
+		n++
+		known, is := before[queue]
+		same = same && is && known == offset
+		return err
+	})
+	if err != nil || same && n == len(before) && n > 0 {
+		return before, err
 	}
-	return reply.Offsets, sum[:], nil
+	row := make(map[int]int64, n)
+	w.at = start
+	return row, w.members(func(key []byte) error {
+		queue, offset, err := w.number(key)
+		row[queue] = offset
+		return err
+	})
+}
+
+// number reads a member whose key is a queue, and whose value an offset.
+func (w *walker) number(key []byte) (queue int, offset int64, err error) {
+	value, err := w.text()
+	if err != nil {
+		return 0, 0, err
+	}
+	queue, wrong := strconv.Atoi(string(key))
+	offset, err = strconv.ParseInt(string(value), 10, 64)
+	return queue, offset, errors.Join(wrong, err)
 }
