@@ -171,6 +171,29 @@ func TestPodsThatKubernetesDoesNotMakeAreExplained(t *testing.T) {
 	}
 }
 
+func TestHowFarPodsAreReplacedIsSaid(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		status appsv1.DeploymentStatus
+		want   string
+	}{
+		"Kubernetes has not seen the change": {appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2},
+			"2 of 2 pods are ready; Kubernetes has not looked at the Deployment since it was changed"},
+		"a new pod starts beside those of before": {appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 1, ReadyReplicas: 2},
+			"2 of 2 pods are ready; up to date: 1, of before: 2"},
+		"the last pod of before ends": {appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 2, ReadyReplicas: 3},
+			"3 of 2 pods are ready; up to date: 2, of before: 1"},
+		"pods start":      {appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 1}, "1 of 2 pods are ready"},
+		"one is too many": {appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, ReadyReplicas: 3}, "3 of 2 pods are ready"},
+		"all is done":     {appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2}, ""},
+	} {
+		d := deployment(ready(), "push-abc", 2)
+		d.Generation, d.Status = 2, test.status
+		if got := podsReady(d, nil).Message; got != test.want {
+			t.Errorf("%s: it says %q, want %q", sentence, got, test.want)
+		}
+	}
+}
+
 func TestScalingSaysWhatHoldsIt(t *testing.T) {
 	for bound, want := range map[v1alpha1.ScalingBound]metav1.ConditionStatus{
 		v1alpha1.BoundNone: metav1.ConditionTrue, v1alpha1.BoundMinimum: metav1.ConditionTrue, v1alpha1.BoundMaximum: metav1.ConditionTrue,

@@ -20,7 +20,13 @@ func podsReady(d *appsv1.Deployment, pods []corev1.Pod) result.Result {
 	if status.ObservedGeneration >= d.Generation && status.UpdatedReplicas == wanted && status.ReadyReplicas == wanted && status.Replicas == wanted {
 		return result.Result{}
 	}
-	message := fmt.Sprintf("%d of %d pods are ready, %d of them up to date", status.ReadyReplicas, wanted, min(status.UpdatedReplicas, status.ReadyReplicas))
+	message := fmt.Sprintf("%d of %d pods are ready", status.ReadyReplicas, wanted)
+	switch old := status.Replicas - status.UpdatedReplicas; {
+	case status.ObservedGeneration < d.Generation:
+		message += "; Kubernetes has not looked at the Deployment since it was changed"
+	case old > 0:
+		message += fmt.Sprintf("; up to date: %d, of before: %d", status.UpdatedReplicas, old)
+	}
 	for _, c := range status.Conditions {
 		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
 			message += "; Kubernetes makes no pod: " + oneLine(c.Message)

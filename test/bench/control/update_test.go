@@ -21,6 +21,8 @@ const (
 	few = 100
 	// many groups are updated at fifty a second, for 8 s.
 	many = 400
+	// followed is when nothing follows any more from edits: pods have taken them over, and it is said that they have.
+	followed = 20 * time.Second
 )
 
 // edit is what is changed of a group, as a merge patch, the n-th time.
@@ -112,6 +114,7 @@ func (s *stage) update(t *testing.T, r *record, series string, groups []*v1alpha
 		t.Errorf("%d of %d updates were done", done, len(groups))
 	}
 	s.board.await(t, s.plan.ours(), patience)
+	pause(t.Context(), followed)
 	t.Logf("%s: %d updates, %v of CPU, with writes %v", series, len(groups), s.operator.cpu(t)-cpu, since(before, s.writes(t)))
 }
 
