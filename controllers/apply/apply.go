@@ -126,7 +126,7 @@ func (a *Applier) applyOver(ctx context.Context, owner, object, found client.Obj
 		}
 	}
 	if !metav1.IsControlledBy(found, owner) {
-		return taken(declared.kind(), found)
+		return taken(kindOf(declared.object), found)
 	}
 	if a.stands(found, declared) {
 		take(object, found)
@@ -146,7 +146,7 @@ func (a *Applier) ApplyOver(ctx context.Context, owner, object client.Object, ve
 	if err := a.own(owner, object); err != nil {
 		return err
 	}
-	declared, err := a.declare(object)
+	declared, err := a.bare(object)
 	if err != nil {
 		return err
 	}
@@ -155,10 +155,10 @@ func (a *Applier) ApplyOver(ctx context.Context, owner, object client.Object, ve
 		return err
 	}
 	if found != nil && !metav1.IsControlledBy(found, owner) {
-		return taken(declared.kind(), found)
+		return taken(kindOf(declared), found)
 	}
-	declared.object.SetResourceVersion(cmp.Or(version, none))
-	return a.put(ctx, object, declared.object)
+	declared.SetResourceVersion(cmp.Or(version, none))
+	return a.put(ctx, object, declared)
 }
 
 func (a *Applier) own(owner, object client.Object) error {
@@ -190,16 +190,15 @@ func read(ctx context.Context, from client.Reader, object client.Object) (client
 
 // put applies an object as declared, and reads what it is then into object: in the caller's type, which the API server writes, and a client reads, at less cost than fields.
 func (a *Applier) put(ctx context.Context, object, declared client.Object) error {
-	kind := declared.GetObjectKind().GroupVersionKind().Kind
 	text, err := json.Marshal(declared)
 	if err != nil {
-		return fmt.Errorf("write %s %s: %w", kind, declared.GetName(), err)
+		return fmt.Errorf("write %s %s: %w", kindOf(declared), declared.GetName(), err)
 	}
 	made := blank(object)
 	made.SetNamespace(declared.GetNamespace())
 	made.SetName(declared.GetName())
 	if err := a.client.Patch(ctx, made, client.RawPatch(types.ApplyPatchType, text), FieldOwner, client.ForceOwnership); err != nil {
-		return fmt.Errorf("apply %s %s: %w", kind, declared.GetName(), err)
+		return fmt.Errorf("apply %s %s: %w", kindOf(declared), declared.GetName(), err)
 	}
 	take(object, made)
 	return nil

@@ -102,7 +102,7 @@ func statusOf(owner client.Object) client.Object {
 	return small
 }
 
-// status is that of an object of OrderFlow's kinds.
+// status is that of an object, and invalid where its kind has none.
 func status(of client.Object) reflect.Value {
 	return reflect.ValueOf(of).Elem().FieldByName("Status")
 }

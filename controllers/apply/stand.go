@@ -21,8 +21,8 @@ import (
 
 // appliedAnnotation is the digest of what an object was last made to be, for an operator that begins to know: what is no longer declared cannot be seen otherwise. For the kinds of
 // StandsByGeneration it has the object's generation as well, by which it is seen whether anybody wrote the spec since. That may be too low, so that the object is applied once
-// more than need be, but never too high: the next write of somebody else would be taken for ours. Where types have other fields than those of an operator before, the same object may have
-// another digest, and is applied once more as well.
+// more than need be, but never too high: the next write of somebody else would be taken for ours. Where an operator writes
+// an object otherwise than the one before, as with types that have other fields, it is applied once more as well, which moves a Deployment's generation.
 const appliedAnnotation = "orderflow.dev/applied"
 
 const deployment = "Deployment"
@@ -35,17 +35,30 @@ func StandsByGeneration(kind string) bool {
 // sum is a digest, short enough to be held for each object.
 type sum [16]byte
 
-// declaration is an object as its owner declares it, in the caller's type and with its kind, and the digest of that.
+// declaration is an object as its owner declares it, and the digest of that.
 type declaration struct {
 	object client.Object
 	wanted sum
 }
 
-// declare leaves out what the API server says of an object. A status that says nothing stays in the text, as "{}" or with zeros: no kind lets it be applied with the object.
 func (a *Applier) declare(object client.Object) (declaration, error) {
+	declared, err := a.bare(object)
+	if err != nil {
+		return declaration{}, err
+	}
+	text, err := json.Marshal(declared)
+	if err != nil {
+		return declaration{}, fmt.Errorf("write %s %s: %w", kindOf(declared), object.GetName(), err)
+	}
+	all := sha256.Sum256(text)
+	return declaration{declared, sum(all[:len(sum{})])}, nil
+}
+
+// bare is an object with its kind and without what the API server says of it. Kinds of Kubernetes write a status that says nothing, as "{}" or with zeros: no kind lets it be applied with the object.
+func (a *Applier) bare(object client.Object) (client.Object, error) {
 	gvk, err := a.client.GroupVersionKindFor(object)
 	if err != nil {
-		return declaration{}, fmt.Errorf("find the kind of %s: %w", object.GetName(), err)
+		return nil, fmt.Errorf("find the kind of %s: %w", object.GetName(), err)
 	}
 	declared := alike(object)
 	declared.GetObjectKind().SetGroupVersionKind(gvk)
@@ -57,15 +70,10 @@ func (a *Applier) declare(object client.Object) (declaration, error) {
 	if said := status(declared); said.IsValid() {
 		said.SetZero()
 	}
-	text, err := json.Marshal(declared)
-	if err != nil {
-		return declaration{}, fmt.Errorf("write %s %s: %w", gvk.Kind, object.GetName(), err)
-	}
-	all := sha256.Sum256(text)
-	return declaration{declared, sum(all[:len(sum{})])}, nil
+	return declared, nil
 }
 
-func (d declaration) kind() string { return d.object.GetObjectKind().GroupVersionKind().Kind }
+func kindOf(declared client.Object) string { return declared.GetObjectKind().GroupVersionKind().Kind }
 
 // mark is the declaration's for an object that has the generation; 0: none.
 func (d declaration) mark(generation int64) string {
@@ -124,7 +132,7 @@ func (a *Applier) forget(object client.Object) {
 // send applies an object with its mark, and reads what it is then into object. found is what it was; nil makes one, and is a conflict if there is one.
 func (a *Applier) send(ctx context.Context, object client.Object, declared declaration, found client.Object) error {
 	var generation int64
-	switch kind := declared.kind(); {
+	switch kind := kindOf(declared.object); {
 	case !StandsByGeneration(kind):
 	case found == nil:
 		generation = 1
@@ -138,7 +146,7 @@ func (a *Applier) send(ctx context.Context, object client.Object, declared decla
 		over = none
 	}
 	err := a.sendMarked(ctx, object, declared, generation, over)
-	if err == nil && generation != 0 && object.GetGeneration() > generation && declared.kind() != deployment { // the spec has changed, which seldom happens
+	if err == nil && generation != 0 && object.GetGeneration() > generation && kindOf(declared.object) != deployment { // the spec has changed, which seldom happens
 		err = a.sendMarked(ctx, object, declared, object.GetGeneration(), "")
 	}
 	if err == nil {
@@ -161,7 +169,7 @@ func (a *Applier) sendMarked(ctx context.Context, object client.Object, declared
 // stands reports whether an object that this operator did not apply is as declared all the same, and then remembers it.
 func (a *Applier) stands(found client.Object, declared declaration) bool {
 	var generation int64
-	if StandsByGeneration(declared.kind()) {
+	if StandsByGeneration(kindOf(declared.object)) {
 		generation = found.GetGeneration()
 	}
 	if markOf(found) != declared.mark(generation) {

@@ -132,7 +132,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	stampVerified(&group.Status, &before.Status, done)
 	r.noteVerified(seen, done)
 
-	left, err := r.Applier.StatusWithin(ctx, before, group, mayWait(before, group))
+	left, err := r.Applier.StatusWithin(ctx, before, group, max(mayWait(before, group), untilTakenUp(before, group, done.made)))
 	if err != nil {
 		return apply.Again(err)
 	}

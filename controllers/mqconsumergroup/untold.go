@@ -23,6 +23,9 @@ const (
 	// untoldFirstWords is for how long Ready may wait, with what waits since before, for the first answer of its pods and the first count of its messages, which would be a write of their own. They
 	// come within a second or two, later where thousands are made at once.
 	untoldFirstWords = untoldOnItsWay + 15*time.Second
+	// untoldTakenUp is for how long a group may stay Ready until Kubernetes has looked at a Deployment in which it is not known to be anything new: longer than its controller is behind where thousands are
+	// applied at once.
+	untoldTakenUp = 20 * time.Second
 	// untoldLook lies between two looks at a group whose pods are about to answer.
 	untoldLook = time.Second
 )
@@ -45,6 +48,30 @@ func mayWait(before, group *v1alpha1.MQConsumerGroup) time.Duration {
 		return untoldFirstWords
 	}
 	return 0
+}
+
+// untilTakenUp is for how long a group that was Ready may wait to say that Kubernetes has not looked yet at its Deployment, of which all pods are ready. Where an operator has but marked it anew, which moves
+// its generation, as all objects are by one that writes them otherwise than the one before, it has nothing to say after that; and where pods are to be replaced that shows as soon as Kubernetes has looked.
+func untilTakenUp(before, group *v1alpha1.MQConsumerGroup, made *workload) time.Duration {
+	if made == nil || before.Status.ObservedGeneration != group.Status.ObservedGeneration || !condition.Is(before.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue) ||
+		condition.AnyChanged(before.Status.Conditions, group.Status.Conditions, func(t condition.Transition) bool { return !followsPods(t.New.Type) }) {
+		return 0
+	}
+	looked := *made.deployment
+	looked.Status.ObservedGeneration = looked.Generation
+	if podsReady(made.deployment, nil).IsDone() || !podsReady(&looked, nil).IsDone() {
+		return 0
+	}
+	return untoldTakenUp
+}
+
+// followsPods reports whether a condition changes with WorkloadReady.
+func followsPods(conditionType string) bool {
+	switch conditionType {
+	case v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionScaling, v1alpha1.ConditionWorkloadReady:
+		return true
+	}
+	return false
 }
 
 // unheard reports whether the conditions lack what pods say.

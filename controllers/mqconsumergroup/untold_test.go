@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
@@ -77,6 +78,50 @@ func TestWhatMayWaitToBeTold(t *testing.T) {
 		if got := mayWait(test.before, test.after); got != test.want {
 			t.Errorf("%s: it may wait for %v, want %v", sentence, got, test.want)
 		}
+	}
+}
+
+func TestWhetherADeploymentMayBeMarkedAnewWithoutAWord(t *testing.T) {
+	status := func(r result.Result, more ...metav1.Condition) v1alpha1.MQConsumerGroupStatus {
+		s := v1alpha1.MQConsumerGroupStatus{ObservedGeneration: 1}
+		workload := condition.Of(v1alpha1.ConditionWorkloadReady, r, "fine")
+		condition.Set(&s.Conditions, 1, noon, append(append(condition.Summary("fine", r), workload), more...)...)
+		return s
+	}
+	waits := result.Wait(v1alpha1.ReasonPodsNotReady, 0, "2 of 2 pods are ready; Kubernetes has not looked")
+	strangers := metav1.Condition{Type: v1alpha1.ConditionForeignConsumers, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonForeignConsumersOnline}
+	all := appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2}
+	for sentence, test := range map[string]struct {
+		was, is    v1alpha1.MQConsumerGroupStatus
+		deployment func(*appsv1.Deployment)
+		want       time.Duration
+	}{
+		"Kubernetes has not looked yet": {was: status(result.Result{}), is: status(waits), want: untoldTakenUp},
+		"it has, and replaces pods": {was: status(result.Result{}), is: status(waits), deployment: func(d *appsv1.Deployment) {
+			d.Status.ObservedGeneration, d.Status.UpdatedReplicas = 2, 1
+		}},
+		"other numbers of pods are wanted":     {was: status(result.Result{}), is: status(waits), deployment: func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(3)) }},
+		"a pod is not ready":                   {was: status(result.Result{}), is: status(waits), deployment: func(d *appsv1.Deployment) { d.Status.ReadyReplicas = 1 }},
+		"strangers have come at the same time": {was: status(result.Result{}), is: status(waits, strangers)},
+		"it was not Ready before":              {was: status(waits), is: status(waits)},
+		"somebody edited the group": {was: status(result.Result{}), is: func() v1alpha1.MQConsumerGroupStatus {
+			s := status(waits)
+			s.ObservedGeneration = 2
+			return s
+		}()},
+	} {
+		d := deployment(ready(), "push-abc", 2)
+		d.Generation, d.Status = 2, all
+		if test.deployment != nil {
+			test.deployment(d)
+		}
+		was, is := &v1alpha1.MQConsumerGroup{Status: test.was}, &v1alpha1.MQConsumerGroup{Status: test.is}
+		if got := untilTakenUp(was, is, &workload{deployment: d}); got != test.want {
+			t.Errorf("%s: it may wait for %v, want %v", sentence, got, test.want)
+		}
+	}
+	if got := untilTakenUp(&v1alpha1.MQConsumerGroup{Status: status(result.Result{})}, &v1alpha1.MQConsumerGroup{Status: status(waits)}, nil); got != 0 {
+		t.Errorf("where nothing was applied it may wait for %v", got)
 	}
 }
 

@@ -156,7 +156,7 @@ func mayBind(flow *v1alpha1.OrderFlow, seen facts, p progress) result.Result {
 	for _, group := range p.groups {
 		if group != nil && group.Spec.Consume.StartFrom.Position == v1alpha1.StartLatest && group.Status.SeededTime == nil &&
 			readiness(group).State != result.Stalled {
-			return result.Wait(v1alpha1.ReasonOffsetsNotSeeded, interval, // what wakes it: seeded
+			return result.Wait(v1alpha1.ReasonOffsetsNotSeeded, interval, // seeded and Turned wake it
 				"Secret %s is written when MQConsumerGroup %s has its start offsets: it begins at Latest and would miss the orders sent before", bindingName(flow), group.Name)
 		}
 	}

@@ -4,10 +4,12 @@
 package suite
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,7 +74,11 @@ func watched(t testing.TB, c client.WithWatch) client.Client {
 
 // declares says what is wrong with an object that was applied by a text: null would be a wish for a field to be empty, and a status is the business of others.
 func declares(text []byte, object client.Object) error {
-	if bytes.Contains(text, []byte(":null")) {
+	var fields any
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return err
+	}
+	if hasNull(fields) {
 		return fmt.Errorf("it was applied with null: %s", text)
 	}
 	for _, m := range object.GetManagedFields() {
@@ -81,6 +87,18 @@ func declares(text []byte, object client.Object) error {
 		}
 	}
 	return nil
+}
+
+func hasNull(value any) bool {
+	switch value := value.(type) {
+	case nil:
+		return true
+	case map[string]any:
+		return slices.ContainsFunc(slices.Collect(maps.Values(value)), hasNull)
+	case []any:
+		return slices.ContainsFunc(value, hasNull)
+	}
+	return false
 }
 
 // conforms says what is wrong with a status that has just been written, by the library that Flux reads it with.

@@ -32,7 +32,7 @@ const (
 	// nothing to do: what they meet when they have leaves messages to be tried again, which wakes it.
 	interval, quietInterval = 30 * time.Second, 5 * time.Minute
 	// settle is how long a change of a group waits for those of others that use the adapter, settleLong how long it waits that the pods of a group are heard for the
-	// first time, and find all well, and settleUsage how long it waits who uses the adapter.
+	// first time, and find all well, and settleUsage how long it waits who uses an adapter that is well.
 	settle, settleLong, settleUsage = time.Second, 10 * time.Second, time.Minute
 	// parallel reconciles; each reads at most some Secrets.
 	parallel = 4

@@ -45,7 +45,7 @@ func setStatus(adapter *v1alpha1.ThirdPartyAdapter, seen facts, results []result
 	condition.Set(&status.Conditions, adapter.Generation, now, conditions...)
 }
 
-// mayWait is for how long what is said of an adapter may wait for more: groups that use it come and go together. Longest waits which they are.
+// mayWait is for how long what is said of an adapter may wait for more: groups that use it come and go together. Longest waits which they are, while it is well.
 func mayWait(before, adapter *v1alpha1.ThirdPartyAdapter) time.Duration {
 	was, is := before.Status, adapter.Status
 	if was.ObservedGeneration != is.ObservedGeneration || was.LastHandledReconcileAt != is.LastHandledReconcileAt || was.Circuit != is.Circuit && was.Circuit != v1alpha1.CircuitUnknown ||
@@ -54,10 +54,16 @@ func mayWait(before, adapter *v1alpha1.ThirdPartyAdapter) time.Duration {
 		}) {
 		return 0
 	}
-	if was.Circuit == is.Circuit && was.LastError == is.LastError {
+	if was.Circuit == is.Circuit && was.LastError == is.LastError && well(was.Conditions) && well(is.Conditions) {
 		return settleUsage
 	}
 	return settleLong
+}
+
+// well reports whether nobody waits for what is said of an adapter.
+func well(conditions []metav1.Condition) bool {
+	return condition.Is(conditions, v1alpha1.ConditionReady, metav1.ConditionTrue) && !condition.Is(conditions, v1alpha1.ConditionThirdPartyDown, metav1.ConditionTrue) &&
+		meta.FindStatusCondition(conditions, v1alpha1.ConditionDrained) == nil
 }
 
 // stands reports whether the status says of the third party what an operator before this one has heard of more pods than this one has: that is not unsaid before they were asked, unless

@@ -34,13 +34,22 @@ func TestWhatMayWaitToBeTold(t *testing.T) {
 	var (
 		ready  = result.Result{}
 		stalls = result.Stall(v1alpha1.ReasonSecretKeyMissing, "no such key")
-		more   = func(s *v1alpha1.ThirdPartyAdapterStatus) { s.ConsumerGroups = append(s.ConsumerGroups, "push") }
+		other  = result.Stall(v1alpha1.ReasonSecretKeyMissing, "no such key either")
+		drains = func(group string) func(*v1alpha1.ThirdPartyAdapterStatus) {
+			return func(s *v1alpha1.ThirdPartyAdapterStatus) {
+				condition.Set(&s.Conditions, 1, noon, metav1.Condition{Type: v1alpha1.ConditionDrained, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonGroupNotDrained, Message: group})
+			}
+		}
+		more = func(s *v1alpha1.ThirdPartyAdapterStatus) { s.ConsumerGroups = append(s.ConsumerGroups, "push") }
 	)
 	for sentence, test := range map[string]struct {
 		before, after *v1alpha1.ThirdPartyAdapter
 		want          time.Duration
 	}{
 		"another group uses it":               {adapter(ready, v1alpha1.CircuitClosed), adapter(ready, v1alpha1.CircuitClosed, more), settleUsage},
+		"it waits for another Secret":         {adapter(stalls, v1alpha1.CircuitClosed), adapter(other, v1alpha1.CircuitClosed), settleLong},
+		"another group is not drained yet":    {adapter(ready, v1alpha1.CircuitClosed, drains("push")), adapter(ready, v1alpha1.CircuitClosed, drains("points")), settleLong},
+		"one more of its pods finds it down":  {adapter(ready, v1alpha1.CircuitOpen), adapter(ready, v1alpha1.CircuitOpen, func(s *v1alpha1.ThirdPartyAdapterStatus) { s.Share = &v1alpha1.AdapterShare{Pods: 2} }), settleLong},
 		"its last error is another":           {adapter(ready, v1alpha1.CircuitClosed), adapter(ready, v1alpha1.CircuitClosed, func(s *v1alpha1.ThirdPartyAdapterStatus) { s.LastError = "503" }), settleLong},
 		"one more of its pods tells the same": {adapter(ready, v1alpha1.CircuitClosed), adapter(ready, v1alpha1.CircuitClosed, func(s *v1alpha1.ThirdPartyAdapterStatus) { s.Share = &v1alpha1.AdapterShare{Pods: 2} }), settleUsage},
 		"its pods are heard, and all is well": {adapter(ready, v1alpha1.CircuitUnknown), adapter(ready, v1alpha1.CircuitClosed), settleLong},

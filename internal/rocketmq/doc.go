@@ -17,6 +17,7 @@
 //	transaction.go           messages that wait for a decision
 //	message.go batch.go compress.go   messages as stored
 //	json.go queue.go         JSON that is none, and maps keyed by queues
+//	walk.go offset.go        a reply of a megabyte, read where it stands
 //	fake/ conformance/       a broker in memory, and the suite it shares with the real one
 //
 // # A call

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -124,29 +125,36 @@ func parseOffsets(text []byte, before Offsets) (Offsets, error) {
 			return err
 		})
 	})
-	return offsets, errors.Join(err, w.end())
+	if err == nil {
+		err = w.end()
+	}
+	return offsets, err
 }
 
-// row reads {0:17,1:4}; one that says the same as before is before.
+// row reads {0:17,1:4}; one that says the same as before is before, of which nothing is made where its queues come in order, as brokers write them.
 func (w *walker) row(before map[int]int64) (map[int]int64, error) {
-	start, n, same := w.at, 0, true
+	start, n, last, same := w.at, 0, -1, true
 	err := w.members(func(key []byte) error {
 		queue, offset, err := w.number(key)
-		n++
 		known, is := before[queue]
-		same = same && is && known == offset
+		same = same && queue > last && is && known == offset
+		n, last = n+1, queue
 		return err
 	})
-	if err != nil || same && n == len(before) && n > 0 {
+	if err != nil || before != nil && same && n == len(before) {
 		return before, err
 	}
 	row := make(map[int]int64, n)
 	w.at = start
-	return row, w.members(func(key []byte) error {
+	err = w.members(func(key []byte) error {
 		queue, offset, err := w.number(key)
 		row[queue] = offset
 		return err
 	})
+	if before != nil && maps.Equal(row, before) {
+		return before, err
+	}
+	return row, err
 }
 
 // number reads a member whose key is a queue, and whose value an offset.

@@ -5,7 +5,9 @@ package rocketmq
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,11 +27,16 @@ func TestOffsetsAreReadAsABrokerWritesThem(t *testing.T) {
 		"several groups and a retry":  {`{"offsetTable":{"Orders@push":{0:1},"%RETRY%push@push":{0:2}}}`, Offsets{orders: {0: 1}, {"push", "%RETRY%push"}: {0: 2}}},
 		"a group without queues":      {`{"offsetTable":{"Orders@push":{}}}`, Offsets{orders: {}}},
 		"no group":                    {`{"offsetTable":{}}`, Offsets{}},
+		"null for all":                {`{"offsetTable":null}`, Offsets{}},
+		"null for a group":            {`{"offsetTable":{"Orders@push":null}}`, Offsets{orders: {}}},
+		"a name with escapes":         {`{"offsetTable":{"Orders@\u0070ush":{0:17}}}`, Offsets{orders: {0: 17}}},
+		"queues in another order":     {`{"offsetTable":{"Orders@push":{1:5,0:17}}}`, Offsets{orders: {0: 17, 1: 5}}},
+		"a queue that stands twice":   {`{"offsetTable":{"Orders@push":{0:17,0:17}}}`, Offsets{orders: {0: 17}}},
 		"nothing of offsets":          {`{"other":{{"a":1}:[2]}}`, Offsets{}},
 		"the largest number there is": {`{"offsetTable":{"Orders@push":{2147483647:9223372036854775807}}}`, Offsets{orders: {2147483647: 9223372036854775807}}},
 	} {
 		t.Run(says, func(t *testing.T) {
-			got, err := parseOffsets([]byte(c.in), nil)
+			got, err := parseOffsets([]byte(c.in), Offsets{orders: {0: 17, 1: 5}})
 			if diff := cmp.Diff(c.want, got); err != nil || diff != "" {
 				t.Errorf("%v, and want (-) got (+):\n%s", err, diff)
 			}
@@ -42,17 +49,18 @@ func TestOffsetsThatCannotBeReadAreAnError(t *testing.T) {
 		"empty":                       {``, errTruncated.Error()},
 		"ends in the middle":          {`{"offsetTable":{"Orders@push":{0:1`, errTruncated.Error()},
 		"no object":                   {`[]`, `'[' stands where '{' should, at byte 0`},
-		"no table":                    {`{"offsetTable":null}`, `'n' stands where '{' should, at byte 15`},
+		"no table":                    {`{"offsetTable":7}`, `'7' stands where '{' should, at byte 15`},
 		"a comma is missing":          {`{"offsetTable":{"Orders@push":{0:1} "Orders@more":{}}}`, `'"' stands where '}' should`},
 		"a colon is missing":          {`{"offsetTable":{"Orders@push" {0:1}}}`, `'{' stands where ':' should`},
 		"something follows":           {`{"offsetTable":{}}}`, errTrailing.Error()},
 		"a key without a group":       {`{"offsetTable":{"Orders":{0:1}}}`, "has no @"},
 		"an offset that is no number": {`{"offsetTable":{"Orders@push":{0:many}}}`, `parsing "many"`},
 		"a queue that is no number":   {`{"offsetTable":{"Orders@push":{zero:1}}}`, `parsing "zero"`},
-		"a name with an escape":       {`{"offsetTable":{"Orders\u0040push":{0:1}}}`, "has an escape"},
+		"a name with a wrong escape":  {`{"offsetTable":{"Orders@pu\sh":{0:1}}}`, "invalid character 's' in string escape code"},
+		"a zero byte follows":         {"{\"offsetTable\":{}}\x00", errTrailing.Error()},
 	} {
 		t.Run(says, func(t *testing.T) {
-			if got, err := parseOffsets([]byte(c.in), nil); err == nil || !strings.Contains(err.Error(), c.want) {
+			if got, err := parseOffsets([]byte(c.in), nil); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %v, %v, want an error that says %q", got, err, c.want)
 			}
 		})
@@ -64,8 +72,8 @@ func written(o Offsets) []byte {
 	var rows []string
 	for of, queues := range o {
 		var row []string
-		for queue, offset := range queues {
-			row = append(row, fmt.Sprintf("%d:%d", queue, offset))
+		for _, queue := range slices.Sorted(maps.Keys(queues)) {
+			row = append(row, fmt.Sprintf("%d:%d", queue, queues[queue]))
 		}
 		rows = append(rows, fmt.Sprintf("%q:{%s}", of.Topic+"@"+of.Group, strings.Join(row, ",")))
 	}
@@ -92,7 +100,7 @@ func TestOffsetsThatDidNotMoveAreThoseOfBefore(t *testing.T) {
 		}
 		for of, row := range got {
 			same := reflect.ValueOf(row).Pointer() == reflect.ValueOf(before[of]).Pointer()
-			if want := len(row) > 0 && cmp.Equal(row, before[of]); same != want {
+			if want := before[of] != nil && cmp.Equal(row, before[of]); before[of] != nil && same != want {
 				t.Fatalf("%v is %v, was %v, and is the same map: %v", of, row, before[of], same)
 			}
 		}

@@ -5,6 +5,7 @@ package rocketmq
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 )
@@ -12,12 +13,14 @@ import (
 // errTrailing is text after the value that was asked for.
 var errTrailing = errors.New("json: something follows the value")
 
-// walker reads a large reply where it stands: what is not kept is not copied.
+// walker reads a large reply where it stands: all it makes is what each asks for.
 type walker struct{ repairer }
 
-// members calls each for every member of the object that comes next, with its key as it stands there but for quotes; each then reads the value. A key that stands twice is
-// met twice.
+// members calls each for every member of the object that comes next, with its key; each then reads the value. A key that stands twice is met twice. null has no members.
 func (w *walker) members(each func(key []byte) error) error {
+	if w.space(); bytes.HasPrefix(w.in[w.at:], []byte("null")) {
+		return w.skip()
+	}
 	if err := w.take('{'); err != nil {
 		return err
 	}
@@ -45,18 +48,17 @@ func (w *walker) members(each func(key []byte) error) error {
 
 // take reads one byte that has to be there.
 func (w *walker) take(wanted byte) error {
-	switch found := w.space(); found {
-	case wanted:
-		w.at++
-		return nil
-	case 0:
+	switch found := w.space(); {
+	case w.at == len(w.in):
 		return errTruncated
-	default:
+	case found != wanted:
 		return fmt.Errorf("json: %q stands where %q should, at byte %d", found, wanted, w.at)
 	}
+	w.at++
+	return nil
 }
 
-// text reads a string, whose quotes it takes off, or a number or word. Escapes are refused: names of topics and groups have none.
+// text reads what a string says, or a number or word.
 func (w *walker) text() ([]byte, error) {
 	read := w.scalar
 	if w.space() == '"' {
@@ -68,10 +70,12 @@ func (w *walker) text() ([]byte, error) {
 		return nil, err
 	}
 	text := w.in[from:w.at]
-	if bytes.IndexByte(text, '\\') >= 0 {
-		return nil, fmt.Errorf("json: %s has an escape, which no name of a topic or a group can have", text)
+	if bytes.IndexByte(text, '\\') < 0 {
+		return bytes.Trim(text, `"`), nil
 	}
-	return bytes.Trim(text, `"`), nil
+	var said string
+	err = json.Unmarshal(text, &said)
+	return []byte(said), err
 }
 
 // skip reads a value that nobody asked for.
@@ -82,7 +86,7 @@ func (w *walker) skip() error {
 
 // end wants nothing to follow.
 func (w *walker) end() error {
-	if w.space() != 0 {
+	if w.space(); w.at < len(w.in) {
 		return errTrailing
 	}
 	return nil
