@@ -21,8 +21,8 @@ import (
 
 // appliedAnnotation is the digest of what an object was last made to be, for an operator that begins to know: what is no longer declared cannot be seen otherwise. For the kinds of
 // StandsByGeneration it has the object's generation as well, by which it is seen whether anybody wrote the spec since. That may be too low, so that the object is applied once
-// more than need be, but never too high: the next write of somebody else would be taken for ours. Where an operator writes
-// an object otherwise than the one before, as with types that have other fields, it is applied once more as well, which moves a Deployment's generation.
+// more than need be, but never too high: the next write of somebody else would be taken for ours. Where an
+// operator writes an object otherwise than the one before, as with types that have other fields, it is applied once more as well, which moves a Deployment's generation.
 const appliedAnnotation = "orderflow.dev/applied"
 
 const deployment = "Deployment"

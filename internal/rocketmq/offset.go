@@ -108,7 +108,7 @@ func (c *Client) AllOffsetsSince(ctx context.Context, addr string, before Offset
 
 // parseOffsets reads {"offsetTable":{"topic@group":{0:17,1:4}}}, in which neither a topic nor a group may contain an @. Rows that say the same as before's are those of before.
 func parseOffsets(text []byte, before Offsets) (Offsets, error) {
-	offsets := make(Offsets, len(before))
+	offsets, scratch := make(Offsets, len(before)), map[int]int64{}
 	w := walker{repairer{in: text}}
 	err := w.members(func(field []byte) error {
 		if string(field) != "offsetTable" {
@@ -120,7 +120,7 @@ func parseOffsets(text []byte, before Offsets) (Offsets, error) {
 				return errors.New("an offset's key has no @ between topic and group")
 			}
 			of := GroupTopic{Group: group, Topic: topic}
-			row, err := w.row(before[of])
+			row, err := w.row(scratch, before[of])
 			offsets[of] = row
 			return err
 		})
@@ -131,30 +131,18 @@ func parseOffsets(text []byte, before Offsets) (Offsets, error) {
 	return offsets, err
 }
 
-// row reads {0:17,1:4}; one that says the same as before is before, of which nothing is made where its queues come in order, as brokers write them.
-func (w *walker) row(before map[int]int64) (map[int]int64, error) {
-	start, n, last, same := w.at, 0, -1, true
+// row reads {0:17,1:4} into scratch, and returns a map of its own; one that says the same as before is before.
+func (w *walker) row(scratch, before map[int]int64) (map[int]int64, error) {
+	clear(scratch)
 	err := w.members(func(key []byte) error {
 		queue, offset, err := w.number(key)
-		known, is := before[queue]
-		same = same && queue > last && is && known == offset
-		n, last = n+1, queue
+		scratch[queue] = offset
 		return err
 	})
-	if err != nil || before != nil && same && n == len(before) {
+	if before != nil && maps.Equal(scratch, before) {
 		return before, err
 	}
-	row := make(map[int]int64, n)
-	w.at = start
-	err = w.members(func(key []byte) error {
-		queue, offset, err := w.number(key)
-		row[queue] = offset
-		return err
-	})
-	if before != nil && maps.Equal(row, before) {
-		return before, err
-	}
-	return row, err
+	return maps.Clone(scratch), err
 }
 
 // number reads a member whose key is a queue, and whose value an offset.

@@ -32,7 +32,7 @@
 // a process reads the same objects into plain informers. A Deployment of another group that changes fails the run.
 //
 // reconcile_p99_ms: 50 groups a second get other pods, and reconcile_p99_ms_at_5 five; from when a watch shows the change to when it shows the status that speaks of it, which
-// comes after the Deployment. reconcile_live_p99_ms and its _at_5 are the same of another template, which pods take over as they run: three writes, the user's among them, where other pods are six.
+// comes after the Deployment. reconcile_live_p99_ms and its _at_5 are the same of another template, which pods take over as they run: four writes, the user's among them, where other pods are six.
 // reconcile_raw_p99_ms and its _at_5 are the former of the raw client: it writes the Deployment as a watch shows the change, and then the status, by which four writes are all there are. What it takes is what
 // the machine can do at all.
 //
