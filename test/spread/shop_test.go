@@ -33,6 +33,8 @@ type shop struct {
 	*bubble.Broker
 	credentials workersync.Credentials
 	pods        []*pod
+	// moved is what the operator does when the broker's offsets moved.
+	moved func()
 
 	mu sync.Mutex
 	// down names the pods whose requests fail.
@@ -49,7 +51,7 @@ type call struct {
 
 func newShop(t *testing.T, pods int) *shop {
 	t.Helper()
-	s := &shop{Broker: bubble.NewBroker(t, queues), down: map[string]bool{}}
+	s := &shop{Broker: bubble.NewBroker(t, queues), moved: func() {}, down: map[string]bool{}}
 	var err error
 	s.credentials, err = workersync.NewCredentials(worker.SyncServerName("shop", bubble.Group), time.Now())
 	s.Must(err)
@@ -58,6 +60,13 @@ func newShop(t *testing.T, pods int) *shop {
 	}
 	time.Sleep(time.Minute) // all are members, and have their queues
 	return s
+}
+
+// Pay puts messages into the topic, and moves its offsets by it.
+func (s *shop) Pay(orders int) {
+	s.Helper()
+	s.Broker.Pay(orders)
+	s.moved()
 }
 
 // fail makes the third party down for the requests of some pods, or well for all.
@@ -114,7 +123,8 @@ func (s *shop) operate() (reports func() []workersync.Report, stop func()) {
 			return doors[address].Dial(ctx, network, address)
 		},
 	})
-	syncer.Expect(name, workersync.Group{ServerName: worker.SyncServerName("shop", bubble.Group), Credentials: s.credentials, Unwatched: true}) // there is no pulse
+	syncer.Expect(name, workersync.Group{ServerName: worker.SyncServerName("shop", bubble.Group), Credentials: s.credentials})
+	s.moved = func() { syncer.Soon(name) }
 	ctx, cancel := context.WithCancel(s.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- syncer.Start(ctx) }()
