@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
@@ -21,6 +23,8 @@ import (
 const (
 	// maxCalls in flight at once towards one cluster.
 	maxCalls = 8
+	// silence is for how long no pass succeeds until the brokers are taken for silent: they restart within it, as a rule.
+	silence = 10 * time.Second
 	// maxQuestions about single messages, towards one cluster in one pass: all else a pass costs does not grow with the messages that wait, and this must not.
 	maxQuestions = 2
 )
@@ -30,6 +34,10 @@ type clusterView struct {
 	admin    *topology.Admin
 	masters  []topology.Master
 	surveyed time.Time
+	// failing says that the last pass failed, and heard is when one last succeeded, or else when the first one ended.
+	failing bool
+	heard   time.Time
+	silent  bool
 	// firsts is how many groups are counted for the first time in the next pass: half as many after one that took too long, or failed otherwise.
 	firsts int
 
@@ -64,6 +72,18 @@ func (v *clusterView) survey(ctx context.Context, connector *topology.Connector,
 	}
 	v.admin, v.masters, v.surveyed = admin, seen.Masters, now
 	return nil
+}
+
+// meanings are the MQClusters that mean this physical cluster.
+func (v *clusterView) meanings() (clusters []*v1alpha1.MQCluster) {
+	known := map[types.NamespacedName]bool{}
+	for _, t := range v.targets {
+		if key := client.ObjectKeyFromObject(t.Cluster); !known[key] {
+			known[key] = true
+			clusters = append(clusters, t.Cluster)
+		}
+	}
+	return clusters
 }
 
 // unusable is the sentence that says why a cluster cannot be asked.

@@ -29,4 +29,6 @@
 //
 // What could not be read is not known: a group whose brokers did not all answer has no Signals for that moment, and Fresh says whether
 // they answered lately: what was seen of a group that waits for its turn holds on while they do. That no broker has the topic was read: nothing waits in it.
+//
+// Nobody sees sooner than a pass that brokers answer no more. Look names their MQClusters once that lasts longer than a restart, and when it is over.
 package lag

@@ -119,26 +119,49 @@ func (s *Sampler) Heads(name types.NamespacedName) []Head {
 }
 
 // Look looks once at all targets, as far as the calls of a pass go round (see plan), and forgets every group that is not among them. Groups of a cluster that does not
-// answer are not looked at. It returns the groups that were, and whether any of their messages wait or move.
-func (s *Sampler) Look(ctx context.Context, targets []Target) map[types.NamespacedName]bool {
+// answer are not looked at. It returns the groups that were, and whether any of their messages wait or move; and the MQClusters whose brokers have fallen silent, or answer
+// again.
+func (s *Sampler) Look(ctx context.Context, targets []Target) (looked map[types.NamespacedName]bool, turned []*v1alpha1.MQCluster) {
 	s.divide(targets)
 	s.forget(targets)
-	looked := map[types.NamespacedName]bool{}
-	var mu sync.Mutex // of looked
+	looked = map[types.NamespacedName]bool{}
+	var mu sync.Mutex // of looked and turned
 	var looks sync.WaitGroup
 	for _, view := range s.clusters {
 		looks.Go(func() {
 			seen, err := s.lookAt(ctx, view)
-			if err != nil {
-				s.logger.WarnContext(ctx, "cannot read offsets", "cluster", client.ObjectKeyFromObject(view.targets[0].Cluster), "error", err)
-			}
 			mu.Lock()
 			defer mu.Unlock()
 			maps.Copy(looked, seen)
+			turned = append(turned, s.ended(ctx, view, err)...)
 		})
 	}
 	looks.Wait()
-	return looked
+	return looked, turned
+}
+
+// ended takes in how a pass over a cluster ended, and returns its MQClusters if by that its brokers fell silent, or are not any more. Of passes in a row that fail the first
+// is logged: an outage may last for days.
+func (s *Sampler) ended(ctx context.Context, view *clusterView, err error) []*v1alpha1.MQCluster {
+	if ctx.Err() != nil {
+		return nil
+	}
+	now, log := s.Now(), s.logger.With("cluster", client.ObjectKeyFromObject(view.targets[0].Cluster))
+	switch {
+	case err != nil && !view.failing:
+		log.WarnContext(ctx, "cannot read offsets", "error", err)
+	case err == nil && view.failing:
+		log.InfoContext(ctx, "offsets are read again")
+	}
+	view.failing = err != nil
+	if !view.failing || view.heard.IsZero() {
+		view.heard = now
+	}
+	before := view.silent
+	if view.silent = now.Sub(view.heard) >= silence; view.silent == before {
+		return nil
+	}
+	return view.meanings()
 }
 
 // divide gives the clusters their targets, and forgets those that have none.

@@ -6,9 +6,11 @@ package lag_test
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -28,6 +30,7 @@ type world struct {
 	brokers *fake.Cluster
 	client  *rocketmq.Client
 	sampler *lag.Sampler
+	log     strings.Builder
 	cluster *v1alpha1.MQCluster
 }
 
@@ -37,7 +40,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(w.client.Close)
 	connector := &topology.Connector{}
 	t.Cleanup(connector.Close)
-	w.sampler = lag.NewSampler(connector, slog.New(slog.DiscardHandler))
+	w.sampler = lag.NewSampler(connector, slog.New(slog.NewTextHandler(&w.log, nil)))
 	w.cluster = &v1alpha1.MQCluster{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "mq"},
 		Spec:       v1alpha1.MQClusterSpec{NameServers: []string{w.brokers.NameServer()}},
@@ -195,6 +198,55 @@ func TestWhoWaitsForItsTurnIsKnown(t *testing.T) {
 	w.sampler.Look(t.Context(), targets)
 	if n := known(); n == 0 || n > 100 {
 		t.Errorf("after the first pass over brokers that are back %d groups are known, though few were looked at", n)
+	}
+}
+
+// TestThatBrokersFallSilentOrAnswerAgainIsToldOnce is about two MQClusters that mean the same brokers, one of which stays away for a while.
+func TestThatBrokersFallSilentOrAnswerAgainIsToldOnce(t *testing.T) {
+	w := newWorld(t)
+	now := w.clock()
+	var targets []lag.Target
+	for _, team := range []string{"team-a", "team-b", "team-b"} {
+		target := w.target("push")
+		target.Cluster = w.cluster.DeepCopy()
+		target.Cluster.Namespace, target.Cluster.Status.Identity = team, "physical"
+		targets = append(targets, target)
+	}
+	told := func(looks int) (teams []string) {
+		for range looks {
+			_, turned := w.sampler.Look(t.Context(), targets)
+			for _, cluster := range turned {
+				teams = append(teams, cluster.Namespace)
+			}
+			*now = now.Add(time.Second)
+		}
+		return teams
+	}
+	away := fake.Fault{Host: "broker-b", Cut: true}
+	for _, step := range []struct {
+		sentence string
+		fault    *fake.Fault
+		looks    int
+		want     []string
+		logged   int
+	}{
+		{sentence: "brokers that answer are nothing to tell", looks: 20},
+		{sentence: "one that restarts is for the log", fault: &away, looks: 9, logged: 1},
+		{sentence: "and so is that it is back", looks: 5, logged: 1},
+		{sentence: "one that stays away is told once", fault: &away, looks: 60, want: []string{"team-a", "team-b"}, logged: 1},
+		{sentence: "and once that it answers again", looks: 60, want: []string{"team-a", "team-b"}, logged: 1},
+	} {
+		w.log.Reset()
+		w.brokers.Heal()
+		if step.fault != nil {
+			w.brokers.Inject(*step.fault)
+		}
+		if diff := cmp.Diff(step.want, told(step.looks)); diff != "" {
+			t.Errorf("%s: %s", step.sentence, diff)
+		}
+		if lines := strings.Count(w.log.String(), "\n"); lines != step.logged {
+			t.Errorf("%s: %d lines in the log, want %d:\n%s", step.sentence, lines, step.logged, &w.log)
+		}
 	}
 }
 

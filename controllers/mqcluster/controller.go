@@ -15,6 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/apply"
@@ -53,10 +56,11 @@ type Reconciler struct {
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// SetupWithManager makes the manager call Reconcile.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+// SetupWithManager makes the manager call Reconcile, also for MQClusters whose brokers have turned: fallen silent, or not any more.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, turned <-chan event.TypedGenericEvent[*v1alpha1.MQCluster]) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.MQCluster{}, builder.WithPredicates(demand.Changed())).
+		WatchesRawSource(source.TypedChannel(turned, &handler.TypedEnqueueRequestForObject[*v1alpha1.MQCluster]{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel, RateLimiter: result.Backoff()}).
 		Complete(r)
 }

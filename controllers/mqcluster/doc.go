@@ -7,7 +7,8 @@
 //	Secret ─▶ name servers: cluster, masters ─▶ each master: version, configuration ─▶ status
 //
 // Everything others need to know of a cluster is in the status this package writes; flows and groups wait until it is Ready. It is read anew
-// every minute, give or take 10 %, and every 10 s while something is wrong.
+// every minute, give or take 10 %, every 10 s while something is wrong, and at once when those that read offsets each second (package lag) find that its brokers have fallen
+// silent, or answer again.
 //
 // A master that the name servers drop is missed, with the messages it holds, until it is back, the spec is edited, or the annotation
 // orderflow.dev/forget-broker names it: were it left out, a cluster that lost a broker would look as well as before.

@@ -38,12 +38,14 @@ const (
 )
 
 // Pulse looks at all groups every second, and closer at those that are busy: it drives the sampler, and wakes the reconciler for each group whose number of pods, circuits or
-// lag is not what its status says.
+// lag is not what its status says, and that of MQClusters for those whose brokers have fallen silent, or answer again.
 type Pulse struct {
 	// Sampler is driven by the pulse.
 	Sampler *lag.Sampler
 	// Syncer knows the pods.
 	Syncer *workersync.Syncer
+	// Turned takes the MQClusters whose brokers have fallen silent, or answer again.
+	Turned chan<- event.TypedGenericEvent[*v1alpha1.MQCluster]
 	// Now is the clock.
 	Now func() time.Time
 
@@ -68,12 +70,9 @@ func (p *Pulse) Start(ctx context.Context) error {
 	ticker := time.NewTicker(pulsePeriod)
 	defer ticker.Stop()
 	for {
-		for _, group := range p.Beat(ctx) {
-			select {
-			case p.wake <- event.TypedGenericEvent[*v1alpha1.MQConsumerGroup]{Object: group}:
-			case <-ctx.Done():
-				return nil
-			}
+		groups, clusters := p.Beat(ctx)
+		if !wakeAll(ctx, p.Turned, clusters) || !wakeAll(ctx, p.wake, groups) {
+			return nil
 		}
 		select {
 		case <-ticker.C:
@@ -83,15 +82,27 @@ func (p *Pulse) Start(ctx context.Context) error {
 	}
 }
 
-// Beat looks at all groups once and returns those to be reconciled.
-func (p *Pulse) Beat(ctx context.Context) []*v1alpha1.MQConsumerGroup {
-	busy := p.Sampler.Look(ctx, p.targets())
+// wakeAll reports whether ctx has not ended before.
+func wakeAll[T client.Object](ctx context.Context, wake chan<- event.TypedGenericEvent[T], objects []T) bool {
+	for _, o := range objects {
+		select {
+		case wake <- event.TypedGenericEvent[T]{Object: o}:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// Beat looks at all groups once and returns those to be reconciled, and the MQClusters.
+func (p *Pulse) Beat(ctx context.Context) ([]*v1alpha1.MQConsumerGroup, []*v1alpha1.MQCluster) {
+	busy, turned := p.Sampler.Look(ctx, p.targets())
 	for name, is := range busy {
 		if is {
 			p.Syncer.Soon(name)
 		}
 	}
-	return p.choose(busy)
+	return p.choose(busy), turned
 }
 
 // targets are the groups whose lag can be looked at.

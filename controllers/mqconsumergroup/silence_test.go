@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
 	"github.com/orderflow-dev/orderflow/controllers/result"
 	"github.com/orderflow-dev/orderflow/controllers/topology"
@@ -51,6 +53,34 @@ func TestABrokerThatFallsSilentIsGivenUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestThePulseHasAClusterLookedAtWhoseBrokersFellSilent(t *testing.T) {
+	w := newWorld(t, nil)
+	_, err := w.reconcile()
+	w.must(err)
+	w.beat()
+	w.mq.Inject(fake.Fault{Host: "broker-b", Cut: true})
+	w.beat()
+	w.later += 15 * time.Second
+	w.show()
+
+	turned := make(chan event.TypedGenericEvent[*v1alpha1.MQCluster])
+	w.pulse.Turned = turned
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- w.pulse.Start(ctx) }()
+	select {
+	case e := <-turned:
+		if e.Object.UID != w.cluster.UID {
+			t.Errorf("%s is to be looked at, want %s", e.Object.Name, w.cluster.Name)
+		}
+	case <-ctx.Done():
+		t.Error("no cluster is to be looked at within a minute")
+	}
+	cancel()
+	w.must(<-ended)
 }
 
 // onFake is all there is to know of a group that can begin on a broker in memory, which the fault befalls.

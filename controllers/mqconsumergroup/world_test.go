@@ -266,7 +266,8 @@ func (w *world) show() {
 func (w *world) beat() bool {
 	w.t.Helper()
 	w.show()
-	for _, g := range w.pulse.Beat(w.t.Context()) {
+	woken, _ := w.pulse.Beat(w.t.Context())
+	for _, g := range woken {
 		if g.UID == w.group.UID {
 			return true
 		}

@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
@@ -149,8 +150,9 @@ func addControllers(mgr ctrl.Manager, connector *topology.Connector, verified me
 		Logger: log.With("component", "sync"),
 		Dial:   o.DialPod,
 	})
+	turned := make(chan event.TypedGenericEvent[*v1alpha1.MQCluster])
 	pulse := mqconsumergroup.NewPulse(mqconsumergroup.Pulse{
-		Sampler: sampler, Syncer: syncer, Now: time.Now,
+		Sampler: sampler, Syncer: syncer, Turned: turned, Now: time.Now,
 	})
 	clusters := &mqcluster.Reconciler{
 		Client: mgr.GetClient(), Applier: applier, Connector: connector, Verified: verified["MQCluster"], Recorder: mgr.GetEventRecorder("orderflow"), Now: time.Now,
@@ -176,7 +178,7 @@ func addControllers(mgr ctrl.Manager, connector *topology.Connector, verified me
 	}
 	err := errors.Join(
 		mgr.Add(syncer), // first, so that controllers find it begun
-		replays.SetupWithManager(mgr), clusters.SetupWithManager(mgr), adapters.SetupWithManager(mgr), flows.SetupWithManager(mgr), groups.SetupWithManager(mgr, pulse),
+		replays.SetupWithManager(mgr), clusters.SetupWithManager(mgr, turned), adapters.SetupWithManager(mgr), flows.SetupWithManager(mgr), groups.SetupWithManager(mgr, pulse),
 		mgr.Add(pulse),
 	)
 	if err != nil {
