@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -44,7 +45,7 @@ type client struct {
 func start(t *testing.T, cfg Config) client {
 	t.Helper()
 	cfg.Database = filepath.Join(t.TempDir(), "shop.db")
-	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil)) // not the test's: the library keeps the first, and its goroutines outlive tests
 	s, err := New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
