@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +23,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/test/request"
 	"github.com/orderflow-dev/orderflow/test/scene"
 )
 
@@ -215,22 +214,21 @@ func annotate(ctx context.Context, t *testing.T) (n int) {
 	}
 }
 
-// refusals is the API server's count of writes of OrderFlow's objects as they were before.
-var refusals = regexp.MustCompile(`(?m)^apiserver_request_total\{code="409",.*group="orderflow\.dev",.*\} (\d+)$`)
-
-// conflicts is how many there were so far, by whomever.
+// conflicts is how many writes of OrderFlow's objects as they were before the API server has refused so far, by whomever.
 func conflicts(t *testing.T) (n int) {
 	t.Helper()
 	text, err := stage.Kubectl(t.Context(), "get", "--raw", "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range refusals.FindAllStringSubmatch(text, -1) {
-		added, err := strconv.Atoi(line[1])
-		if err != nil {
-			t.Fatal(err)
+	counts, err := request.Counts(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range counts {
+		if c.Code == "409" && c.Group == v1alpha1.GroupVersion.Group {
+			n += c.N
 		}
-		n += added
 	}
 	return n
 }

@@ -4,16 +4,14 @@
 package control
 
 import (
-	"regexp"
-	"strconv"
-	"strings"
+	"bytes"
+	"path"
 	"testing"
 
 	"k8s.io/client-go/kubernetes"
-)
 
-// counter is a line of apiserver_request_total.
-var counter = regexp.MustCompile(`^apiserver_request_total\{.*resource="([^"]*)".*subresource="([^"]*)".*verb="(POST|PUT|PATCH|APPLY|DELETE)".*\} (\S+)$`)
+	"github.com/orderflow-dev/orderflow/test/request"
+)
 
 // writes are the requests that change something which the API server has had so far, by resource. Leases are left out: they are renewed whatever there is to do.
 func (s *server) writes(t *testing.T) map[string]int {
@@ -22,15 +20,16 @@ func (s *server) writes(t *testing.T) map[string]int {
 	must(t, err)
 	text, err := set.RESTClient().Get().AbsPath("/metrics").DoRaw(t.Context())
 	must(t, err)
+	counts, err := request.Counts(bytes.NewReader(text))
+	must(t, err)
 	writes := map[string]int{}
-	for line := range strings.Lines(string(text)) {
-		m := counter.FindStringSubmatch(strings.TrimSpace(line))
-		if m == nil || m[1] == "leases" {
-			continue
+	for _, c := range counts {
+		switch c.Verb {
+		case "POST", "PUT", "PATCH", "APPLY", "DELETE":
+			if c.Resource != "leases" {
+				writes[path.Join(c.Resource, c.Subresource)] += c.N
+			}
 		}
-		n, err := strconv.ParseFloat(m[4], 64)
-		must(t, err)
-		writes[strings.TrimSuffix(m[1]+"/"+m[2], "/")] += int(n)
 	}
 	return writes
 }
