@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/orderflow-dev/orderflow/internal/port"
 )
 
 // TestAnOperatorWithoutAnAPIServerWaitsForOne starts the operator where nobody answers: it says that it lives, and does not end.
@@ -17,7 +19,7 @@ func TestAnOperatorWithoutAnAPIServerWaitsForOne(t *testing.T) {
 	if !apart(t) {
 		return
 	}
-	address := freeAddress(t)
+	address := port.Free(t)
 	// It is not stopped but ends with this process: controller-runtime spins when it is stopped before its caches are filled.
 	_ = start(t, &rest.Config{Host: "http://127.0.0.1:1"}, func(o *options) { o.healthAddress, o.metricsAddress = address, "0" })
 	within(t, "the operator says that it lives", func() bool {

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/internal/port"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq/fake"
 	"github.com/orderflow-dev/orderflow/test/installation"
 )
@@ -27,7 +28,7 @@ import (
 func TestWhatIsInstalledIsEnough(t *testing.T) {
 	i := installation.Start(t, "default")
 	used := &verbs{}
-	address := freeAddress(t)
+	address := port.Free(t)
 	awaitRights(t, i, "")
 	stop := start(t, used.of(i.User(t, installation.Operator)), func(o *options) { o.metricsAddress = address })
 	defer stop()

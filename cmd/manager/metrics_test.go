@@ -5,7 +5,6 @@ package main
 
 import (
 	"crypto/tls"
-	"net"
 	"net/http"
 	"testing"
 
@@ -17,17 +16,6 @@ import (
 
 	"github.com/orderflow-dev/orderflow/test/installation"
 )
-
-// freeAddress is at a port that nobody uses at the moment.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
 
 // wantMetricsGuarded asks for the operator's metrics as nobody, as somebody, and as who was given the role for it.
 func wantMetricsGuarded(t *testing.T, i *installation.Installation, address string) {

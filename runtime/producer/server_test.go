@@ -17,16 +17,18 @@ import (
 
 	_ "github.com/go-sql-driver/mysql" // The driver of MySQL.
 	_ "github.com/lib/pq"              // The driver of PostgreSQL.
+
+	"github.com/orderflow-dev/orderflow/internal/port"
 )
 
 // TestOutboxOnPostgreSQL runs where PostgreSQL is installed (Debian: postgresql); nothing else here needs it.
 func TestOutboxOnPostgreSQL(t *testing.T) {
 	initdb, postgres := databaseTool(t, "postgresql", "initdb"), databaseTool(t, "postgresql", "postgres")
 	s := newDatabaseServer(t)
-	data, port := filepath.Join(s.dir, "data"), freePort(t)
+	data, number := filepath.Join(s.dir, "data"), freePort(t)
 	s.run(t, initdb, "--no-sync", "--auth=trust", "--username=shop", "--encoding=UTF8", "--locale=C", "-D", data)
-	s.start(t, syscall.SIGINT, postgres, "-D", data, "-p", port, "-h", "127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off")
-	source := fmt.Sprintf("host=127.0.0.1 port=%s user=shop dbname=postgres sslmode=disable", port)
+	s.start(t, syscall.SIGINT, postgres, "-D", data, "-p", number, "-h", "127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off")
+	source := fmt.Sprintf("host=127.0.0.1 port=%s user=shop dbname=postgres sslmode=disable", number)
 	outboxContract(t, outboxesOf(t, "postgres", source, PostgreSQL, "shop"))
 }
 
@@ -34,11 +36,11 @@ func TestOutboxOnPostgreSQL(t *testing.T) {
 func TestOutboxOnMariaDB(t *testing.T) {
 	mariadb := databaseTool(t, "mariadb-server-core", "mariadbd")
 	s := newDatabaseServer(t)
-	port := freePort(t)
+	number := freePort(t)
 	// Without the tables of its users, as no more is needed and making them takes tools of other packages.
-	s.start(t, syscall.SIGTERM, mariadb, "--no-defaults", "--datadir="+s.dir, "--skip-grant-tables", "--port="+port, "--bind-address=127.0.0.1",
+	s.start(t, syscall.SIGTERM, mariadb, "--no-defaults", "--datadir="+s.dir, "--skip-grant-tables", "--port="+number, "--bind-address=127.0.0.1",
 		"--socket="+filepath.Join(s.dir, "socket"), "--innodb-flush-log-at-trx-commit=0")
-	open := outboxesOf(t, "mysql", "root@tcp(127.0.0.1:"+port+")/", MySQL, "shop")
+	open := outboxesOf(t, "mysql", "root@tcp(127.0.0.1:"+number+")/", MySQL, "shop")
 	outboxContract(t, open)
 	t.Run("a claim holds up no order", func(t *testing.T) { claimBesideAnOrder(t, open) })
 }
@@ -162,16 +164,11 @@ func (s *databaseServer) start(t *testing.T, stop os.Signal, name string, args .
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	_, free, err := net.SplitHostPort(port.Free(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	return free
 }
 
 // databaseTool finds a program of a Debian package in the path, or where Debian puts it.

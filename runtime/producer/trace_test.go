@@ -86,7 +86,7 @@ func TestAMessageCarriesTheSpanOfItsSend(t *testing.T) {
 
 func TestASpanSaysThatASendFailedAndNothingOfTheOrder(t *testing.T) {
 	spans, provider := recorder(t)
-	p, err := New(Config{Tracer: provider, Binding: deadBinding(t, time.Millisecond)})
+	p, err := New(Config{Tracer: provider, Binding: deadBinding(time.Millisecond)})
 	if err != nil {
 		t.Fatal(err)
 	}

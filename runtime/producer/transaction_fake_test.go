@@ -152,7 +152,7 @@ func TestTransactionsEndWithoutTheBrokersAnswer(t *testing.T) {
 		})
 	}
 	t.Run("no answer to the decision", func(t *testing.T) {
-		mq, b := impatient(t, 200*time.Millisecond)
+		mq, b := impatient(t, 2*time.Second) // the message itself is to be confirmed within it
 		p := transactional(t, b, newShopDatabase().check)
 		mq.Inject(fake.Fault{Op: remoting.OpEndTransaction, Hang: true})
 		settled, err := p.Send(t.Context(), Message{ID: "1", Body: []byte("x")}, always(Commit))
@@ -178,7 +178,7 @@ func TestQuestionsUnderWayAreBounded(t *testing.T) {
 	var asked, under, most atomic.Int64
 	answer := make(chan struct{})
 	p, err := NewTransactionProducer(TransactionConfig{
-		Binding: deadBinding(t, time.Minute), Logger: slog.New(slog.DiscardHandler), Check: func(context.Context, Message) Decision {
+		Binding: deadBinding(time.Minute), Logger: slog.New(slog.DiscardHandler), Check: func(context.Context, Message) Decision {
 			asked.Add(1)
 			if n := under.Add(1); n > maxChecks {
 				most.Store(n)

@@ -183,7 +183,7 @@ func TestTransactions(t *testing.T) {
 		if _, err := p.Send(t.Context(), Message{Body: []byte("x")}, never); !errors.Is(err, sender.ErrClosed) {
 			t.Errorf("Send after Close: %v, want ErrClosed", err)
 		}
-		dead, err := NewTransactionProducer(TransactionConfig{Binding: deadBinding(t, time.Second), Check: newShopDatabase().check, Logger: slog.New(slog.DiscardHandler)})
+		dead, err := NewTransactionProducer(TransactionConfig{Binding: deadBinding(time.Second), Check: newShopDatabase().check, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/orderflow-dev/orderflow/api/v1alpha1"
+	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/controllers/deadletterreplay"
 	"github.com/orderflow-dev/orderflow/controllers/suite"
 	"github.com/orderflow-dev/orderflow/test/rig"
@@ -35,6 +36,7 @@ func TestDeadLettersAreHandledOnceByTheirGroupAlone(t *testing.T) {
 	for f, p := range map[*rig.Flow]*rig.Party{flow: refusing, other: healthy} {
 		structure, limits := f.Declared(p.URL)
 		limits.Adapters[0].Breaker.FailurePercentage = 100
+		limits.Adapters[0].Timeout = worker.Duration(patience) // a call that was given up would be made again
 		rig.NewPod(t, lab, "pod-of-"+f.Group[len(f.Group)-8:], structure, limits).Start()
 	}
 	await := func(what string, done func() bool) {

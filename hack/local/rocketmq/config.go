@@ -47,8 +47,10 @@ func brokerConfig(o Options, b Broker) (map[string]string, error) {
 		"flushDiskType":              "ASYNC_FLUSH",
 		// Brokers refuse messages on a disk fuller than this; a developer's disk may well be. 95 is the highest they take.
 		"diskMaxUsedSpaceRatio": "95",
-		// Nor do they take what waited longer than this for a thread, in ms; 200 by default, which a machine that compiles does not always give.
-		"waitTimeMillsInSendQueue": "5000",
+		// Nor do they take what waited longer than this for a thread, in ms, or any while one takes longer than that to be stored; 200 and 1000 by default, which a machine that
+		// compiles does not always give.
+		"waitTimeMillsInSendQueue":    "5000",
+		"osPageCacheBusyTimeOutMills": "10000",
 	}
 	if o.ACL != nil {
 		if err := addACL(config, *o.ACL); err != nil {

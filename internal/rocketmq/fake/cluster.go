@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orderflow-dev/orderflow/internal/port"
 	"github.com/orderflow-dev/orderflow/internal/rocketmq"
 )
 
@@ -59,6 +60,7 @@ type Cluster struct {
 	calls    []Call
 	count    int
 	ahead    time.Duration // of the brokers' clocks
+	elapsed  chan struct{} // closed once no message waits any longer
 	names    *nameServer
 	brokers  []*Broker
 }
@@ -73,7 +75,7 @@ type host interface {
 // Start runs a cluster on loopback ports until the test ends.
 func Start(t testing.TB, cfg Config) *Cluster {
 	t.Helper()
-	return start(t, cfg, func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") })
+	return start(t, cfg, func() (net.Listener, error) { return port.Listen("127.0.0.1") })
 }
 
 // StartInMemory runs a cluster without ports until the test ends: only
@@ -89,7 +91,7 @@ func StartInMemory(t testing.TB, cfg Config) *Cluster {
 
 func start(t testing.TB, cfg Config, open func() (net.Listener, error)) *Cluster {
 	t.Helper()
-	c := &Cluster{cfg: withDefaults(cfg), open: open, sessions: map[*session]bool{}, routes: map[string]bool{}}
+	c := &Cluster{cfg: withDefaults(cfg), open: open, sessions: map[*session]bool{}, routes: map[string]bool{}, elapsed: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.names = &nameServer{endpoint{cluster: c}}
 	if err := c.names.listen(c.names); err != nil {
@@ -166,6 +168,9 @@ func (c *Cluster) SetClock(ahead time.Duration) {
 	defer c.mu.Unlock()
 	c.ahead = ahead
 }
+
+// Elapse ends the delays of all messages that wait, and of those that come after.
+func (c *Cluster) Elapse() { close(c.elapsed) }
 
 // DialContext connects to the cluster's addresses as a net.Dialer would.
 func (c *Cluster) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -151,6 +151,7 @@ func (b *Broker) storeLater(name string, id int, m rocketmq.Message, level int) 
 		defer timer.Stop()
 		select {
 		case <-timer.C:
+		case <-b.cluster.elapsed:
 		case <-b.cluster.ctx.Done():
 			return
 		}
