@@ -146,12 +146,12 @@ func (s *Sampler) ended(ctx context.Context, view *clusterView, err error) []*v1
 	if ctx.Err() != nil {
 		return nil
 	}
-	now, log := s.Now(), s.logger.With("cluster", client.ObjectKeyFromObject(view.targets[0].Cluster))
+	now, cluster := s.Now(), client.ObjectKeyFromObject(view.targets[0].Cluster)
 	switch {
 	case err != nil && !view.failing:
-		log.WarnContext(ctx, "cannot read offsets", "error", err)
+		s.logger.WarnContext(ctx, "cannot read offsets", "cluster", cluster, "error", err)
 	case err == nil && view.failing:
-		log.InfoContext(ctx, "offsets are read again")
+		s.logger.InfoContext(ctx, "offsets are read again", "cluster", cluster)
 	}
 	view.failing = err != nil
 	if !view.failing || view.heard.IsZero() {

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/orderflow-dev/orderflow/api/worker"
 	"github.com/orderflow-dev/orderflow/internal/certificate/certificatetest"
+	"github.com/orderflow-dev/orderflow/internal/port"
 )
 
 const (
@@ -118,10 +118,10 @@ func (p *Pod) Start() {
 // Launch starts it.
 func (p *Pod) Launch() {
 	p.t.Helper()
-	p.health = freeAddress(p.t)
+	p.health = port.Free(p.t)
 	at := func(name string) string { return filepath.Join(p.dir, name) }
 	line := []string{p.Binary, "-structure", at("structure.json"), "-live", at("live.json"), "-sync-dir", at("sync"), "-broker-dir", at("broker"),
-		"-adapter-dir", at("adapters"), "-journal", at("in-flight"), "-sync-address", freeAddress(p.t), "-health-address", p.health, "-instance", p.Name}
+		"-adapter-dir", at("adapters"), "-journal", at("in-flight"), "-sync-address", port.Free(p.t), "-health-address", p.health, "-instance", p.Name}
 	attributes := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if p.Hosts != "" {
 		line = append([]string{"sh", "-c", "mount --bind " + p.Hosts + ` /etc/hosts && exec "$0" "$@"`}, line...)
@@ -277,13 +277,4 @@ func (p *Pod) Log() string {
 func (p *Pod) tail() string {
 	text := p.Log()
 	return text[max(0, len(text)-2000):]
-}
-
-// freeAddress is one of loopback's with a port that is free now.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }
